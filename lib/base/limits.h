@@ -1,0 +1,110 @@
+/*
+ * Every limit of the program, named, with its unit, grouped by who enforces it. Each has a test that reaches it.
+ * A number elsewhere in the code that bounds something from outside belongs here.
+ */
+#ifndef BASE_LIMITS_H
+#define BASE_LIMITS_H
+
+#define KIB(n) ((n) * 1024u)
+#define MIB(n) ((n) * 1024u * 1024u)
+
+/* base */
+#define LOG_LINE_MAX KIB(4u)   /* bytes of one log line */
+#define LOG_VALUE_MAX KIB(1u)  /* bytes of one value in a log line */
+#define SECRET_LEN_MAX KIB(64u) /* bytes of one secret (a TLS key is the longest) */
+
+/* ipc: messages between processes */
+#define IPC_MSG_MAX KIB(16u)      /* bytes of one datagram */
+#define IPC_FDS_MAX 4             /* descriptors in one message */
+#define IPC_QUEUE_MAX MIB(1u)     /* bytes waiting for a full socket before the edge's rule applies */
+#define IPC_BODY_MAX MIB(32u)     /* bytes of one memfd body */
+#define IPC_CREDIT_BYTES KIB(256u) /* a stream's window: bytes in flight without a credit */
+#define ARGS_DEPTH_MAX 16         /* steps of one leaf's path */
+#define ARGS_LEAVES_MAX 4096      /* leaves of one argument list */
+
+/* json */
+#define JSON_DEPTH_MAX 64         /* nested arrays and objects */
+#define JSON_NODES_MAX 65536      /* values in one document */
+#define CONFIG_FILE_MAX MIB(1u)   /* bytes of one configuration file */
+
+/* http, ws, edge */
+#define HTTP_HEAD_MAX KIB(16u)     /* bytes of request line and headers */
+#define HTTP_HEADERS_MAX 64        /* header fields of one request */
+#define HTTP_TARGET_MAX KIB(4u)    /* bytes of a request target */
+#define HTTP_BODY_MAX MIB(1u)      /* bytes of a body after authentication, unless the route says less */
+#define HTTP_ANON_BODY_MAX KIB(4u) /* bytes of a body before authentication */
+#define WS_FRAME_MAX KIB(512u)     /* bytes of one message of an authenticated client (protocol 3: maxPayload) */
+#define WS_ANON_FRAME_MAX KIB(16u) /* bytes of one message before authentication (connect) */
+#define WS_FRAGMENTS_MAX 1024      /* frames of one message */
+#define WS_BUFFERED_MAX 1572864u   /* bytes waiting for a slow client (protocol 3: maxBufferedBytes) */
+#define EDGE_CONNS_MAX 16384       /* open connections of one edge process */
+#define EDGE_ANON_CONNS_MAX 12288  /* connections before authentication */
+#define EDGE_HANDSHAKE_MS 10000    /* connect must be done (protocol 3) */
+#define EDGE_HEAD_MS 10000         /* a request's head must be complete */
+#define EDGE_IDLE_MS 60000         /* keep-alive connection without a request */
+#define EDGE_TICK_MS 30000         /* tick event (protocol 3: tickIntervalMs) */
+#define EDGE_USERS_MAX 32          /* edge processes of signed-in principals */
+#define EDGE_USER_REAP_MS 300000   /* one without connections ends after this */
+
+/* authentication */
+#define AUTH_TRIES_BURST 10        /* verifications a source may ask at once */
+#define AUTH_TRIES_PER_MIN 10      /* refill of that bucket */
+#define AUTH_GLOBAL_PER_MIN 600    /* verifications of all strangers together */
+#define AUTH_SOURCES_MAX 4096      /* sources remembered (/64 for IPv6) */
+#define AUTH_LOCKOUT_MAX_MS 900000 /* longest back-off of a source */
+#define AUTH_SKEW_MS 600000        /* signedAt against our clock (protocol 3) */
+#define CLAIM_TTL_MS 600000        /* a one-time browser link */
+#define TICKET_TTL_MS 10000        /* from vault's yes to the hand-over */
+#define COOKIE_TTL_MS 2592000000ull /* browser session: 30 days */
+#define DEVICES_MAX 256            /* paired devices */
+#define PAIRING_PENDING_MAX 16     /* devices waiting for approval */
+#define PAIRING_TTL_MS 300000      /* a pending request (protocol 3) */
+
+/* gate */
+#define GATE_RUNS_MAX 1024         /* live runs with labels */
+#define GATE_TURN_IDS_MAX 64       /* OWNER_TYPED ids of one turn */
+#define WARRANT_TTL_MS 30000       /* from gate's yes to the executor's check */
+#define WARRANT_WINDOW 1024        /* counters an executor remembers against replay */
+
+/* runs */
+#define RUN_TOOL_CALLS_MAX 50       /* tool calls of one run */
+#define RUN_MODEL_CALLS_MAX 50      /* model requests of one run */
+#define RUN_WALL_MS 600000          /* one run (original: agents.defaults.timeoutSeconds) */
+#define RUNS_CONCURRENT_MAX 4       /* agent processes at once (original: agents.defaults.maxConcurrent) */
+#define RUN_QUEUE_MAX 1000          /* accepted messages waiting for their lane, all sessions */
+#define RUN_TEXT_MAX MIB(1u)        /* bytes of text one run may produce */
+#define CHAT_MESSAGE_MAX KIB(256u)  /* bytes of one user message */
+#define CHAT_DELTA_MS 150           /* least time between two chat deltas of a run (protocol 3) */
+#define SESSION_KEY_MAX 512         /* bytes of a session key */
+#define HISTORY_LIMIT_MAX 1000      /* chat.history (protocol 3) */
+#define HISTORY_BYTES_MAX MIB(6u)   /* chat.history (protocol 3) */
+#define IDEM_KEY_MAX 256            /* bytes of an idempotency key */
+
+/* cells */
+#define CELL_WALL_MS 60000         /* one tool call */
+#define CELL_CPU_S 60              /* its processor time */
+#define CELL_MEM MIB(512u)         /* its memory */
+#define CELL_PIDS 64               /* its processes */
+#define CELL_OUTPUT_MAX KIB(256u)  /* bytes of output kept */
+#define CELL_FILE_MAX MIB(64u)     /* bytes of one file it writes */
+#define CELL_FDS 64                /* its open files */
+#define FILE_READ_MAX KIB(256u)    /* bytes one file_read returns */
+#define FILE_LIST_MAX 2000         /* entries one file_list returns */
+#define FILE_SEARCH_MAX 500        /* matches one file_search returns */
+
+/* dial, egress */
+#define DIAL_RESOLVE_MS 5000       /* one name */
+#define DIAL_ANSWERS_MAX 32        /* addresses of one name */
+#define DIAL_CONNECT_MS 10000      /* one address */
+#define EGRESS_HEAD_MAX KIB(64u)   /* bytes of a response's headers */
+#define EGRESS_BODY_MAX MIB(16u)   /* bytes of a response */
+#define EGRESS_IDLE_MS 120000      /* silence in a response */
+#define SSE_LINE_MAX MIB(1u)       /* bytes of one event-stream line */
+
+/* supervisor */
+#define CHILD_RESTARTS_FREE 5      /* crashes within CHILD_RESTART_WINDOW_MS before back-off starts */
+#define CHILD_RESTART_WINDOW_MS 10000
+#define CHILD_BACKOFF_MAX_MS 30000
+#define STOP_GRACE_MS 3000         /* SIGTERM to SIGKILL on an orderly stop */
+
+#endif

@@ -1,0 +1,179 @@
+#include "base/log.h"
+
+#include <stdbool.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "base/limits.h"
+
+static struct {
+	const char *name;
+	int console_fd;
+	int file_fd;
+	enum log_level level;
+} sink = {"", 2, -1, LOG_INFO};
+
+static const char *const level_names[] = {"error", "warn", "info", "debug"};
+
+void
+log_open(const char *name, int console_fd, int file_fd)
+{
+	sink.name = name;
+	sink.console_fd = console_fd;
+	sink.file_fd = file_fd;
+}
+
+void
+log_set_level(enum log_level level)
+{
+	sink.level = level;
+}
+
+enum log_level
+log_get_level(void)
+{
+	return sink.level;
+}
+
+/* Length of the well-formed UTF-8 sequence at s (RFC 3629), its code point in *cp; 0 when there is none. */
+static size_t
+utf8_at(struct span s, uint32_t *cp)
+{
+	uint8_t c = s.ptr[0];
+	size_t n = c < 0x80 ? 1 : c >= 0xc2 && c < 0xe0 ? 2 : c >= 0xe0 && c < 0xf0 ? 3 : c >= 0xf0 && c < 0xf5 ? 4 : 0;
+	static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
+
+	if (n == 0 || s.len < n)
+		return 0;
+	*cp = n == 1 ? c : c & (0xffu >> (n + 1));
+	for (size_t i = 1; i < n; i++) {
+		if ((s.ptr[i] & 0xc0) != 0x80)
+			return 0;
+		*cp = *cp << 6 | (s.ptr[i] & 0x3f);
+	}
+	if (*cp < least[n] || *cp > 0x10ffff || (*cp >= 0xd800 && *cp < 0xe000))
+		return 0;
+	return n;
+}
+
+/* Code points that move the cursor, hide or reorder text: controls, line separators, bidi, zero width, tags. */
+static bool
+is_unsafe(uint32_t cp)
+{
+	return cp < 0x20 || (cp >= 0x7f && cp < 0xa0) || cp == 0xad || cp == 0x61c || (cp >= 0x200b && cp <= 0x200f) ||
+		(cp >= 0x2028 && cp <= 0x202e) || (cp >= 0x2060 && cp <= 0x206f) || cp == 0xfeff ||
+		(cp >= 0xfff9 && cp <= 0xfffb) || (cp >= 0xe0000 && cp <= 0xe007f);
+}
+
+void
+log_put_safe(struct buf *out, struct span s)
+{
+	while (s.len > 0) {
+		uint32_t cp = 0;
+		size_t n = utf8_at(s, &cp);
+
+		if (n == 0) {
+			buf_put_fmt(out, "\\x%02x", s.ptr[0]);
+			n = 1;
+		} else if (cp == '\n') {
+			buf_put(out, SPAN("\\n"));
+		} else if (cp == '\\') {
+			buf_put(out, SPAN("\\\\"));
+		} else if (is_unsafe(cp)) {
+			if (cp < 0x100)
+				buf_put_fmt(out, "\\x%02x", (unsigned)cp);
+			else
+				buf_put_fmt(out, "\\u{%04x}", (unsigned)cp);
+		} else {
+			buf_put(out, span_sub(s, 0, n));
+		}
+		s = span_sub(s, n, s.len);
+	}
+}
+
+static void
+put_str(struct buf *b, struct span s)
+{
+	bool quote = s.len == 0;
+	struct buf safe = {.max = LOG_LINE_MAX};
+
+	for (size_t i = 0; i < s.len && !quote; i++)
+		quote = s.ptr[i] == ' ' || s.ptr[i] == '"' || s.ptr[i] == '=';
+	log_put_safe(&safe, span_sub(s, 0, LOG_VALUE_MAX));
+	if (quote)
+		buf_put_u8(b, '"');
+	for (size_t i = 0; i < safe.len; i++) {
+		if (safe.ptr[i] == '"')
+			buf_put_u8(b, '\\');
+		buf_put_u8(b, safe.ptr[i]);
+	}
+	if (s.len > LOG_VALUE_MAX)
+		buf_put_fmt(b, "...(%zu bytes)", s.len);
+	if (quote)
+		buf_put_u8(b, '"');
+	buf_clear(&safe);
+}
+
+static void
+put_field(struct buf *b, const struct log_field *f)
+{
+	buf_put_fmt(b, " %s=", f->key);
+	switch (f->kind) {
+	case LOG_KIND_STR:
+		put_str(b, f->v.str);
+		break;
+	case LOG_KIND_U64:
+		buf_put_u64_dec(b, f->v.u64);
+		break;
+	case LOG_KIND_I64:
+		buf_put_i64_dec(b, f->v.i64);
+		break;
+	case LOG_KIND_HEX:
+		buf_put_hex(b, span_sub(f->v.str, 0, LOG_VALUE_MAX / 2));
+		break;
+	case LOG_KIND_ERR:
+		buf_put_fmt(b, "%s (%s)", err_name((int)f->v.i64), err_text((int)f->v.i64));
+		break;
+	case LOG_KIND_ERRNO:
+		buf_put_fmt(b, "%s (%s)", strerrorname_np((int)f->v.i64), strerrordesc_np((int)f->v.i64));
+		break;
+	case LOG_KIND_END:
+		break;
+	}
+}
+
+static void
+write_line(int fd, struct span line)
+{
+	ssize_t ignored;
+
+	if (fd < 0)
+		return;
+	ignored = write(fd, line.ptr, line.len); /* a full disk or closed terminal must not stop the program */
+	(void)ignored;
+}
+
+void
+log_write(enum log_level level, const char *msg, const struct log_field *fields)
+{
+	struct buf line = {.max = LOG_LINE_MAX - 1};
+	struct timespec now;
+	struct tm tm;
+
+	if (level > sink.level)
+		return;
+	clock_gettime(CLOCK_REALTIME, &now);
+	gmtime_r(&now.tv_sec, &tm);
+	buf_put_fmt(&line, "%04d-%02d-%02dT%02d:%02d:%02d.%03ldZ %s %s %s", tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday,
+		tm.tm_hour, tm.tm_min, tm.tm_sec, now.tv_nsec / 1000000, level_names[level], sink.name, msg);
+	for (; fields->key != NULL; fields++)
+		put_field(&line, fields);
+	line.max = LOG_LINE_MAX;
+	line.err = 0;
+	buf_put_u8(&line, '\n');
+	write_line(sink.console_fd, buf_span(&line));
+	write_line(sink.file_fd, buf_span(&line));
+	buf_clear(&line);
+}
