@@ -7,6 +7,7 @@
 
 #include "base/err.h"
 #include "base/limits.h"
+#include "base/utf8.h"
 
 static struct {
 	const char *name;
@@ -37,27 +38,6 @@ log_get_level(void)
 	return sink.level;
 }
 
-/* Length of the well-formed UTF-8 sequence at s (RFC 3629), its code point in *cp; 0 when there is none. */
-static size_t
-utf8_at(struct span s, uint32_t *cp)
-{
-	uint8_t c = s.ptr[0];
-	size_t n = c < 0x80 ? 1 : c >= 0xc2 && c < 0xe0 ? 2 : c >= 0xe0 && c < 0xf0 ? 3 : c >= 0xf0 && c < 0xf5 ? 4 : 0;
-	static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
-
-	if (n == 0 || s.len < n)
-		return 0;
-	*cp = n == 1 ? c : c & (0xffu >> (n + 1));
-	for (size_t i = 1; i < n; i++) {
-		if ((s.ptr[i] & 0xc0) != 0x80)
-			return 0;
-		*cp = *cp << 6 | (s.ptr[i] & 0x3f);
-	}
-	if (*cp < least[n] || *cp > 0x10ffff || (*cp >= 0xd800 && *cp < 0xe000))
-		return 0;
-	return n;
-}
-
 /* Code points that move the cursor, hide or reorder text: controls, line separators, bidi, zero width, tags. */
 static bool
 is_unsafe(uint32_t cp)
@@ -72,7 +52,7 @@ log_put_safe(struct buf *out, struct span s)
 {
 	while (s.len > 0) {
 		uint32_t cp = 0;
-		size_t n = utf8_at(s, &cp);
+		size_t n = utf8_decode(s, &cp);
 
 		if (n == 0) {
 			buf_put_fmt(out, "\\x%02x", s.ptr[0]);
