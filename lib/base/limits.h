@@ -13,6 +13,10 @@
 #define LOG_VALUE_MAX KIB(1u)  /* bytes of one value in a log line */
 #define SECRET_LEN_MAX KIB(64u) /* bytes of one secret (a TLS key is the longest) */
 
+/* crypto */
+#define CRYPTO_PEM_MAX 256u      /* bytes of a public key as text, PEM or not */
+#define DEVICE_PAYLOAD_MAX KIB(8u) /* bytes of what a device signs */
+
 /* ipc: messages between processes */
 #define IPC_MSG_MAX KIB(16u)      /* bytes of one datagram */
 #define IPC_FDS_MAX 4             /* descriptors in one message */

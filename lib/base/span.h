@@ -27,7 +27,7 @@ span_of(const void *ptr, size_t len)
 	return (struct span){(const uint8_t *)ptr, len};
 }
 
-/* Equal bytes. Not constant time: for secrets use crypto_equal(). */
+/* Equal bytes. Not constant time: for secrets use crypto_secret_equal(). */
 bool span_eq(struct span a, struct span b);
 
 /* Equal after folding ASCII A-Z to a-z. */
