@@ -42,8 +42,9 @@ struct log_field {
 #define log_warn(...) LOG_AT(LOG_WARN, __VA_ARGS__)
 #define log_info(...) LOG_AT(LOG_INFO, __VA_ARGS__)
 #define log_debug(...) LOG_AT(LOG_DEBUG, __VA_ARGS__)
+/* The first element only gives the comma something to stand behind when there are no fields. */
 #define LOG_AT(level, msg, ...)                                                                    \
-	log_write((level), (msg), (const struct log_field[]){__VA_ARGS__ __VA_OPT__(, ) {.key = NULL}})
+	log_write((level), (msg), &(const struct log_field[]){{.key = ""}, ##__VA_ARGS__, {.key = NULL}}[1])
 
 /* name: what stands in front of the message ("edge/user"). fds: -1 for none. Not owned. */
 void log_open(const char *name, int console_fd, int file_fd);

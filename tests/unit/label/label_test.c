@@ -33,11 +33,11 @@ make_all(void **state)
 	size_t n = 0;
 
 	(void)state;
-	for (uint8_t i = 0; i <= LABEL_OWNER_TYPED; i++) {
-		for (uint8_t k = 0; k <= LABEL_PUBLIC; k++) {
+	for (int i = 0; i <= LABEL_OWNER_TYPED; i++) {
+		for (int k = 0; k <= LABEL_PUBLIC; k++) {
 			for (size_t c = 0; c < (k == LABEL_CHAT ? 3 : 1); c++) {
-				all[n++] = (struct label){.integrity = i,
-					.readers_kind = k,
+				all[n++] = (struct label){.integrity = (uint8_t)i,
+					.readers_kind = (uint8_t)k,
 					.readers_id = k == LABEL_CHAT ? ids[c] : 0};
 			}
 		}
