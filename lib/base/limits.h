@@ -27,6 +27,7 @@
 #define ARGS_LEAVES_MAX 4096      /* leaves of one argument list */
 
 /* json */
+#define JSON_TEXT_MAX MIB(32u)    /* bytes of one document */
 #define JSON_DEPTH_MAX 64         /* nested arrays and objects */
 #define JSON_NODES_MAX 65536      /* values in one document */
 #define CONFIG_FILE_MAX MIB(1u)   /* bytes of one configuration file */
