@@ -93,7 +93,7 @@ digit_value(uint8_t c, const struct alphabet *a)
 		return c - 'a' + 26;
 	if (c >= '0' && c <= '9')
 		return c - '0' + 52;
-	return c == a->digits[62] ? 62 : c == a->digits[63] ? 63 : -1;
+	return c == (uint8_t)a->digits[62] ? 62 : c == (uint8_t)a->digits[63] ? 63 : -1;
 }
 
 /* s holds digits only; the spare bits of the last one must be zero (else one value had several

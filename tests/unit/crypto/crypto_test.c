@@ -324,7 +324,7 @@ main(void)
 		cmocka_unit_test(a_ratchet_moves_on_in_place),
 	};
 
-	for (uint8_t i = 0; i < sizeof(key); i++)
-		key[i] = i;
+	for (size_t i = 0; i < sizeof(key); i++)
+		key[i] = (uint8_t)i;
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
