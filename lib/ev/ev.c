@@ -16,7 +16,8 @@
 
 struct ev_fd {
 	struct ev *ev;
-	struct ev_fd *next_dead;
+	struct ev_fd *next; /* of the live ones, or of the dead ones */
+	struct ev_fd *prev; /* of the live ones */
 	ev_fd_fn *fn;
 	void *arg;
 	int fd;
@@ -33,10 +34,10 @@ struct ev_timer {
 struct ev {
 	int epfd;
 	int sigfd;
-	struct ev_fd *sigwatch;
 	bool stop;
 	uint64_t now_ms;
 	uint64_t next_id;
+	struct ev_fd *live;
 	struct ev_fd *dead;      /* deleted during this turn, freed at its end */
 	struct ev_timer *timers; /* binary heap by (at_ms, id) */
 	size_t ntimers;
@@ -73,12 +74,12 @@ ev_new(void)
 }
 
 static void
-free_dead(struct ev *ev)
+free_list(struct ev_fd **list)
 {
-	while (ev->dead != NULL) {
-		struct ev_fd *w = ev->dead;
+	while (*list != NULL) {
+		struct ev_fd *w = *list;
 
-		ev->dead = w->next_dead;
+		*list = w->next;
 		free(w);
 	}
 }
@@ -88,8 +89,9 @@ ev_free(struct ev *ev)
 {
 	if (ev == NULL)
 		return;
-	ev_fd_del(ev->sigwatch);
-	free_dead(ev);
+	/* no epoll_ctl: a forked child that frees its copy must not take the watches from its parent */
+	free_list(&ev->live);
+	free_list(&ev->dead);
 	if (ev->sigfd >= 0)
 		close(ev->sigfd);
 	close(ev->epfd);
@@ -115,6 +117,10 @@ ev_fd_add(struct ev *ev, int fd, unsigned events, ev_fd_fn *fn, void *arg)
 	w->arg = arg;
 	if (epoll_ctl(ev->epfd, EPOLL_CTL_ADD, fd, &e) < 0)
 		abort(); /* a descriptor that is closed or watched twice: our own mistake */
+	w->next = ev->live;
+	if (w->next != NULL)
+		w->next->prev = w;
+	ev->live = w;
 	return w;
 }
 
@@ -133,8 +139,14 @@ ev_fd_del(struct ev_fd *w)
 	if (w == NULL || w->dead)
 		return;
 	(void)epoll_ctl(w->ev->epfd, EPOLL_CTL_DEL, w->fd, NULL);
+	if (w->prev != NULL)
+		w->prev->next = w->next;
+	else
+		w->ev->live = w->next;
+	if (w->next != NULL)
+		w->next->prev = w->prev;
 	w->dead = true;
-	w->next_dead = w->ev->dead;
+	w->next = w->ev->dead;
 	w->ev->dead = w;
 }
 
@@ -240,7 +252,7 @@ ev_signal_add(struct ev *ev, int signo, ev_signal_fn *fn, void *arg)
 		return ERR_SYS;
 	if (ev->sigfd < 0) {
 		ev->sigfd = fd;
-		ev->sigwatch = ev_fd_add(ev, fd, EV_READ, on_signal, NULL);
+		(void)ev_fd_add(ev, fd, EV_READ, on_signal, NULL);
 	}
 	return 0;
 }
@@ -283,7 +295,7 @@ ev_turn(struct ev *ev, int wait_ms)
 		timer_remove(ev, 0);
 		t.fn(ev, t.arg);
 	}
-	free_dead(ev);
+	free_list(&ev->dead);
 	return 0;
 }
 

@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/err.h"
@@ -347,6 +348,8 @@ the_loop_leaves_the_callers_descriptors_open_and_its_own_closed(void **state)
 		struct ev *ev = ev_new();
 
 		ev_fd_del(ev_fd_add(ev, p[0], EV_READ, on_events, &s));
+		assert_non_null(
+			ev_fd_add(ev, p[1], EV_WRITE, on_events, &s)); /* freed with the loop */
 		assert_int_equal(ev_signal_add(ev, SIGUSR1, on_signo, &s), 0);
 		ev_free(ev);
 	}
@@ -356,6 +359,34 @@ the_loop_leaves_the_callers_descriptors_open_and_its_own_closed(void **state)
 	assert_int_equal(close(p[0]), 0);
 	assert_int_equal(close(p[1]), 0);
 	ev_free(NULL);
+}
+
+static void
+a_child_that_frees_its_copy_of_the_loop_leaves_the_parents_alone(void **state)
+{
+	struct ev *ev = ev_new();
+	struct seen s = {0};
+	int status = -1;
+	int p[2];
+	pid_t pid;
+
+	(void)state;
+	assert_int_equal(pipe2(p, O_CLOEXEC), 0);
+	s.victim = ev_fd_add(ev, p[0], EV_READ, on_events, &s);
+	pid = fork();
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		ev_free(ev);
+		_exit(0);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	assert_int_equal(write(p[1], "x", 1), 1);
+	assert_int_equal(ev_turn(ev, 100), 0);
+	assert_int_equal(s.n, 1);
+	ev_free(ev);
+	close(p[0]);
+	close(p[1]);
 }
 
 int
@@ -373,6 +404,7 @@ main(void)
 		cmocka_unit_test(a_paused_watch_reports_the_hangup_only),
 		cmocka_unit_test(signals_reach_their_handlers_and_kill_nobody),
 		cmocka_unit_test(the_loop_leaves_the_callers_descriptors_open_and_its_own_closed),
+		cmocka_unit_test(a_child_that_frees_its_copy_of_the_loop_leaves_the_parents_alone),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
