@@ -17,6 +17,14 @@
 #define CRYPTO_PEM_MAX 256u      /* bytes of a public key as text, PEM or not */
 #define DEVICE_PAYLOAD_MAX KIB(8u) /* bytes of what a device signs */
 
+/* text, url */
+#define URL_MAX KIB(4u)            /* bytes of a URL, as given and in canonical form */
+#define IDENT_ID_MAX 192           /* bytes of a native id of a channel */
+#define IDENT_ACCOUNT_MAX 64       /* bytes of an account's or agent's id */
+#define EDIT_DISTANCE_MAX 64       /* bytes of the names that suggestions compare */
+#define TABLE_COLUMNS_MAX 16       /* columns of a table on the terminal */
+#define TABLE_CELLS_MAX 65536      /* cells of a table */
+
 /* ipc: messages between processes */
 #define IPC_MSG_MAX KIB(16u)      /* bytes of one datagram */
 #define IPC_FDS_MAX 4             /* descriptors in one message */
