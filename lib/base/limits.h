@@ -44,6 +44,8 @@
 #define HTTP_HEAD_MAX KIB(16u)     /* bytes of request line and headers */
 #define HTTP_HEADERS_MAX 64        /* header fields of one request */
 #define HTTP_TARGET_MAX KIB(4u)    /* bytes of a request target */
+#define HTTP_HOST_MAX 261          /* bytes of a Host field: a name of 255 and :65535 */
+#define HTTP_TRAILER_MAX KIB(4u)   /* bytes of the trailers behind a chunked body */
 #define HTTP_BODY_MAX MIB(1u)      /* bytes of a body after authentication, unless the route says less */
 #define HTTP_ANON_BODY_MAX KIB(4u) /* bytes of a body before authentication */
 #define WS_FRAME_MAX KIB(512u)     /* bytes of one message of an authenticated client (protocol 3: maxPayload) */
@@ -113,6 +115,8 @@
 #define EGRESS_BODY_MAX MIB(16u)   /* bytes of a response */
 #define EGRESS_IDLE_MS 120000      /* silence in a response */
 #define SSE_LINE_MAX MIB(1u)       /* bytes of one event-stream line */
+#define SSE_EVENT_MAX MIB(4u)      /* bytes of one event's data, all its lines */
+#define SSE_NAME_MAX KIB(1u)       /* bytes of an event's type, and of its id */
 
 /* supervisor */
 #define CHILD_RESTARTS_FREE 5      /* crashes within CHILD_RESTART_WINDOW_MS before back-off starts */
