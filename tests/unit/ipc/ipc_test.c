@@ -1,0 +1,337 @@
+/* Tests of lib/ipc over the real message tables. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+
+#include "base/err.h"
+#include "base/mem.h"
+#include "ipc/ipc.h"
+#include "proto/core_gate.h"
+#include "proto/core_store.h"
+#include "proto/edge_core.h"
+#include "proto/ids.h"
+
+#define CAUGHT_MAX 8192
+
+struct side {
+	struct ipc_chan *chan;
+	unsigned got;
+	int ended;
+	uint64_t last;
+};
+
+static int
+on_verdict(struct ipc_chan *chan, const void *m, void *arg)
+{
+	const struct core_gate_verdict *msg = m;
+	struct side *s = arg;
+
+	(void)chan;
+	s->got++;
+	s->last = msg->call;
+	return 0;
+}
+
+static int
+on_judge(struct ipc_chan *chan, const void *m, void *arg)
+{
+	const struct core_gate_judge *msg = m;
+	struct side *s = arg;
+
+	s->got++;
+	s->last = msg->call;
+	return core_gate_verdict_send(chan, &(struct core_gate_verdict){.run = msg->run, .call = msg->call, .verdict = VERDICT_ALLOW});
+}
+
+static void
+on_end(struct ipc_chan *chan, int why, void *arg)
+{
+	struct side *s = arg;
+
+	s->ended = why;
+	ipc_chan_free(chan);
+	s->chan = NULL;
+}
+
+static const struct ipc_handler core_handlers[] = {{CORE_GATE_VERDICT, on_verdict}};
+static const struct ipc_handler gate_handlers[] = {{CORE_GATE_JUDGE, on_judge}};
+static const struct ipc_ops core_ops = {.handlers = core_handlers, .n = 1, .on_end = on_end};
+static const struct ipc_ops gate_ops = {.handlers = gate_handlers, .n = 1, .on_end = on_end};
+
+struct pair {
+	struct ev *ev;
+	struct side core;
+	struct side gate;
+	int raw; /* core's end as a bare descriptor, when core has no channel */
+};
+
+static void
+open_pair(struct pair *p, bool bare)
+{
+	int fds[2];
+
+	*p = (struct pair){.ev = ev_new(), .raw = -1};
+	assert_int_equal(ipc_pair(fds), 0);
+	if (bare)
+		p->raw = fds[0];
+	else
+		p->core.chan = ipc_chan_new(p->ev, fds[0], &core_gate_proto, IPC_SIDE_A, IPC_FULL_END, &core_ops, &p->core);
+	p->gate.chan = ipc_chan_new(p->ev, fds[1], &core_gate_proto, IPC_SIDE_B, IPC_FULL_END, &gate_ops, &p->gate);
+}
+
+static void
+close_pair(struct pair *p)
+{
+	ipc_chan_free(p->core.chan);
+	ipc_chan_free(p->gate.chan);
+	if (p->raw >= 0)
+		close(p->raw);
+	ev_free(p->ev);
+}
+
+static void
+turns(struct pair *p, int n)
+{
+	for (int i = 0; i < n; i++)
+		ev_turn(p->ev, 1);
+}
+
+static void
+a_question_gets_its_answer(void **state)
+{
+	struct pair p;
+
+	(void)state;
+	open_pair(&p, false);
+	assert_int_equal(core_gate_judge_send(p.core.chan, &(struct core_gate_judge){.run = 1, .call = 77}), 0);
+	turns(&p, 4);
+	assert_int_equal(p.gate.got, 1);
+	assert_int_equal(p.core.last, 77);
+	close_pair(&p);
+}
+
+static void
+more_than_the_socket_holds_is_queued_in_order(void **state)
+{
+	struct pair p;
+
+	(void)state;
+	open_pair(&p, false);
+	for (uint64_t i = 1; i <= 5000; i++)
+		assert_int_equal(core_gate_judge_send(p.core.chan, &(struct core_gate_judge){.run = 1, .call = i}), 0);
+	for (int i = 0; i < 400 && p.core.got < 5000; i++)
+		ev_turn(p.ev, 1);
+	assert_int_equal(p.core.got, 5000);
+	assert_int_equal(p.core.last, 5000);
+	close_pair(&p);
+}
+
+static void
+a_peer_that_never_reads_ends_its_channel_at_the_queue_limit(void **state)
+{
+	struct pair p;
+	int rc = 0;
+	size_t sent = 0;
+
+	(void)state;
+	open_pair(&p, false);
+	ipc_chan_pause(p.gate.chan, true);
+	while (rc == 0 && sent < 1000000) {
+		rc = core_gate_judge_send(p.core.chan, &(struct core_gate_judge){.run = 1, .call = ++sent});
+		assert_true(!ipc_chan_is_open(p.core.chan) || ipc_chan_queued(p.core.chan) <= IPC_QUEUE_MAX);
+	}
+	assert_int_equal(rc, ERR_FULL);
+	turns(&p, 2);
+	assert_int_equal(p.core.ended, ERR_FULL);
+	close_pair(&p);
+}
+
+static void
+send_raw(int fd, const void *bytes, size_t len)
+{
+	assert_int_equal(send(fd, bytes, len, MSG_NOSIGNAL), len);
+}
+
+static void
+expect_end(const void *bytes, size_t len, uint8_t gate_state, int want)
+{
+	struct pair p;
+
+	open_pair(&p, true);
+	if (gate_state != 0)
+		ipc_chan_set_state(p.gate.chan, gate_state);
+	send_raw(p.raw, bytes, len);
+	turns(&p, 3);
+	assert_int_equal(p.gate.got, 0);
+	assert_int_equal(p.gate.ended, want);
+	close_pair(&p);
+}
+
+static void
+whatever_breaks_the_table_ends_the_channel(void **state)
+{
+	uint8_t buf[IPC_MSG_MAX];
+	int fds[IPC_FDS_MAX];
+	size_t nfds;
+	const struct ipc_message *judge = ipc_message_find(&core_gate_proto, CORE_GATE_JUDGE);
+	int len = ipc_encode(judge, &(struct core_gate_judge){.run = 1}, buf, fds, &nfds);
+
+	(void)state;
+	assert_true(len > 0);
+	expect_end("x", 1, 0, ERR_PROTO);                    /* no id */
+	expect_end("\xff\xff", 2, 0, ERR_PROTO);             /* unknown id */
+	expect_end(buf, (size_t)len - 1, 0, ERR_PROTO);      /* too short */
+	expect_end(buf, (size_t)len + 1, 0, ERR_PROTO);      /* something behind the last field */
+	for (int n = 2; n < len; n++)
+		expect_end(buf, (size_t)n, 0, ERR_PROTO);    /* every cut */
+	buf[0] = CORE_GATE_VERDICT;
+	expect_end(buf, (size_t)len, 0, ERR_PROTO);          /* the other direction */
+	buf[0] = CORE_GATE_RUN_OPEN;
+	expect_end(buf, (size_t)len, 0, ERR_PROTO);          /* no row here for it */
+}
+
+static void
+an_uninvited_descriptor_ends_the_channel_and_is_closed(void **state)
+{
+	struct pair p;
+	uint8_t buf[IPC_MSG_MAX];
+	int fds[IPC_FDS_MAX];
+	size_t nfds;
+	int pipefd[2];
+	char c;
+	const struct ipc_message *judge = ipc_message_find(&core_gate_proto, CORE_GATE_JUDGE);
+	int len = ipc_encode(judge, &(struct core_gate_judge){.run = 1}, buf, fds, &nfds);
+	union {
+		struct cmsghdr align;
+		uint8_t bytes[CMSG_SPACE(sizeof(int))];
+	} control = {0};
+	struct iovec iov = {.iov_base = buf, .iov_len = (size_t)len};
+	struct msghdr mh = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = control.bytes, .msg_controllen = sizeof(control)};
+	struct cmsghdr *cm = CMSG_FIRSTHDR(&mh);
+
+	(void)state;
+	open_pair(&p, true);
+	assert_int_equal(pipe2(pipefd, O_CLOEXEC), 0);
+	cm->cmsg_level = SOL_SOCKET;
+	cm->cmsg_type = SCM_RIGHTS;
+	cm->cmsg_len = CMSG_LEN(sizeof(int));
+	memcpy(CMSG_DATA(cm), &pipefd[1], sizeof(int));
+	assert_int_equal(sendmsg(p.raw, &mh, 0), len);
+	close(pipefd[1]);
+	turns(&p, 3);
+	assert_int_equal(p.gate.ended, ERR_PROTO);
+	assert_int_equal(read(pipefd[0], &c, 1), 0); /* the last writer is gone */
+	close(pipefd[0]);
+	close_pair(&p);
+}
+
+static void
+too_many_messages_a_second_end_the_channel(void **state)
+{
+	const struct ipc_message *open_runs = ipc_message_find(&core_store_proto, CORE_STORE_OPEN_RUNS);
+
+	(void)state;
+	assert_int_equal(open_runs->rate, 10);
+	struct pair p;
+	uint8_t buf[IPC_MSG_MAX];
+	int fds[IPC_FDS_MAX];
+	size_t nfds;
+	const struct ipc_message *judge = ipc_message_find(&core_gate_proto, CORE_GATE_JUDGE);
+	int len = ipc_encode(judge, &(struct core_gate_judge){.run = 1}, buf, fds, &nfds);
+
+	open_pair(&p, true);
+	for (unsigned i = 0; i < judge->rate + 10 && p.gate.ended == 0; i++) {
+		uint8_t answer[IPC_MSG_MAX];
+
+		send_raw(p.raw, buf, (size_t)len);
+		ev_turn(p.ev, 0);
+		while (recv(p.raw, answer, sizeof(answer), MSG_DONTWAIT) > 0)
+			continue;
+	}
+	/* a slow machine may spread them over several seconds, and then the rate was kept */
+	assert_true(p.gate.ended == ERR_RATE || p.gate.got == judge->rate + 10);
+	close_pair(&p);
+}
+
+static void
+values_of_ours_that_break_the_table_are_not_sent(void **state)
+{
+	struct pair p;
+	uint8_t big[200] = {0};
+
+	(void)state;
+	open_pair(&p, false);
+	assert_int_equal(core_gate_judge_send(p.core.chan, &(struct core_gate_judge){.effect = 16}), ERR_RANGE);
+	assert_int_equal(core_gate_judge_send(p.core.chan, &(struct core_gate_judge){.plan = span_of(big, 33)}), ERR_TOOBIG);
+	assert_int_equal(core_gate_verdict_send(p.core.chan, &(struct core_gate_verdict){.verdict = 1}), ERR_STATE);
+	close_pair(&p);
+}
+
+static void
+a_body_must_be_sealed_and_small_enough(void **state)
+{
+	int sealed = ipc_body_seal(SPAN("hello"));
+	int open_fd = memfd_create("x", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	struct span s;
+
+	(void)state;
+	assert_true(sealed >= 0);
+	assert_int_equal(ipc_body_map(sealed, 5, &s), 0);
+	assert_true(span_eq(s, SPAN("hello")));
+	ipc_body_unmap(s);
+	assert_int_equal(ipc_body_map(sealed, 4, &s), ERR_TOOBIG);
+	assert_int_equal(write(sealed, "x", 1), -1);
+	assert_int_equal(ipc_body_map(open_fd, 100, &s), ERR_PROTO);
+	assert_int_equal(ipc_body_map(0, 100, &s), ERR_PROTO);
+	close(sealed);
+	close(open_fd);
+}
+
+/* Every message of every pair: zeroed is encodable where no descriptor is required, and decodes to the same. */
+static void
+every_message_of_every_pair_round_trips(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < peer_rows_n; i++) {
+		const struct ipc_proto *proto = peer_rows[i].proto;
+
+		for (size_t k = 0; k < proto->n; k++) {
+			const struct ipc_message *m = &proto->messages[k];
+			union {
+				uint64_t align;
+				uint8_t bytes[IPC_STRUCT_MAX];
+			} in = {0}, out;
+			uint8_t buf[IPC_MSG_MAX];
+			int fds[IPC_FDS_MAX];
+			size_t nfds;
+			int len = ipc_encode(m, in.bytes, buf, fds, &nfds);
+
+			assert_int_equal(m->id, k + 1);
+			assert_true(len > 0);
+			assert_int_equal(ipc_decode(m, span_of(buf + 2, (size_t)len - 2), fds, nfds, out.bytes), 0);
+		}
+	}
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_question_gets_its_answer),
+		cmocka_unit_test(more_than_the_socket_holds_is_queued_in_order),
+		cmocka_unit_test(a_peer_that_never_reads_ends_its_channel_at_the_queue_limit),
+		cmocka_unit_test(whatever_breaks_the_table_ends_the_channel),
+		cmocka_unit_test(an_uninvited_descriptor_ends_the_channel_and_is_closed),
+		cmocka_unit_test(too_many_messages_a_second_end_the_channel),
+		cmocka_unit_test(values_of_ours_that_break_the_table_are_not_sent),
+		cmocka_unit_test(a_body_must_be_sealed_and_small_enough),
+		cmocka_unit_test(every_message_of_every_pair_round_trips),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
