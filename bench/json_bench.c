@@ -115,7 +115,8 @@ oracle_once(struct span text, void *arg)
 #endif
 
 static void
-measure(const char *what, struct span text, bool (*once)(struct span, void *), void *arg)
+measure(const char *name, const char *what, struct span text, bool (*once)(struct span, void *),
+	void *arg)
 {
 	double start = now_s();
 	double end = start;
@@ -123,11 +124,12 @@ measure(const char *what, struct span text, bool (*once)(struct span, void *), v
 
 	for (; end - start < ROUND_S; end = now_s(), n++) {
 		if (!once(text, arg)) {
-			printf("%-28s failed\n", what);
-			return;
+			fprintf(stderr, "%s: %s failed\n", name, what);
+			exit(1);
 		}
 	}
-	printf("%-28s %8.0f MB/s\n", what, (double)text.len * n / (end - start) / 1e6);
+	printf("json %s: %s\t%.0f\tMB/s\t-\t-\n", name, what,
+		(double)text.len * n / (end - start) / 1e6);
 }
 
 static void
@@ -138,15 +140,14 @@ measure_all(const char *name, struct span text)
 	struct json_node *root = NULL;
 	struct arena a;
 
-	printf("%s, %zu bytes\n", name, text.len);
-	measure("  read strict", text, read_once, &strict);
-	measure("  read JSON5", text, read_once, &json5);
+	measure(name, "read strict", text, read_once, &strict);
+	measure(name, "read JSON5", text, read_once, &json5);
 #ifdef HAVE_JANSSON
-	measure("  read jansson", text, oracle_once, NULL);
+	measure(name, "read jansson", text, oracle_once, NULL);
 #endif
 	arena_init(&a, MIB(64u));
 	if (json_parse(&a, text, NULL, &root, NULL) == 0)
-		measure("  write", text, write_once, root);
+		measure(name, "write", text, write_once, root);
 	arena_clear(&a);
 }
 
@@ -155,7 +156,8 @@ main(void)
 {
 	struct buf b = {.max = MIB(32u)};
 
-	/* freed memory stays with the process: the subject is the reader, not how fast the kernel gives pages */
+	/* freed memory stays with the process: the subject is the reader, not how fast the kernel
+	 * gives pages */
 	mallopt(M_MMAP_THRESHOLD, (int)MIB(32u));
 	mallopt(M_TRIM_THRESHOLD, (int)MIB(256u));
 	make_document(&b, 4000, false, false);
