@@ -5,8 +5,10 @@
 #ifndef BASE_LIMITS_H
 #define BASE_LIMITS_H
 
-#define KIB(n) ((n) * 1024u)
-#define MIB(n) ((n) * 1024u * 1024u)
+#define KIB(n) ((n)*1024u)
+#define MIB(n) ((n)*1024u * 1024u)
+
+/* clang-format off: rows are added one by one, their comments stand where they stand */
 
 /* base */
 #define LOG_LINE_MAX KIB(4u)   /* bytes of one log line */
