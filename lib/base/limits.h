@@ -8,7 +8,8 @@
 #define KIB(n) ((n)*1024u)
 #define MIB(n) ((n)*1024u * 1024u)
 
-/* clang-format off: rows are added one by one, their comments stand where they stand */
+/* Rows are added one by one, their comments stand where they stand. */
+/* clang-format off */
 
 /* base */
 #define LOG_LINE_MAX KIB(4u)   /* bytes of one log line */
