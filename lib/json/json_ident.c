@@ -1,9 +1,10 @@
-/* Which characters may stand in an unquoted key: IdentifierName of ES5 (7.6) over Unicode 14.0.0. */
+/* Which characters may stand in an unquoted key: IdentifierName of ES5 (7.6) over Unicode 14.0.0.
+ */
 #include "json/json_parse.h"
 
 /*
- * Ranges beyond ASCII of the basic multilingual plane; ES5 counts UTF-16 units, so a character outside of it is never
- * a letter. Derived from the general categories of UnicodeData.txt.
+ * Ranges beyond ASCII of the basic multilingual plane; ES5 counts UTF-16 units, so a character
+ * outside of it is never a letter. Derived from the general categories of UnicodeData.txt.
  */
 /* clang-format off */
 

@@ -143,6 +143,26 @@ is_plain(const struct json_out *o, uint8_t c)
 	return c >= 0x20 && c < 0x80 && c != '"' && c != '\\' && !(c == '<' && o->opts.html_safe);
 }
 
+/* The index from at on of the first byte that cannot be copied as it is; s.len when there is none.
+ */
+static size_t
+skip_plain(const struct json_out *o, struct span s, size_t at)
+{
+	while (s.len - at >= 8) {
+		uint64_t x = json_load64(s.ptr + at);
+		uint64_t special = json_special_bytes(x, '"');
+
+		if (o->opts.html_safe)
+			special |= json_zero_bytes(x ^ JSON_ONES * '<') & JSON_HIGHS;
+		if (special != 0)
+			return at + json_first_byte(special);
+		at += 8;
+	}
+	while (at < s.len && is_plain(o, s.ptr[at]))
+		at++;
+	return at;
+}
+
 static void
 put_string(struct json_out *o, struct span s)
 {
@@ -150,15 +170,9 @@ put_string(struct json_out *o, struct span s)
 	size_t at = 0;
 
 	buf_put_u8(o->buf, '"');
-	while (at < s.len) {
+	while ((at = skip_plain(o, s, at)) < s.len) {
 		uint32_t cp;
-		size_t n;
-
-		if (is_plain(o, s.ptr[at])) {
-			at++;
-			continue;
-		}
-		n = utf8_decode(span_of(s.ptr + at, s.len - at), &cp);
+		size_t n = utf8_decode(span_of(s.ptr + at, s.len - at), &cp);
 		if (n > 1 && cp != 0x2028 && cp != 0x2029) {
 			at += n;
 			continue;

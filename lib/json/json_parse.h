@@ -109,6 +109,7 @@ json_is_digit(uint8_t c)
 	return c >= '0' && c <= '9';
 }
 
+/* Eight bytes in the order of memory: the first one is the lowest. */
 static inline uint64_t
 json_load64(const uint8_t *p)
 {
@@ -116,6 +117,37 @@ json_load64(const uint8_t *p)
 
 	memcpy(&x, p, sizeof(x));
 	return le64toh(x);
+}
+
+#define JSON_ONES 0x0101010101010101u
+#define JSON_HIGHS 0x8080808080808080u
+
+/* Has bit 7 of each zero byte of x set; of a byte above the first zero byte it may be set without
+ * reason. */
+static inline uint64_t
+json_zero_bytes(uint64_t x)
+{
+	return (x - JSON_ONES) & ~x;
+}
+
+/*
+ * Of the eight bytes in x, bit 7 of the first that is the quote, a backslash, a control or not
+ * ASCII; 0 when there is none. Bits above the first one set mean nothing: subtraction borrows
+ * upwards, never downwards.
+ */
+static inline uint64_t
+json_special_bytes(uint64_t x, uint8_t quote)
+{
+	return (json_zero_bytes(x ^ JSON_ONES * quote) | json_zero_bytes(x ^ JSON_ONES * '\\') |
+		       ((x - JSON_ONES * 0x20) & ~x) | x) &
+	       JSON_HIGHS;
+}
+
+/* Which of the eight bytes the lowest bit of a mask above belongs to. mask is not 0. */
+static inline unsigned
+json_first_byte(uint64_t mask)
+{
+	return (unsigned)__builtin_ctzll(mask) >> 3;
 }
 
 #endif

@@ -5,27 +5,16 @@
 #include "base/err.h"
 #include "base/utf8.h"
 
-#define ONES 0x0101010101010101u
-#define HIGHS 0x8080808080808080u
-
-/*
- * The first byte from p on that is a quote, a backslash, a control or not ASCII. Eight at a time: a
- * byte's high bit is set in the mask when subtracting borrowed, which above a true hit may be
- * wrong, but never below the first.
- */
+/* The first byte from p on that is the quote, a backslash, a control or not ASCII; end when there
+ * is none. */
 static uint8_t *
 skip_plain(uint8_t *p, const uint8_t *end, uint8_t quote)
 {
 	while (p < end) {
-		uint64_t x = json_load64(p);
-		uint64_t q = x ^ (ONES * quote);
-		uint64_t b = x ^ (ONES * '\\');
-		uint64_t hit =
-			(((q - ONES) & ~q) | ((b - ONES) & ~b) | ((x - ONES * 0x20) & ~x) | x) &
-			HIGHS;
+		uint64_t special = json_special_bytes(json_load64(p), quote);
 
-		if (hit != 0)
-			return p + (__builtin_ctzll(hit) >> 3);
+		if (special != 0)
+			return p + json_first_byte(special);
 		p += 8;
 	}
 	return p;
@@ -173,10 +162,12 @@ read_escape(struct json_parser *ps, uint8_t **w)
 	return json_fail_found(ps, ps->p, ERR_SYNTAX, "one of \"\\/bfnrtu after '\\'");
 }
 
-/* p on a byte that needs a look: not ASCII, or a control. Goes behind it. */
+/* p on a byte that needs a look: a control, or the first of some that are not ASCII. Goes behind.
+ */
 static int
 check_byte(struct json_parser *ps, struct json_pos start)
 {
+	bool wide;
 	uint32_t cp = 0;
 	size_t n;
 
@@ -185,14 +176,16 @@ check_byte(struct json_parser *ps, struct json_pos start)
 			"found the end of the text, expected the closing quote of the string that "
 			"begins at %u:%u",
 			start.line, start.col);
-	if (*ps->p >= 0x80) {
+	wide = *ps->p >= 0x80;
+	while (*ps->p >= 0x80) { /* such characters mostly come together */
 		n = utf8_decode(span_of(ps->p, (size_t)(ps->end - ps->p)), &cp);
 		if (n == 0)
 			return json_fail_found(ps, ps->p, ERR_UTF8, "valid UTF-8");
 		ps->p += n;
 		ps->line0 += n - 1;
-		return 0;
 	}
+	if (wide)
+		return 0;
 	if (!ps->json5 || *ps->p == '\n' || *ps->p == '\r')
 		return json_fail_found(ps, ps->p, ERR_SYNTAX,
 			"an escape for it in the string, or the closing quote");

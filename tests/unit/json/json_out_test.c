@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 #include <fcntl.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/err.h"
@@ -128,6 +129,33 @@ invalid_utf8_is_replaced(void **state)
 	expect(&o, SPAN("\"\xef\xbf\xbd"
 			"a\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbdz\xef\xbf\xbd\xef\xbf\xbd"
 			"\xef\xbf\xbd\""));
+}
+
+/* A byte that needs care must be seen at each place of a machine word, whatever stands beside it.
+ */
+static void
+special_bytes_are_escaped_at_every_place(void **state)
+{
+	(void)state;
+	for (size_t at = 0; at < 20; at++) {
+		for (unsigned c = 0; c < 0x100; c++) {
+			uint8_t text[20];
+			struct json_out o;
+			bool plain = c >= 0x20 && c < 0x80 && c != '"' && c != '\\' && c != '<';
+
+			/* the neighbour by one bit, where that is a plain byte itself */
+			memset(text,
+				plain && c != '#' && c != ']' && c != '=' && c != 0x7f
+					? (int)(c ^ 1)
+					: 'a',
+				sizeof(text));
+			text[at] = (uint8_t)c;
+			start(&o, false, true);
+			assert_int_equal(json_out_str(&o, span_of(text, sizeof(text))), 0);
+			assert_true((buf.len == sizeof(text) + 2) == plain);
+			assert_memory_equal(buf.ptr + 1, text, at);
+		}
+	}
 }
 
 enum step { KEY, STR, OBJ, END_OBJ, ARR, END_ARR };
@@ -339,6 +367,7 @@ main(void)
 		cmocka_unit_test(commas_and_colons_come_by_themselves),
 		cmocka_unit_test(pretty_text_has_a_line_for_each_value),
 		cmocka_unit_test(strings_are_escaped),
+		cmocka_unit_test(special_bytes_are_escaped_at_every_place),
 		cmocka_unit_test(invalid_utf8_is_replaced),
 		cmocka_unit_test(calls_out_of_order_are_refused_for_good),
 		cmocka_unit_test(unfinished_text_is_an_error),
