@@ -182,7 +182,24 @@ ascii_len(struct span s)
 	return i;
 }
 
-/* Looks at the new bytes; up to three may stay unlooked at until their character is complete. */
+/* Could s (not a whole character) become one? The lowest or the highest continuation always fits
+ * where any does. */
+static bool
+is_char_start(struct span s)
+{
+	uint8_t low[4] = {0x80, 0x80, 0x80, 0x80};
+	uint8_t high[4] = {0xbf, 0xbf, 0xbf, 0xbf};
+	uint32_t cp;
+
+	if (s.len >= sizeof(low))
+		return false;
+	memcpy(low, s.ptr, s.len);
+	memcpy(high, s.ptr, s.len);
+	return utf8_decode(span_of(low, sizeof(low)), &cp) > s.len ||
+	       utf8_decode(span_of(high, sizeof(high)), &cp) > s.len;
+}
+
+/* Looks at the new bytes; the start of a character stays unchecked until the rest is there. */
 static bool
 check_text(struct ws_decoder *d, const struct buf *in, bool end)
 {
@@ -195,7 +212,7 @@ check_text(struct ws_decoder *d, const struct buf *in, bool end)
 		if (n == 0)
 			n = utf8_decode(s, &cp);
 		if (n == 0)
-			return !end && s.len < 4;
+			return !end && is_char_start(s);
 		d->checked += n;
 		s = span_sub(s, n, s.len);
 	}

@@ -203,6 +203,16 @@ text_must_be_utf_8(void **state)
 	EXPECT(WS_CLIENT, "\x81\x02\xe2\x82", "1007");
 	EXPECT(WS_CLIENT, "\x01\x02\xe2\x82\x80\x00", "1007");
 	/* known before the message is complete */
+	EXPECT(WS_CLIENT, "\x01\x02\xe2\x28", "1007");
+	EXPECT(WS_CLIENT, "\x01\x02\xe0\x9f", "1007");
+	EXPECT(WS_CLIENT, "\x01\x02\xe0\xa0", "more");
+	EXPECT(WS_CLIENT, "\x01\x02\xed\xa0", "1007");
+	EXPECT(WS_CLIENT, "\x01\x02\xed\x9f", "more");
+	EXPECT(WS_CLIENT, "\x01\x02\xf0\x8f", "1007");
+	EXPECT(WS_CLIENT, "\x01\x02\xf0\x90", "more");
+	EXPECT(WS_CLIENT, "\x01\x03\xf4\x8f\xbf", "more");
+	EXPECT(WS_CLIENT, "\x01\x02\xf4\x90", "1007");
+	EXPECT(WS_CLIENT, "\x01\x01\xff", "1007");
 	EXPECT(WS_CLIENT,
 		"\x01\x05\xff"
 		"abcd",
