@@ -4,6 +4,7 @@
 
 #include "base/err.h"
 #include "crypto/crypto.h"
+#include "proto/ids.h"
 
 #define WARRANT_VERSION 1
 #define BODY_LEN (WARRANT_LEN - CRYPTO_MAC_LEN)
@@ -60,6 +61,29 @@ get_u64(const uint8_t *p)
 	for (size_t i = 0; i < 8; i++)
 		v |= (uint64_t)p[i] << (8 * i);
 	return v;
+}
+
+void
+warrant_number(uint64_t number, uint8_t out[WARRANT_NUMBER_LEN])
+{
+	struct cursor c = {out};
+
+	put(&c, number, WARRANT_NUMBER_LEN);
+}
+
+void
+warrant_dest(uint8_t dest_kind, struct span id, uint8_t out[WARRANT_HASH_LEN])
+{
+	struct crypto_sha256 h;
+
+	memset(out, 0, WARRANT_HASH_LEN);
+	if (dest_kind == DEST_NONE)
+		return;
+	crypto_sha256_init(&h);
+	crypto_sha256_put(&h, SPAN("moltbot destination 1"));
+	crypto_sha256_put(&h, span_of(&dest_kind, 1));
+	crypto_sha256_put(&h, id);
+	crypto_sha256_final(&h, out);
 }
 
 void

@@ -26,11 +26,20 @@ struct warrant {
 	uint64_t run;
 	uint64_t call;
 	uint8_t dest_kind;
-	uint8_t dest[WARRANT_HASH_LEN]; /* SHA-256 of the canonical destination; zero for DEST_NONE */
+	uint8_t dest[WARRANT_HASH_LEN]; /* warrant_dest() of the destination; zero for DEST_NONE */
 	uint8_t plan[WARRANT_HASH_LEN]; /* warrant_plan() over what is carried out */
 	uint64_t counter;               /* set by gate: one more for each warrant of this executor incarnation */
 	uint64_t expires_ms;            /* CLOCK_MONOTONIC */
 };
+
+/*
+ * Destinations: JUDGE names one by kind and id, a warrant by the hash of both. The id of PROVIDER is the row, of WORKSPACE the
+ * sandbox's instance, of TURN the session: warrant_number() of it. HOST, CHAT and MEMORY have ids of their own. DEST_NONE has
+ * no id, and zeros for a hash.
+ */
+#define WARRANT_NUMBER_LEN 8
+void warrant_number(uint64_t number, uint8_t out[WARRANT_NUMBER_LEN]);
+void warrant_dest(uint8_t dest_kind, struct span id, uint8_t out[WARRANT_HASH_LEN]);
 
 /* The hash of what is to be carried out: tool, then every part with its length (args bytes, body bytes, ...). */
 void warrant_plan(uint8_t tool, const struct span *parts, size_t n, uint8_t out[WARRANT_HASH_LEN]);

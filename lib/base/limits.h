@@ -77,10 +77,22 @@
 #define DEVICES_MAX 256            /* paired devices */
 #define PAIRING_PENDING_MAX 16     /* devices waiting for approval */
 #define PAIRING_TTL_MS 300000      /* a pending request (protocol 3) */
+#define AUTH_CLASS_PER_MIN 300     /* verifications of one kind of credential, all strangers together */
+#define VAULT_BOX_MAX MIB(1u)      /* bytes of everything vault keeps */
+#define VAULT_SECRETS_MAX 64       /* named secrets of the configuration */
+#define VAULT_TICKETS_MAX 256      /* tickets not yet redeemed */
+#define VAULT_CODES_MAX 16         /* one-time links not yet claimed */
+#define VAULT_COOKIES_MAX 256      /* browser sessions; the oldest gives way */
 
 /* gate */
 #define GATE_RUNS_MAX 1024         /* live runs with labels */
 #define GATE_TURN_IDS_MAX 64       /* OWNER_TYPED ids of one turn */
+#define GATE_TURNS_MAX 4096        /* turns registered and not yet run */
+#define GATE_TURN_TTL_MS 86400000  /* a turn that no run came for is forgotten */
+#define GATE_SESSIONS_MAX 2048     /* labels of sessions in memory */
+#define GATE_EXECUTORS_MAX 256     /* incarnations of executors with a key */
+#define GATE_ACKS_MAX 1024         /* labels of results that wait for the store */
+#define WITNESS_WAITING_MAX 1024   /* lines that wait for audit, a process */
 #define WARRANT_TTL_MS 30000       /* from gate's yes to the executor's check */
 #define WARRANT_WINDOW 1024        /* counters an executor remembers against replay */
 
@@ -114,6 +126,10 @@
 #define DIAL_RESOLVE_MS 5000       /* one name */
 #define DIAL_ANSWERS_MAX 32        /* addresses of one name */
 #define DIAL_CONNECT_MS 10000      /* one address */
+#define DIAL_STAGGER_MS 300        /* before the next address is tried beside */
+#define DIAL_CALLS_MAX 64          /* connections being made at once */
+#define DIAL_RESOLVERS_MAX 16      /* names being resolved at once */
+#define DIAL_ROWS_MAX 64           /* destination rows */
 #define EGRESS_HEAD_MAX KIB(64u)   /* bytes of a response's headers */
 #define EGRESS_BODY_MAX MIB(16u)   /* bytes of a response */
 #define EGRESS_IDLE_MS 120000      /* silence in a response */

@@ -1,0 +1,28 @@
+/*
+ * What a process writes into the audit log about what it decided or did. While audit is away (it may be restarted at any
+ * time) lines wait here; when too many wait, whoever wants to act must not: what cannot be written down is not done.
+ */
+#ifndef PROTO_WITNESS_H
+#define PROTO_WITNESS_H
+
+#include <stdbool.h>
+
+#include "proto/audit_writer.h"
+#include "proto/child.h"
+
+struct witness;
+
+/* Zeroed counters; text of waiting lines is copied. Freed with witness_free (NULL is legal). */
+struct witness *witness_new(struct child *child);
+void witness_free(struct witness *w);
+
+/* True while another line can be taken. Ask before the effect. */
+bool witness_has_room(const struct witness *w);
+
+/* Sends the line, or keeps it until audit is there. ERR_FULL: not taken (it is in the log of the process then). */
+int witness_line(struct witness *w, const struct audit_writer_line *line);
+
+/* From peer_up of KIND_AUDIT: sends what waits, in order. */
+void witness_flush(struct witness *w);
+
+#endif
