@@ -1,0 +1,272 @@
+#include "harness.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/err.h"
+#include "base/mem.h"
+
+static void
+run_child(const char *program, const char *role, int control)
+{
+	char *const argv[] = {(char *)(uintptr_t)program, (char *)(uintptr_t)role, NULL};
+
+	if (control == 3)
+		(void)fcntl(3, F_SETFD, 0);
+	else if (dup2(control, 3) < 0)
+		_exit(126);
+	execv(program, argv);
+	_exit(127);
+}
+
+static void
+control_send(struct harness *h, uint16_t id, const void *msg)
+{
+	assert_int_equal(ipc_sync_send(h->control, &child_proto, IPC_SIDE_A, id, msg), 0);
+}
+
+static void
+send_hello(struct harness *h, const struct harness_options *o)
+{
+	for (size_t i = 0; i < o->nhandles; i++)
+		control_send(h, CHILD_HANDLE,
+			&(struct child_handle){.what = (uint8_t)o->handles[i].what,
+				.number = o->handles[i].number,
+				.fd = o->handles[i].fd});
+	if (o->slice.len > 0) {
+		int fd = harness_seal(o->slice);
+
+		control_send(
+			h, CHILD_HANDLE, &(struct child_handle){.what = HANDLE_SLICE, .fd = fd});
+		close(fd);
+	}
+	control_send(h, CHILD_HELLO,
+		&(struct child_hello){.kind = o->kind,
+			.instance = o->instance,
+			.incarnation = 1,
+			.tier = o->tier,
+			.flags = o->flags,
+			.landlock_max = UINT32_MAX,
+			.parent = (uint64_t)getpid()});
+}
+
+struct harness *
+harness_new(const char *program, const char *role, const struct harness_options *options)
+{
+	struct harness *h = mem_alloc(1, sizeof(*h));
+	int pair[2];
+
+	assert_int_equal(ipc_pair(pair), 0);
+	h->incarnations = 1;
+	h->pid = fork();
+	assert_true(h->pid >= 0);
+	if (h->pid == 0)
+		run_child(program, role, pair[1]);
+	close(pair[1]);
+	h->control = pair[0];
+	send_hello(h, options);
+	if (!options->keep_not_ready)
+		memcpy(&h->ready, harness_expect(h, CHILD_READY), sizeof(h->ready));
+	return h;
+}
+
+/* Waits for the end for HARNESS_WAIT_MS, then kills it: a process that does not end is a failure the status shows. */
+static int
+reap(pid_t pid)
+{
+	int status = 0;
+
+	for (int waited = 0; waited < HARNESS_WAIT_MS; waited += 5) {
+		pid_t got = waitpid(pid, &status, WNOHANG);
+
+		if (got == pid)
+			return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+		(void)poll(NULL, 0, 5);
+	}
+	(void)kill(pid, SIGKILL);
+	(void)waitpid(pid, &status, 0);
+	return 128 + SIGKILL;
+}
+
+int
+harness_free(struct harness *h)
+{
+	int status;
+
+	close(h->control);
+	status = reap(h->pid);
+	free(h);
+	return status;
+}
+
+int
+harness_peer(struct harness *h, uint8_t kind, uint64_t instance)
+{
+	int pair[2];
+
+	assert_int_equal(ipc_pair(pair), 0);
+	control_send(h, CHILD_PEER,
+		&(struct child_peer){.kind = kind,
+			.instance = instance,
+			.incarnation = ++h->incarnations,
+			.fd = pair[1]});
+	close(pair[1]);
+	return pair[0];
+}
+
+void
+harness_peer_gone(struct harness *h, uint8_t kind, uint64_t instance, uint64_t incarnation)
+{
+	control_send(h, CHILD_PEER_GONE,
+		&(struct child_peer_gone){.kind = kind,
+			.instance = instance,
+			.incarnation = incarnation != 0 ? incarnation : h->incarnations});
+}
+
+void
+harness_key(struct harness *h, uint8_t kind, uint64_t instance, uint64_t incarnation,
+	const uint8_t key[32])
+{
+	uint64_t k[4];
+
+	memcpy(k, key, sizeof(k));
+	control_send(h, CHILD_KEY,
+		&(struct child_key){.kind = kind,
+			.instance = instance,
+			.incarnation = incarnation,
+			.k0 = k[0],
+			.k1 = k[1],
+			.k2 = k[2],
+			.k3 = k[3]});
+}
+
+void
+harness_start(struct harness *h)
+{
+	control_send(h, CHILD_START, &(struct child_start){});
+}
+
+void
+harness_panic(struct harness *h, bool on)
+{
+	control_send(h, CHILD_PANIC_STATE, &(struct child_panic_state){.on = on});
+}
+
+void
+harness_drain(struct harness *h)
+{
+	control_send(h, CHILD_DRAIN, &(struct child_drain){});
+}
+
+void
+harness_refuse(struct harness *h, uint8_t kind, uint64_t instance, int why)
+{
+	control_send(h, CHILD_REFUSED,
+		&(struct child_refused){.kind = kind, .instance = instance, .why = why});
+}
+
+const void *
+harness_expect(struct harness *h, uint16_t id)
+{
+	return harness_wait(h->control, &child_proto, IPC_SIDE_A, id, &h->in);
+}
+
+const void *
+harness_recv(int fd, const struct ipc_proto *proto, enum ipc_side side, uint16_t id,
+	struct ipc_received *in)
+{
+	int rc = ipc_sync_recv(fd, proto, side, HARNESS_WAIT_MS, in);
+	const struct ipc_message *want = ipc_message_find(proto, id);
+
+	if (rc < 0)
+		fail_msg("%s: waited for %s: %s", proto->name, want->name, err_text(rc));
+	if (in->id != id)
+		fail_msg("%s: waited for %s, got %s", proto->name, want->name,
+			ipc_message_find(proto, in->id)->name);
+	return in->msg.bytes;
+}
+
+const void *
+harness_wait(int fd, const struct ipc_proto *proto, enum ipc_side side, uint16_t id,
+	struct ipc_received *in)
+{
+	int rc;
+
+	do {
+		rc = ipc_sync_recv(fd, proto, side, HARNESS_WAIT_MS, in);
+	} while (rc == 0 && in->id != id);
+	if (rc < 0)
+		fail_msg("%s: waited for %s: %s", proto->name, ipc_message_find(proto, id)->name,
+			err_text(rc));
+	return in->msg.bytes;
+}
+
+void
+harness_quiet(int fd, int ms)
+{
+	struct pollfd p = {.fd = fd, .events = POLLIN};
+
+	if (poll(&p, 1, ms) != 0)
+		fail_msg("a message came where none should");
+}
+
+void
+harness_closed(int fd, const struct ipc_proto *proto, enum ipc_side side)
+{
+	struct ipc_received *in = mem_alloc(1, sizeof(*in));
+	int rc;
+
+	do {
+		rc = ipc_sync_recv(fd, proto, side, HARNESS_WAIT_MS, in);
+	} while (rc == 0);
+	free(in);
+	if (rc != ERR_EOF && rc != ERR_CLOSED && rc != ERR_SYS)
+		fail_msg("%s: still open: %s", proto->name, err_text(rc));
+}
+
+void
+harness_send(
+	int fd, const struct ipc_proto *proto, enum ipc_side side, uint16_t id, const void *msg)
+{
+	int rc = ipc_sync_send(fd, proto, side, id, msg);
+
+	if (rc < 0)
+		fail_msg("%s: sending %s: %s", proto->name, ipc_message_find(proto, id)->name,
+			err_text(rc));
+}
+
+void
+harness_send_raw(int fd, struct span datagram)
+{
+	assert_int_equal(send(fd, datagram.ptr, datagram.len, MSG_NOSIGNAL), (ssize_t)datagram.len);
+}
+
+int
+harness_seal(struct span body)
+{
+	int fd = ipc_body_seal(body);
+
+	assert_true(fd >= 0);
+	return fd;
+}
+
+void
+harness_body(int fd, struct buf *out)
+{
+	struct span body;
+
+	assert_int_equal(ipc_body_map(fd, IPC_BODY_MAX, &body), 0);
+	assert_int_equal(buf_put(out, body), 0);
+	ipc_body_unmap(body);
+}
