@@ -1,5 +1,7 @@
-/* Text that decodes encodes to itself again, libsodium decodes it alike, and bytes come back from
- * their text. */
+/*
+ * Text that decodes encodes to itself again, libsodium decodes it alike, and bytes come back from
+ * their text. libsodium 1.0.18 takes bytes from 0x80 up for '/': only ASCII is compared with it.
+ */
 #include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,6 +10,16 @@
 #include "crypto/crypto_entropy.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static bool
+is_ascii(struct span s)
+{
+	for (size_t i = 0; i < s.len; i++) {
+		if (s.ptr[i] >= 0x80)
+			return false;
+	}
+	return true;
+}
 
 static void
 check(struct span s, int (*decode)(struct span, struct buf *),
@@ -21,8 +33,10 @@ check(struct span s, int (*decode)(struct span, struct buf *),
 				  : sodium_base642bin(theirs, s.len + 1, (const char *)s.ptr, s.len,
 					    NULL, &n, NULL, variant);
 
-	if ((rc == 0) != (their_rc == 0) ||
-		(rc == 0 && !span_eq(buf_span(&bytes), span_of(theirs, n))))
+	if (is_ascii(s) && ((rc == 0) != (their_rc == 0) ||
+				   (rc == 0 && !span_eq(buf_span(&bytes), span_of(theirs, n)))))
+		abort();
+	if (rc == 0 && !is_ascii(s))
 		abort();
 	if (rc == 0 && (put(&text, buf_span(&bytes)) < 0 || !span_eq(buf_span(&text), s)))
 		abort();
