@@ -1,0 +1,140 @@
+/*
+ * The supervisor: starts, wires, restarts and kills every other process. It holds everything, so it reads nothing from a child
+ * but fixed-size messages, parses no text but its own command line, and stays small.
+ */
+#ifndef SUPERVISOR_SUPERVISOR_H
+#define SUPERVISOR_SUPERVISOR_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "ev/ev.h"
+#include "ipc/ipc.h"
+#include "jail/jail.h"
+#include "proto/ids.h"
+
+#define SUP_CHILDREN_MAX 320 /* processes with a control socket */
+#define SUP_TASKS_MAX 1024   /* announced processes without one: cells */
+#define SUP_LISTEN_MAX 16
+#define SUP_WORKSPACES_MAX 32
+
+enum sup_state {
+	SUP_FREE,
+	SUP_STARTING, /* made, HELLO sent or about to be */
+	SUP_READY,    /* jailed; not yet wired */
+	SUP_UP,       /* wired and started */
+	SUP_WAITING,  /* ended; to be restarted when its back-off is over */
+};
+
+struct sup_child {
+	enum sup_state state;
+	uint8_t kind;
+	uint64_t instance;
+	uint64_t incarnation;
+	pid_t pid; /* 0 when a zygote made it */
+	int pidfd; /* -1 until known */
+	struct ev_fd *watch; /* of pidfd, when a zygote made it */
+	struct ipc_chan *control;
+	bool greeted; /* handles and HELLO are out */
+	uint64_t started_ms;
+	uint64_t crashes_ms[5]; /* times of the last crashes, newest first */
+	uint64_t restart_timer;
+};
+
+struct sup_task {
+	bool used;
+	uint8_t kind;
+	uint64_t key;
+	int pidfd;
+	struct ev_fd *watch;
+};
+
+struct sup_paths {
+	const char *state;   /* absolute */
+	const char *config;  /* the configuration file; may not exist */
+	const char *libexec; /* where moltbot-<p> are, or a build tree's src folder */
+	const char *ui;      /* the Control UI's folder */
+	const char *workspace; /* of the agent main; NULL: <state>/workspace */
+};
+
+struct sup {
+	struct ev *ev;
+	struct sup_paths paths;
+	int state_fd;
+	int log_fd;
+	int null_fd;
+	int env_fd;     /* memfd: environment without secrets */
+	int secrets_fd; /* memfd: secrets of the environment */
+	int lock_fd;
+	int control_fd; /* the control socket's listener */
+	struct ev_fd *control_watch;
+	bool root;
+	uint32_t uid_base;
+	struct jail_caps caps;
+	int landlock_max; /* -1: what the kernel has */
+	uint64_t next_incarnation;
+	struct sup_child children[SUP_CHILDREN_MAX];
+	struct sup_task tasks[SUP_TASKS_MAX];
+	int slices[KIND_N];
+	uint64_t values[VALUE_N];
+	int listeners[SUP_LISTEN_MAX];
+	uint64_t ports[SUP_LISTEN_MAX];
+	size_t nlisteners;
+	struct ipc_chan *config; /* while config runs */
+	struct ipc_chan *audit;  /* our own line to audit */
+	bool configured;
+	bool config_failed;
+	bool reloading;
+	bool running; /* the first START has been said */
+	bool panic;
+	bool stopping;
+	uint64_t stop_timer;
+	int status;
+};
+
+/* supervisor_state.c: the state directory, the lock, the files. Each prints what was wrong; 0 or negative. */
+int supervisor_state_open(struct sup *sup);
+int supervisor_state_lock(struct sup *sup);
+int supervisor_control_listen(struct sup *sup);
+bool supervisor_panic_stored(const struct sup *sup);
+void supervisor_panic_store(struct sup *sup, bool on);
+int supervisor_file_open(struct sup *sup, const char *name, int flags, uint32_t uid);
+int supervisor_dir_open(struct sup *sup, const char *name, uint32_t uid);
+int supervisor_workspace_open(struct sup *sup, uint64_t number);
+int supervisor_key_open(struct sup *sup, bool for_gate);
+
+/* supervisor_child.c: making and unmaking processes. */
+struct sup_child *supervisor_child_new(struct sup *sup, uint8_t kind, uint64_t instance);
+struct sup_child *supervisor_child_find(struct sup *sup, unsigned kind, uint64_t instance);
+void supervisor_child_greet(struct sup *sup, struct sup_child *c); /* handles and HELLO */
+void supervisor_child_kill(struct sup *sup, struct sup_child *c);
+void supervisor_child_reap(struct sup *sup);
+void supervisor_child_ended(struct sup *sup, struct sup_child *c, bool crashed);
+uint32_t supervisor_uid(const struct sup *sup, unsigned kind);
+void supervisor_task_add(struct sup *sup, uint8_t kind, uint64_t key, int pidfd);
+void supervisor_task_kill(struct sup *sup, uint8_t kind, uint64_t key);
+
+/* supervisor_wire.c: socketpairs and keys by peers.def. */
+void supervisor_wire_ready(struct sup *sup, struct sup_child *c); /* c has said READY */
+void supervisor_wire_gone(struct sup *sup, struct sup_child *c);
+void supervisor_audit(struct sup *sup, uint8_t event, unsigned kind, uint64_t instance, int64_t number);
+
+/* supervisor_config.c: what config says. */
+int supervisor_config_start(struct sup *sup);
+void supervisor_config_ended(struct sup *sup);
+
+/* supervisor_stop.c */
+void supervisor_stop(struct sup *sup, int status);
+void supervisor_stop_step(struct sup *sup); /* after every end while stopping */
+void supervisor_panic(struct sup *sup, bool on);
+
+/* supervisor_cgroup.c: one control group for all cells. -1 when there is none to be had. */
+int supervisor_cgroup_open(struct sup *sup, uint64_t which, uint32_t uid);
+void supervisor_cgroup_clear(struct sup *sup); /* kills what is left in it and removes it */
+
+/* msg.c: the messages accepted from children. */
+extern const struct ipc_ops supervisor_control_ops;
+extern struct sup *supervisor_self; /* the one supervisor: channels' arguments are children */
+
+#endif

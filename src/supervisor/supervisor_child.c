@@ -1,0 +1,411 @@
+/* Making and unmaking processes: birth with a control socket, handles and HELLO, end, back-off. */
+#include "supervisor.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/pidfd.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "base/limits.h"
+#include "base/log.h"
+#include "proto/child.def.h"
+#include "proto/child.h"
+
+#define PATH_LEN 1024
+
+uint32_t
+supervisor_uid(const struct sup *sup, unsigned kind)
+{
+	if (!sup->root)
+		return 0;
+	if (kind == KIND_AGENT)
+		kind = KIND_AGENT_ZYGOTE; /* forked from a process that can no longer change its uid */
+	if (kind == KIND_EGRESS)
+		kind = KIND_EGRESS_ZYGOTE;
+	return sup->uid_base + kind;
+}
+
+struct sup_child *
+supervisor_child_find(struct sup *sup, unsigned kind, uint64_t instance)
+{
+	for (size_t i = 0; i < SUP_CHILDREN_MAX; i++) {
+		struct sup_child *c = &sup->children[i];
+
+		if (c->state != SUP_FREE && c->kind == kind && c->instance == instance)
+			return c;
+	}
+	return NULL;
+}
+
+/* The program of a kind: installed beside the others, or in its own folder of a build tree. */
+static int
+program_path(const struct sup *sup, unsigned kind, char *path)
+{
+	const char *program = process_rows[kind].program;
+	const char *folder = program + strlen("moltbot-");
+
+	snprintf(path, PATH_LEN, "%s/%s", sup->paths.libexec, program);
+	if (access(path, X_OK) == 0)
+		return 0;
+	snprintf(path, PATH_LEN, "%s/%s/%s", sup->paths.libexec, folder, program);
+	if (access(path, X_OK) == 0)
+		return 0;
+	log_error("a program of the gateway is missing: reinstall it", LOG_C("program", program), LOG_C("folder", sup->paths.libexec));
+	return ERR_NOTFOUND;
+}
+
+static int
+exec_child(struct sup *sup, struct sup_child *c, int theirs)
+{
+	const char *slash = strchr(kind_name(c->kind), '/');
+	char path[PATH_LEN];
+	char name[64];
+	char role[32];
+	char *argv[] = {name, slash == NULL ? NULL : role, NULL};
+	char *envp[] = {NULL}; /* nothing of the environment goes on */
+	posix_spawn_file_actions_t fa;
+	posix_spawnattr_t attr;
+	sigset_t none;
+	sigset_t all;
+	int rc = program_path(sup, c->kind, path);
+
+	if (rc < 0)
+		return rc;
+	snprintf(name, sizeof(name), "%s", process_rows[c->kind].program);
+	snprintf(role, sizeof(role), "%s", slash == NULL ? "" : slash + 1);
+	sigemptyset(&none);
+	sigfillset(&all);
+	posix_spawn_file_actions_init(&fa);
+	posix_spawn_file_actions_adddup2(&fa, sup->null_fd, 0);
+	posix_spawn_file_actions_adddup2(&fa, sup->null_fd, 1);
+	posix_spawn_file_actions_adddup2(&fa, theirs, CHILD_CONTROL_FD);
+	posix_spawn_file_actions_adddup2(&fa, sup->log_fd, CHILD_LOG_FD);
+	posix_spawnattr_init(&attr);
+	posix_spawnattr_setsigmask(&attr, &none);
+	posix_spawnattr_setsigdefault(&attr, &all);
+	posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+	rc = posix_spawn(&c->pid, path, &fa, &attr, argv, envp);
+	posix_spawn_file_actions_destroy(&fa);
+	posix_spawnattr_destroy(&attr);
+	if (rc != 0) {
+		log_error("cannot start a process", LOG_C("program", path), LOG_ERRNO("errno", rc));
+		c->pid = 0;
+		return ERR_SYS;
+	}
+	c->pidfd = pidfd_open(c->pid, 0);
+	return 0;
+}
+
+static int
+fork_child(struct sup *sup, struct sup_child *c, int theirs)
+{
+	struct sup_child *zygote = supervisor_child_find(sup, c->kind == KIND_AGENT ? KIND_AGENT_ZYGOTE : KIND_EGRESS_ZYGOTE, 0);
+
+	if (zygote == NULL || zygote->control == NULL || zygote->state != SUP_UP)
+		return ERR_NOPEER;
+	return child_fork_send(zygote->control, &(struct child_fork){.kind = c->kind, .instance = c->instance, .control = theirs});
+}
+
+static void
+give(struct sup_child *c, uint8_t what, uint64_t number, int fd, bool keep)
+{
+	if (fd < 0)
+		return;
+	(void)child_handle_send(c->control, &(struct child_handle){.what = what, .number = number, .fd = fd});
+	if (!keep)
+		close(fd);
+}
+
+static void
+give_config(struct sup *sup, struct sup_child *c)
+{
+	char folder[PATH_LEN];
+	char *slash;
+
+	snprintf(folder, sizeof(folder), "%s", sup->paths.config);
+	slash = strrchr(folder, '/');
+	if (slash != NULL && slash != folder)
+		*slash = '\0';
+	give(c, HANDLE_CONFIG, 0, open(sup->paths.config, O_RDONLY | O_CLOEXEC | O_NONBLOCK), false);
+	give(c, HANDLE_CONFIG, 1, open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC), false);
+	give(c, HANDLE_CONFIG_PATH, 0, ipc_body_seal(span_from_cstr(sup->paths.config)), false);
+	give(c, HANDLE_ENV, 0, sup->env_fd, true);
+}
+
+/* What each kind needs besides its slice. */
+static void
+give_handles(struct sup *sup, struct sup_child *c)
+{
+	uint32_t uid = supervisor_uid(sup, c->kind);
+
+	give(c, HANDLE_SLICE, 0, sup->slices[c->kind], true);
+	switch ((enum kind)c->kind) {
+	case KIND_CONFIG:
+		give_config(sup, c);
+		break;
+	case KIND_ANON:
+		for (size_t i = 0; i < sup->nlisteners; i++)
+			give(c, HANDLE_LISTEN, sup->ports[i], sup->listeners[i], true);
+		give(c, HANDLE_UI, 0, open(sup->paths.ui, O_RDONLY | O_DIRECTORY | O_CLOEXEC), false);
+		break;
+	case KIND_USER:
+		if (PRINCIPAL_KIND(c->instance) == PRINCIPAL_CONTROL) {
+			give(c, HANDLE_CONTROL, 0, sup->control_fd, true);
+			give(c, HANDLE_LOG_DIR, 0, openat(sup->state_fd, "logs", O_RDONLY | O_DIRECTORY | O_CLOEXEC), false);
+		}
+		break;
+	case KIND_STORE:
+		give(c, HANDLE_STATE_DIR, 0, supervisor_dir_open(sup, "store", uid), false);
+		break;
+	case KIND_AUDIT:
+		give(c, HANDLE_AUDIT_FILE, 0, supervisor_file_open(sup, "audit.log", O_RDWR | O_APPEND, uid), false);
+		break;
+	case KIND_VAULT:
+		give(c, HANDLE_BOX, 0, supervisor_file_open(sup, "vault.box", O_RDWR, uid), false);
+		give(c, HANDLE_BOX_KEY, 0, supervisor_key_open(sup, false), false);
+		give(c, HANDLE_ENV, 0, sup->secrets_fd, true);
+		break;
+	case KIND_GATE:
+		give(c, HANDLE_BOX_KEY, 0, supervisor_key_open(sup, true), false);
+		break;
+	case KIND_SANDBOX:
+		give(c, HANDLE_WORKSPACE, 0, supervisor_workspace_open(sup, c->instance), false);
+		for (uint64_t which = 1; which <= 3; which++)
+			give(c, HANDLE_CGROUP, which, supervisor_cgroup_open(sup, which, uid), false);
+		break;
+	case KIND_SUPERVISOR:
+	case KIND_CORE:
+	case KIND_DIAL:
+	case KIND_EGRESS_ZYGOTE:
+	case KIND_EGRESS:
+	case KIND_AGENT_ZYGOTE:
+	case KIND_AGENT:
+	case KIND_CELL:
+	case KIND_CHANNEL:
+	case KIND_CLI:
+	case KIND_N:
+		break;
+	}
+}
+
+void
+supervisor_child_greet(struct sup *sup, struct sup_child *c)
+{
+	uint32_t uid = supervisor_uid(sup, c->kind);
+	uint32_t flags = (sup->root ? HELLO_ROOT | HELLO_UIDS : 0) | (sup->caps.userns ? HELLO_USERNS : 0) | (sup->panic ? HELLO_PANIC : 0) |
+		(log_get_level() == LOG_DEBUG ? HELLO_DEBUG : 0);
+	bool forked = c->kind == KIND_AGENT || c->kind == KIND_EGRESS;
+
+	if (c->greeted || c->control == NULL)
+		return;
+	c->greeted = true;
+	give_handles(sup, c);
+	(void)child_hello_send(c->control,
+		&(struct child_hello){.kind = c->kind, .instance = c->instance, .incarnation = c->incarnation, .tier = (uint8_t)sup->caps.tier,
+			.flags = flags, .uid = uid, .gid = uid, .landlock_max = (uint32_t)sup->landlock_max,
+			.parent = forked ? 0 : (uint64_t)getpid()});
+}
+
+static struct sup_child *
+free_slot(struct sup *sup)
+{
+	for (size_t i = 0; i < SUP_CHILDREN_MAX; i++) {
+		if (sup->children[i].state == SUP_FREE)
+			return &sup->children[i];
+	}
+	return NULL;
+}
+
+static int
+birth(struct sup *sup, struct sup_child *c)
+{
+	int fds[2];
+	int rc;
+
+	if (ipc_pair(fds) < 0)
+		return ERR_SYS;
+	c->incarnation = ++sup->next_incarnation;
+	c->state = SUP_STARTING;
+	c->greeted = false;
+	c->pid = 0;
+	c->pidfd = -1;
+	c->started_ms = ev_now_ms(sup->ev);
+	rc = process_rows[c->kind].life == LIFE_ASKED && c->kind != KIND_USER ? fork_child(sup, c, fds[1]) : exec_child(sup, c, fds[1]);
+	close(fds[1]);
+	if (rc < 0) {
+		close(fds[0]);
+		return rc;
+	}
+	c->control = ipc_chan_new(sup->ev, fds[0], &child_proto, IPC_SIDE_A, IPC_FULL_END, &supervisor_control_ops, c);
+	/* config comes before there are slices; the others get theirs once it is done */
+	if (c->kind == KIND_CONFIG || sup->configured)
+		supervisor_child_greet(sup, c);
+	return 0;
+}
+
+struct sup_child *
+supervisor_child_new(struct sup *sup, uint8_t kind, uint64_t instance)
+{
+	struct sup_child *c = free_slot(sup);
+
+	if (c == NULL)
+		return NULL;
+	*c = (struct sup_child){.kind = kind, .instance = instance, .pidfd = -1};
+	if (birth(sup, c) < 0) {
+		*c = (struct sup_child){.pidfd = -1};
+		return NULL;
+	}
+	return c;
+}
+
+void
+supervisor_child_kill(struct sup *sup, struct sup_child *c)
+{
+	(void)sup;
+	if (c->pidfd >= 0)
+		(void)pidfd_send_signal(c->pidfd, SIGKILL, NULL, 0);
+}
+
+static void
+forget(struct sup *sup, struct sup_child *c)
+{
+	ipc_chan_free(c->control);
+	if (c->pidfd >= 0)
+		close(c->pidfd);
+	ev_timer_cancel(sup->ev, c->restart_timer);
+	*c = (struct sup_child){.pidfd = -1};
+}
+
+static void
+restart(struct ev *ev, void *arg)
+{
+	struct sup_child *c = arg;
+
+	(void)ev;
+	c->restart_timer = 0;
+	if (supervisor_self->stopping || birth(supervisor_self, c) < 0)
+		c->state = SUP_FREE;
+}
+
+/* Nothing for the first few crashes in a short time; then doubling. */
+static uint64_t
+backoff_ms(struct sup_child *c, uint64_t now)
+{
+	size_t recent = 0;
+	uint64_t delay;
+
+	memmove(&c->crashes_ms[1], &c->crashes_ms[0], sizeof(c->crashes_ms) - sizeof(c->crashes_ms[0]));
+	c->crashes_ms[0] = now;
+	for (size_t i = 0; i < CHILD_RESTARTS_FREE; i++)
+		recent += c->crashes_ms[i] != 0 && now - c->crashes_ms[i] < CHILD_RESTART_WINDOW_MS;
+	if (recent < CHILD_RESTARTS_FREE)
+		return 0;
+	delay = now - c->started_ms < 1000 ? 1000 : 250;
+	return delay > CHILD_BACKOFF_MAX_MS ? CHILD_BACKOFF_MAX_MS : delay;
+}
+
+void
+supervisor_child_ended(struct sup *sup, struct sup_child *c, bool crashed)
+{
+	uint64_t delay;
+	uint8_t kind = c->kind;
+
+	supervisor_wire_gone(sup, c);
+	supervisor_audit(sup, AUDIT_PROCESS_END, c->kind, c->instance, crashed);
+	ipc_chan_free(c->control);
+	c->control = NULL;
+	if (c->pidfd >= 0)
+		close(c->pidfd);
+	c->pidfd = -1;
+	c->pid = 0;
+	if (c->kind == KIND_CONFIG)
+		supervisor_config_ended(sup);
+	if (kind == KIND_USER && PRINCIPAL_KIND(c->instance) == PRINCIPAL_CONTROL && sup->control_watch != NULL)
+		ev_fd_set(sup->control_watch, EV_READ);
+	if (sup->stopping || process_rows[kind].life != LIFE_ALWAYS) {
+		forget(sup, c);
+		if (sup->stopping)
+			supervisor_stop_step(sup);
+		return;
+	}
+	delay = backoff_ms(c, ev_now_ms(sup->ev));
+	log_error("process ended: restarting", LOG_C("process", kind_name(kind)), LOG_U("instance", c->instance), LOG_U("delay_ms", delay));
+	c->state = SUP_WAITING;
+	c->restart_timer = ev_timer_start(sup->ev, delay, restart, c);
+}
+
+void
+supervisor_child_reap(struct sup *sup)
+{
+	int status;
+	pid_t pid;
+
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+		for (size_t i = 0; i < SUP_CHILDREN_MAX; i++) {
+			struct sup_child *c = &sup->children[i];
+
+			if (c->state == SUP_FREE || c->pid != pid)
+				continue;
+			if (WIFSIGNALED(status))
+				log_error("process killed by a signal", LOG_C("process", kind_name(c->kind)), LOG_U("pid", pid),
+					LOG_C("signal", sigabbrev_np(WTERMSIG(status))));
+			supervisor_child_ended(sup, c, !WIFEXITED(status) || WEXITSTATUS(status) != 0);
+			break;
+		}
+	}
+}
+
+static void
+task_clear(struct sup_task *t)
+{
+	ev_fd_del(t->watch);
+	close(t->pidfd);
+	*t = (struct sup_task){0};
+}
+
+static void
+on_task_end(struct ev *ev, int fd, unsigned events, void *arg)
+{
+	(void)ev;
+	(void)fd;
+	(void)events;
+	task_clear(arg);
+}
+
+/* A cell: known by pidfd from before it is released until it has ended. */
+void
+supervisor_task_add(struct sup *sup, uint8_t kind, uint64_t key, int pidfd)
+{
+	for (size_t i = 0; i < SUP_TASKS_MAX; i++) {
+		struct sup_task *t = &sup->tasks[i];
+
+		if (t->used)
+			continue;
+		*t = (struct sup_task){.used = true, .kind = kind, .key = key, .pidfd = pidfd};
+		t->watch = ev_fd_add(sup->ev, pidfd, EV_READ, on_task_end, t);
+		if (sup->panic || sup->stopping)
+			(void)pidfd_send_signal(pidfd, SIGKILL, NULL, 0);
+		return;
+	}
+	/* too many to keep track of: none that could not be stopped may live */
+	(void)pidfd_send_signal(pidfd, SIGKILL, NULL, 0);
+	close(pidfd);
+}
+
+void
+supervisor_task_kill(struct sup *sup, uint8_t kind, uint64_t key)
+{
+	for (size_t i = 0; i < SUP_TASKS_MAX; i++) {
+		struct sup_task *t = &sup->tasks[i];
+
+		if (t->used && t->kind == kind && t->key == key)
+			(void)pidfd_send_signal(t->pidfd, SIGKILL, NULL, 0);
+	}
+}

@@ -1,0 +1,221 @@
+/* The state directory: made private, locked, and the only place where the supervisor opens files. */
+#include "supervisor.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "base/log.h"
+#include "base/secret.h"
+#include "crypto/crypto.h"
+
+#define KEY_LEN 32
+
+static int
+complain(const char *what, const char *path)
+{
+	log_error(what, LOG_C("path", path), LOG_ERRNO("errno", errno));
+	return ERR_SYS;
+}
+
+/* Ours, a plain directory, and nobody else may look in. */
+static int
+check_private(int fd, const char *path)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) < 0)
+		return complain("cannot look at the state directory", path);
+	if (st.st_uid != geteuid()) {
+		log_error("the state directory belongs to somebody else: denied; run as its owner, or choose another with MOLTBOT_STATE_DIR",
+			LOG_C("path", path), LOG_U("owner", st.st_uid));
+		return ERR_DENIED;
+	}
+	if ((st.st_mode & 077) != 0) {
+		log_warn("the state directory was open to others: now 0700", LOG_C("path", path));
+		if (fchmod(fd, 0700) < 0)
+			return complain("cannot make the state directory private", path);
+	}
+	return 0;
+}
+
+int
+supervisor_state_open(struct sup *sup)
+{
+	int rc;
+
+	if (mkdir(sup->paths.state, 0700) < 0 && errno != EEXIST)
+		return complain("cannot make the state directory", sup->paths.state);
+	sup->state_fd = open(sup->paths.state, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (sup->state_fd < 0)
+		return complain("cannot open the state directory", sup->paths.state);
+	rc = check_private(sup->state_fd, sup->paths.state);
+	if (rc < 0)
+		return rc;
+	if (mkdirat(sup->state_fd, "logs", 0700) < 0 && errno != EEXIST)
+		return complain("cannot make the log directory", sup->paths.state);
+	sup->log_fd = openat(sup->state_fd, "logs/gateway.log", O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (sup->log_fd < 0)
+		return complain("cannot open the log file", "logs/gateway.log");
+	return 0;
+}
+
+/* The lock dies with us, however we end; a former tree may need a moment to notice that its supervisor is gone. */
+int
+supervisor_state_lock(struct sup *sup)
+{
+	sup->lock_fd = openat(sup->state_fd, "gateway.lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (sup->lock_fd < 0)
+		return complain("cannot open the lock file", "gateway.lock");
+	if (flock(sup->lock_fd, LOCK_EX | LOCK_NB) < 0) {
+		log_error("already running: another gateway uses this state directory; stop it with `moltbot gateway stop`",
+			LOG_C("state", sup->paths.state));
+		return ERR_EXISTS;
+	}
+	return 0;
+}
+
+bool
+supervisor_panic_stored(const struct sup *sup)
+{
+	return faccessat(sup->state_fd, "panic", F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+void
+supervisor_panic_store(struct sup *sup, bool on)
+{
+	int fd;
+
+	if (!on) {
+		(void)unlinkat(sup->state_fd, "panic", 0);
+	} else {
+		fd = openat(sup->state_fd, "panic", O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+		if (fd < 0)
+			(void)complain("cannot store the kill switch", "panic");
+		else
+			close(fd);
+	}
+	(void)fsync(sup->state_fd);
+}
+
+int
+supervisor_file_open(struct sup *sup, const char *name, int flags, uint32_t uid)
+{
+	int fd = openat(sup->state_fd, name, flags | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	struct stat st;
+
+	if (fd < 0)
+		return complain("cannot open", name);
+	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || st.st_nlink != 1 || (st.st_mode & 077) != 0) {
+		log_error("refused: not a plain file of ours with mode 0600: denied", LOG_C("file", name), LOG_U("mode", st.st_mode & 07777));
+		close(fd);
+		return ERR_DENIED;
+	}
+	if (uid != 0 && st.st_uid != uid && fchown(fd, uid, uid) < 0) {
+		close(fd);
+		return complain("cannot give a file to its process", name);
+	}
+	return fd;
+}
+
+/* A folder of the state directory that belongs to one process. */
+int
+supervisor_dir_open(struct sup *sup, const char *name, uint32_t uid)
+{
+	int fd;
+	struct stat st;
+
+	if (mkdirat(sup->state_fd, name, 0700) < 0 && errno != EEXIST)
+		return complain("cannot make", name);
+	fd = openat(sup->state_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return complain("cannot open", name);
+	if (uid != 0 && st.st_uid != uid) {
+		/* the files too: a former start may have run under another range of uids */
+		(void)fchown(fd, uid, uid);
+	}
+	return fd;
+}
+
+int
+supervisor_workspace_open(struct sup *sup, uint64_t number)
+{
+	uint32_t uid = sup->root ? sup->uid_base + 64 + (uint32_t)number : 0;
+	const char *path = number == 0 && sup->paths.workspace != NULL ? sup->paths.workspace : NULL;
+	char name[32] = "workspace";
+	struct stat st;
+	int fd;
+
+	if (path != NULL) {
+		if (mkdir(path, 0700) < 0 && errno != EEXIST)
+			return complain("cannot make the workspace", path);
+		fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		if (fd < 0 || fstat(fd, &st) < 0)
+			return complain("cannot open the workspace", path);
+		if (uid != 0 && st.st_uid != uid && fchown(fd, uid, uid) < 0)
+			return complain("cannot give the workspace to its cells", path);
+		return fd;
+	}
+	if (number > 0)
+		snprintf(name, sizeof(name), "workspace-%u", (unsigned)number);
+	return supervisor_dir_open(sup, name, uid);
+}
+
+/* The key that opens vault's box, as a memfd; for gate, a key derived from it for its own rows. */
+int
+supervisor_key_open(struct sup *sup, bool for_gate)
+{
+	uint8_t key[KEY_LEN];
+	uint8_t derived[KEY_LEN];
+	int fd = supervisor_file_open(sup, "vault.key", O_RDWR, 0);
+	ssize_t n;
+
+	if (fd < 0)
+		return fd;
+	n = read(fd, key, sizeof(key));
+	if (n == 0) {
+		crypto_random(key, sizeof(key));
+		if (write(fd, key, sizeof(key)) != (ssize_t)sizeof(key) || fsync(fd) < 0)
+			n = -1;
+		else
+			n = (ssize_t)sizeof(key);
+	}
+	close(fd);
+	if (n != (ssize_t)sizeof(key)) {
+		log_error("vault.key does not hold 32 bytes: denied; restore it from your backup", LOG_I("bytes", n));
+		return ERR_CRYPTO;
+	}
+	crypto_derive(key, for_gate ? "gate rows" : "vault box", SPAN_EMPTY, derived);
+	fd = ipc_body_seal(span_of(derived, sizeof(derived)));
+	secret_wipe(key, sizeof(key));
+	secret_wipe(derived, sizeof(derived));
+	return fd;
+}
+
+int
+supervisor_control_listen(struct sup *sup)
+{
+	struct sockaddr_un sa = {.sun_family = AF_UNIX};
+	mode_t mask;
+	int rc;
+
+	/* The path may be longer than sun_path: bind below a descriptor of the directory. */
+	snprintf(sa.sun_path, sizeof(sa.sun_path), "/proc/self/fd/%d/control.sock", sup->state_fd);
+	(void)unlinkat(sup->state_fd, "control.sock", 0);
+	sup->control_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (sup->control_fd < 0)
+		return complain("cannot make the control socket", "control.sock");
+	mask = umask(0177);
+	rc = bind(sup->control_fd, (const struct sockaddr *)&sa, sizeof(sa));
+	umask(mask);
+	if (rc < 0 || listen(sup->control_fd, 64) < 0)
+		return complain("cannot open the control socket", "control.sock");
+	return 0;
+}

@@ -1,0 +1,198 @@
+/* Wiring: one socketpair an edge of peers.def, one warrant key a pair of gate and executor, anew for every incarnation. */
+#include "supervisor.h"
+
+#include <string.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "base/log.h"
+#include "base/secret.h"
+#include "crypto/crypto.h"
+#include "proto/audit_writer.h"
+#include "proto/child.def.h"
+#include "proto/config_supervisor.h"
+
+static bool
+is_executor(unsigned kind)
+{
+	return kind == KIND_EGRESS || kind == KIND_SANDBOX || kind == KIND_STORE;
+}
+
+static void
+send_peer(struct sup_child *to, const struct sup_child *about, int fd)
+{
+	(void)child_peer_send(to->control,
+		&(struct child_peer){.kind = about->kind, .instance = about->instance, .incarnation = about->incarnation, .fd = fd});
+}
+
+static void
+send_key(struct sup_child *to, const struct sup_child *about, const uint64_t key[4])
+{
+	(void)child_key_send(to->control,
+		&(struct child_key){.kind = about->kind, .instance = about->instance, .incarnation = about->incarnation, .k0 = key[0],
+			.k1 = key[1], .k2 = key[2], .k3 = key[3]});
+}
+
+/* Keys go before the peers that use them. The executor's incarnation is part of what gate signs. */
+static void
+wire_key(struct sup_child *a, struct sup_child *b)
+{
+	struct sup_child *gate = a->kind == KIND_GATE ? a : b;
+	struct sup_child *executor = gate == a ? b : a;
+	uint64_t key[4];
+
+	if (gate->kind != KIND_GATE || !is_executor(executor->kind))
+		return;
+	crypto_random(key, sizeof(key));
+	send_key(gate, executor, key);
+	send_key(executor, gate, key);
+	secret_wipe(key, sizeof(key));
+}
+
+static void
+wire_pair(struct sup_child *a, struct sup_child *b)
+{
+	int fds[2];
+
+	for (unsigned i = 0; i < peer_rows_n; i++) {
+		bool forward = peer_rows[i].a == a->kind && peer_rows[i].b == b->kind;
+
+		if (!forward && !(peer_rows[i].b == a->kind && peer_rows[i].a == b->kind))
+			continue;
+		if (ipc_pair(fds) < 0) {
+			log_error("cannot make a socketpair", LOG_C("a", kind_name(a->kind)), LOG_C("b", kind_name(b->kind)));
+			continue;
+		}
+		send_peer(a, b, fds[0]);
+		send_peer(b, a, fds[1]);
+		close(fds[0]);
+		close(fds[1]);
+	}
+}
+
+static void
+on_own_end(struct ipc_chan *chan, int why, void *arg)
+{
+	struct ipc_chan **slot = arg;
+
+	(void)why;
+	ipc_chan_free(chan);
+	*slot = NULL;
+}
+
+static const struct ipc_ops audit_ops = {.on_end = on_own_end};
+
+/* The supervisor's own edges of the topology. */
+static void
+wire_self(struct sup *sup, struct sup_child *c)
+{
+	int fds[2];
+
+	if (c->kind != KIND_AUDIT || ipc_pair(fds) < 0)
+		return;
+	ipc_chan_free(sup->audit);
+	sup->audit = ipc_chan_new(sup->ev, fds[0], &audit_writer_proto, IPC_SIDE_A, IPC_FULL_END, &audit_ops, &sup->audit);
+	send_peer(c, &(struct sup_child){.kind = KIND_SUPERVISOR}, fds[1]);
+	close(fds[1]);
+}
+
+static void
+wire_with_all(struct sup *sup, struct sup_child *c)
+{
+	for (int pass = 0; pass < 2; pass++) {
+		for (size_t i = 0; i < SUP_CHILDREN_MAX; i++) {
+			struct sup_child *other = &sup->children[i];
+
+			if (other == c || other->state != SUP_UP || other->control == NULL)
+				continue;
+			if (pass == 0)
+				wire_key(c, other);
+			else
+				wire_pair(c, other);
+		}
+	}
+	wire_self(sup, c);
+}
+
+static bool
+everybody_is_ready(const struct sup *sup)
+{
+	for (size_t i = 0; i < SUP_CHILDREN_MAX; i++) {
+		const struct sup_child *c = &sup->children[i];
+
+		if (c->state != SUP_FREE && process_rows[c->kind].life == LIFE_ALWAYS && c->state != SUP_READY)
+			return false;
+	}
+	return true;
+}
+
+/* The first time all are wired before any of them is told to start, so that nobody meets a half-made topology. */
+static void
+start_all(struct sup *sup)
+{
+	for (size_t i = 0; i < SUP_CHILDREN_MAX; i++) {
+		struct sup_child *c = &sup->children[i];
+
+		if (c->state != SUP_READY)
+			continue;
+		wire_with_all(sup, c);
+		c->state = SUP_UP;
+	}
+	for (size_t i = 0; i < SUP_CHILDREN_MAX; i++) {
+		if (sup->children[i].state == SUP_UP)
+			(void)child_start_send(sup->children[i].control, &(struct child_start){});
+	}
+	sup->running = true;
+	supervisor_audit(sup, AUDIT_START, KIND_SUPERVISOR, 0, (int64_t)sup->caps.tier);
+	for (size_t i = 0; i < sup->nlisteners; i++)
+		log_info("listening", LOG_U("port", sup->ports[i]));
+	log_info("gateway ready", LOG_C("tier", jail_tier_name(sup->caps.tier)), LOG_U("pid", getpid()),
+		LOG_C("state", sup->paths.state));
+	if (sup->panic)
+		log_warn("the kill switch is on: nothing runs until `moltbot gateway resume`");
+}
+
+void
+supervisor_wire_ready(struct sup *sup, struct sup_child *c)
+{
+	if (c->kind == KIND_CONFIG)
+		return; /* its one edge was made at birth */
+	if (!sup->running) {
+		if (everybody_is_ready(sup))
+			start_all(sup);
+		return;
+	}
+	wire_with_all(sup, c);
+	c->state = SUP_UP;
+	(void)child_start_send(c->control, &(struct child_start){});
+	if (process_rows[c->kind].life == LIFE_ALWAYS)
+		supervisor_audit(sup, AUDIT_PROCESS_START, c->kind, c->instance, 0);
+}
+
+void
+supervisor_wire_gone(struct sup *sup, struct sup_child *c)
+{
+	for (size_t i = 0; i < SUP_CHILDREN_MAX; i++) {
+		struct sup_child *other = &sup->children[i];
+
+		if (other == c || other->state != SUP_UP || other->control == NULL)
+			continue;
+		for (unsigned k = 0; k < peer_rows_n; k++) {
+			if ((peer_rows[k].a == c->kind && peer_rows[k].b == other->kind) ||
+				(peer_rows[k].b == c->kind && peer_rows[k].a == other->kind)) {
+				(void)child_peer_gone_send(other->control,
+					&(struct child_peer_gone){.kind = c->kind, .instance = c->instance, .incarnation = c->incarnation});
+				break;
+			}
+		}
+	}
+}
+
+void
+supervisor_audit(struct sup *sup, uint8_t event, unsigned kind, uint64_t instance, int64_t number)
+{
+	if (sup->audit == NULL)
+		return;
+	(void)audit_writer_line_send(sup->audit,
+		&(struct audit_writer_line){.event = event, .peer = (uint8_t)kind, .instance = instance, .number = number});
+}
