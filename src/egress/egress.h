@@ -1,0 +1,107 @@
+/*
+ * egress: carries out the requests of one destination row, over descriptors that dial connected, with the one credential
+ * that vault binds to this row. Forked from a zygote that has libcurl and the CA store loaded and holds no secret.
+ */
+#ifndef EGRESS_EGRESS_H
+#define EGRESS_EGRESS_H
+
+#include <curl/curl.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/secret.h"
+#include "proto/child.h"
+
+#define EGRESS_REQUESTS_MAX 16 /* under way at once on one row */
+#define EGRESS_URL_MAX 2048
+
+/* What a row's requests may look like; egress_envelope.c checks bodies against it. */
+enum egress_envelope { ENVELOPE_NONE, ENVELOPE_OPENAI_CHAT };
+
+/* One destination, from the slice; everything but the body is fixed here. */
+struct egress_row {
+	uint32_t number;
+	bool tls;
+	bool local; /* an exact local destination the owner wrote down */
+	char url[EGRESS_URL_MAX];
+	char host[256];
+	uint32_t port;
+	enum egress_envelope envelope;
+	bool has_credential;
+	uint64_t max_tokens;
+};
+
+enum egress_phase {
+	EGRESS_FREE,
+	EGRESS_LABELLING, /* gate is told the label of what will come */
+	EGRESS_CREDENTIAL, /* vault is asked */
+	EGRESS_DIALLING,  /* dial is asked for a descriptor */
+	EGRESS_RUNNING,   /* curl has it */
+};
+
+struct egress_request {
+	struct egress *egress;
+	enum egress_phase phase;
+	uint64_t id;
+	uint64_t run;
+	uint64_t call;
+	uint8_t plan[WARRANT_HASH_LEN];
+	bool stream;
+	struct span body; /* mapped */
+	struct secret credential;
+	char header[64];
+	char prefix[32];
+	CURL *easy;
+	struct curl_slist *headers;
+	int fd; /* from dial, not yet curl's; -1 */
+	bool dialled; /* a fresh descriptor was asked for */
+	bool told_status;
+	bool paused;
+	int64_t credit; /* bytes core still takes */
+	uint64_t received;
+	uint64_t retry_ms;
+	uint64_t idle_timer;
+	struct buf tail; /* the last bytes, for a credential that straddles two chunks */
+	int failed;      /* why we ended it ourselves */
+};
+
+struct egress {
+	struct child *child;
+	struct egress_row row;
+	CURLM *multi;
+	uint64_t multi_timer;
+	uint8_t key[WARRANT_KEY_LEN];
+	bool has_key;
+	struct warrant_window window;
+	struct egress_request requests[EGRESS_REQUESTS_MAX];
+};
+
+/* egress_row.c: the row of this instance from the slice. ERR_NOTFOUND, ERR_RANGE. */
+int egress_row_read(const struct child *child, uint64_t instance, struct egress_row *row);
+
+/* egress_envelope.c: 0 when the body is a request this row may make; else a code and a text in *why. */
+int egress_envelope_check(const struct egress_row *row, struct span body, const char **why);
+
+/* egress_tls.c: the CA store, loaded once in the zygote. */
+int egress_tls_load(void);
+CURLcode egress_tls_use(CURL *easy, void *ssl_ctx, void *arg);
+
+/* egress_request.c: the life of one request. */
+void egress_request_start(struct egress *e, const void *core_egress_request);
+struct egress_request *egress_request_find(struct egress *e, uint64_t id);
+void egress_request_next(struct egress_request *r);           /* the next phase that is due */
+void egress_request_end(struct egress_request *r, int rc, const char *detail);
+void egress_request_abort_all(struct egress *e, int rc, const char *detail);
+
+/* egress_curl.c: libcurl driven by the event loop. */
+int egress_curl_init(struct egress *e);
+int egress_curl_start(struct egress_request *r); /* 0, or ERR_x */
+void egress_curl_stop(struct egress_request *r);
+void egress_curl_resume(struct egress_request *r);
+
+extern const struct jail_spec egress_zygote_jail;
+extern const struct jail_spec egress_jail;
+extern const struct child_link egress_links[];
+extern const size_t egress_nlinks;
+
+#endif
