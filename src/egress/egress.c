@@ -1,16 +1,10 @@
 /* egress: life cycle of the zygote and of the processes it forks, one a destination row. */
 #include "egress.h"
 
-#include <errno.h>
-#include <signal.h>
-#include <stdlib.h>
-#include <sys/pidfd.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/err.h"
-#include "base/log.h"
-#include "base/mem.h"
+#include "proto/zygote.h"
 
 static struct egress self;
 
@@ -22,6 +16,7 @@ setup_egress(struct child *child, struct jail_env *env)
 	(void)env;
 	child->ctx = &self;
 	self.child = child;
+	self.witness = witness_new(child);
 	rc = egress_row_read(child, child->instance, &self.row);
 	return rc < 0 ? rc : egress_curl_init(&self);
 }
@@ -39,6 +34,16 @@ on_key(struct child *child, uint8_t kind, uint64_t instance, uint64_t incarnatio
 		e->key[i] = key[i];
 	e->window = (struct warrant_window){0};
 	e->has_key = true;
+}
+
+static void
+on_peer_up(struct child *child, uint8_t kind, struct ipc_chan *chan)
+{
+	struct egress *e = child->ctx;
+
+	(void)chan;
+	if (kind == KIND_AUDIT)
+		witness_flush(e->witness);
 }
 
 static void
@@ -76,6 +81,7 @@ static const struct child_spec egress_spec = {
 	.nlinks = 5,
 	.links = egress_links,
 	.setup = setup_egress,
+	.peer_up = on_peer_up,
 	.peer_gone = on_peer_gone,
 	.key = on_key,
 	.panic = on_panic,
@@ -94,59 +100,12 @@ setup_zygote(struct child *child, struct jail_env *env)
 }
 
 static void
-on_sigchld(struct ev *ev, int signo, void *arg)
-{
-	(void)ev;
-	(void)signo;
-	(void)arg;
-	while (waitpid(-1, NULL, WNOHANG) > 0)
-		continue;
-}
-
-static void
-start_zygote(struct child *child)
-{
-	(void)ev_signal_add(child->ev, SIGCHLD, on_sigchld, NULL);
-}
-
-/* The child waits until the supervisor has its pidfd; then it is a process like any other. */
-static void
 on_fork(struct child *child, uint8_t kind, uint64_t instance, int control)
 {
-	int gate[2];
-	pid_t pid;
-	int pidfd;
-	char go = 0;
-
-	if (kind != KIND_EGRESS || pipe2(gate, O_CLOEXEC) < 0) {
+	if (kind == KIND_EGRESS)
+		zygote_fork(child, &egress_spec, instance, control);
+	else
 		close(control);
-		return;
-	}
-	pid = fork();
-	if (pid == 0) {
-		sigset_t none;
-
-		close(gate[1]);
-		if (read(gate[0], &go, 1) != 1)
-			_exit(0);
-		close(gate[0]);
-		child_forget(child, control);
-		sigemptyset(&none);
-		sigprocmask(SIG_SETMASK, &none, NULL);
-		_exit(child_run(&egress_spec, CHILD_CONTROL_FD));
-	}
-	close(gate[0]);
-	close(control);
-	pidfd = pid < 0 ? -1 : pidfd_open(pid, 0);
-	if (pidfd >= 0) {
-		child_announce(child, KIND_EGRESS, instance, pidfd);
-		if (write(gate[1], &go, 1) != 1)
-			log_warn("a forked egress was gone at once", LOG_U("row", instance));
-		close(pidfd);
-	} else {
-		log_error("cannot fork an egress", LOG_ERRNO("errno", errno));
-	}
-	close(gate[1]);
 }
 
 static const struct child_spec zygote_spec = {
@@ -154,7 +113,7 @@ static const struct child_spec zygote_spec = {
 	.name = "egress/zygote",
 	.jail = &egress_zygote_jail,
 	.setup = setup_zygote,
-	.start = start_zygote,
+	.start = zygote_start,
 	.fork = on_fork,
 };
 

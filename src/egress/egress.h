@@ -11,6 +11,7 @@
 
 #include "base/secret.h"
 #include "proto/child.h"
+#include "proto/witness.h"
 
 #define EGRESS_REQUESTS_MAX 16 /* under way at once on one row */
 #define EGRESS_URL_MAX 2048
@@ -68,6 +69,7 @@ struct egress_request {
 struct egress {
 	struct child *child;
 	struct egress_row row;
+	struct witness *witness;
 	CURLM *multi;
 	uint64_t multi_timer;
 	uint8_t key[WARRANT_KEY_LEN];

@@ -5,6 +5,7 @@
 #include "supervisor.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
@@ -60,6 +61,14 @@ write_text(int dir, const char *file, const char *text)
 	close(fd);
 }
 
+/* sandbox makes its cells' groups in it. Where that fails cells are limited by rlimits, and the tier's report says so. */
+static void
+give_group(int group, uint32_t uid)
+{
+	if (fchown(group, uid, uid) < 0 || fchownat(group, "cgroup.procs", uid, uid, 0) < 0)
+		log_debug("control group not given to sandbox", LOG_ERRNO("errno", errno));
+}
+
 int
 supervisor_cgroup_open(struct sup *sup, uint64_t which, uint32_t uid)
 {
@@ -83,9 +92,7 @@ supervisor_cgroup_open(struct sup *sup, uint64_t which, uint32_t uid)
 		if (group >= 0 && which == 2)
 			write_text(group, "cgroup.subtree_control", "+memory +pids");
 		if (group >= 0 && uid != 0) {
-			(void)fchown(group, uid, uid);
-			(void)fchownat(group, "cgroup.procs", uid, uid, 0);
-			(void)fchownat(group, "tasks", uid, uid, 0);
+			give_group(group, uid);
 		}
 	}
 	return group;

@@ -137,9 +137,9 @@ supervisor_dir_open(struct sup *sup, const char *name, uint32_t uid)
 	fd = openat(sup->state_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 	if (fd < 0 || fstat(fd, &st) < 0)
 		return complain("cannot open", name);
-	if (uid != 0 && st.st_uid != uid) {
-		/* the files too: a former start may have run under another range of uids */
-		(void)fchown(fd, uid, uid);
+	if (uid != 0 && st.st_uid != uid && fchown(fd, uid, uid) < 0) {
+		close(fd);
+		return complain("cannot give a folder to its process", name);
 	}
 	return fd;
 }

@@ -1,0 +1,76 @@
+#include "proto/zygote.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/pidfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/log.h"
+
+#define FIRST_OTHER_FD (CHILD_LOG_FD + 1)
+
+static void
+on_sigchld(struct ev *ev, int signo, void *arg)
+{
+	(void)ev;
+	(void)signo;
+	(void)arg;
+	while (waitpid(-1, NULL, WNOHANG) > 0)
+		continue;
+}
+
+void
+zygote_start(struct child *child)
+{
+	(void)ev_signal_add(child->ev, SIGCHLD, on_sigchld, NULL);
+}
+
+/* The zygote's epoll set and sockets are closed, not unwatched: the set is shared with the parent. */
+static void __attribute__((noreturn))
+become(const struct child_spec *spec, int wait_fd, int control)
+{
+	sigset_t none;
+	char go;
+
+	if (read(wait_fd, &go, 1) != 1)
+		_exit(0);
+	if (dup3(control, CHILD_CONTROL_FD, O_CLOEXEC) < 0 || close_range(FIRST_OTHER_FD, ~0u, 0) < 0)
+		_exit(1);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	_exit(child_run(spec, CHILD_CONTROL_FD));
+}
+
+void
+zygote_fork(struct child *child, const struct child_spec *spec, uint64_t instance, int control)
+{
+	int gate[2];
+	pid_t pid;
+	int pidfd;
+
+	if (pipe2(gate, O_CLOEXEC) < 0) {
+		log_error("cannot fork", LOG_ERRNO("errno", errno));
+		close(control);
+		return;
+	}
+	pid = fork();
+	if (pid == 0) {
+		close(gate[1]);
+		become(spec, gate[0], control);
+	}
+	close(gate[0]);
+	close(control);
+	pidfd = pid < 0 ? -1 : pidfd_open(pid, 0);
+	if (pidfd >= 0) {
+		child_announce(child, spec->kind, instance, pidfd);
+		if (write(gate[1], "", 1) != 1)
+			log_warn("a forked process was gone at once", LOG_U("instance", instance));
+		close(pidfd);
+	} else {
+		log_error("cannot fork", LOG_ERRNO("errno", errno));
+	}
+	close(gate[1]);
+}

@@ -1,0 +1,175 @@
+/*
+ * The life of one request: warrant and body checked, gate told the label of what will come, the credential released by vault,
+ * a descriptor connected by dial, then curl; at the end a line to audit and END to core.
+ */
+#include "egress.h"
+
+#include <unistd.h>
+
+#include "base/err.h"
+#include "base/limits.h"
+#include "base/log.h"
+#include "label/label.h"
+#include "proto/core_egress.h"
+#include "proto/egress_dial.h"
+#include "proto/egress_vault.h"
+#include "proto/executor_gate.h"
+
+static void
+write_line(struct egress_request *r, uint8_t event, uint8_t verdict, uint8_t reason, int rc)
+{
+	(void)witness_line(r->egress->witness,
+		&(struct audit_writer_line){.event = event, .verdict = verdict, .reason = reason, .run = r->run, .call = r->call,
+			.peer = KIND_CORE, .instance = r->egress->row.number, .number = rc, .hash = span_of(r->plan, sizeof(r->plan))});
+}
+
+struct egress_request *
+egress_request_find(struct egress *e, uint64_t id)
+{
+	for (size_t i = 0; i < EGRESS_REQUESTS_MAX; i++) {
+		if (e->requests[i].phase != EGRESS_FREE && e->requests[i].id == id)
+			return &e->requests[i];
+	}
+	return NULL;
+}
+
+void
+egress_request_end(struct egress_request *r, int rc, const char *detail)
+{
+	struct ipc_chan *core = child_peer(r->egress->child, KIND_CORE, 0);
+
+	if (core != NULL)
+		(void)core_egress_end_send(core,
+			&(struct core_egress_end){.id = r->id, .rc = rc, .detail = span_sub(span_from_cstr(detail), 0, 512), .bytes = r->received});
+	if (r->phase == EGRESS_RUNNING)
+		write_line(r, AUDIT_EXECUTED, VERDICT_ALLOW, REASON_ALLOWED, rc);
+	ev_timer_cancel(r->egress->child->ev, r->idle_timer);
+	egress_curl_stop(r);
+	secret_clear(&r->credential);
+	if (r->tail.ptr != NULL)
+		secret_wipe(r->tail.ptr, r->tail.cap);
+	buf_clear(&r->tail);
+	ipc_body_unmap(r->body);
+	if (r->fd >= 0)
+		close(r->fd);
+	*r = (struct egress_request){.egress = r->egress, .fd = -1};
+}
+
+void
+egress_request_abort_all(struct egress *e, int rc, const char *detail)
+{
+	for (size_t i = 0; i < EGRESS_REQUESTS_MAX; i++) {
+		if (e->requests[i].phase != EGRESS_FREE)
+			egress_request_end(&e->requests[i], rc, detail);
+	}
+}
+
+static int
+check_warrant(struct egress *e, const struct core_egress_request *msg, struct egress_request *r)
+{
+	uint8_t id[WARRANT_NUMBER_LEN];
+	struct span parts[2] = {span_of(id, sizeof(id)), r->body};
+	struct warrant want = {.effect = EFFECT_MODEL, .executor = KIND_EGRESS, .instance = e->child->instance,
+		.incarnation = e->child->incarnation, .run = msg->run, .call = msg->call, .dest_kind = DEST_PROVIDER};
+
+	if (!e->has_key || msg->row != e->row.number)
+		return ERR_DENIED;
+	warrant_number(msg->row, id);
+	warrant_dest(DEST_PROVIDER, span_of(id, sizeof(id)), want.dest);
+	warrant_plan(0, parts, 2, want.plan);
+	for (size_t i = 0; i < sizeof(r->plan); i++)
+		r->plan[i] = want.plan[i];
+	return warrant_check(e->key, &e->window, msg->warrant, &want, ev_now_ms(e->child->ev));
+}
+
+static void
+on_idle(struct ev *ev, void *arg)
+{
+	struct egress_request *r = arg;
+
+	(void)ev;
+	r->idle_timer = 0;
+	egress_request_end(r, ERR_TIMEOUT, "the destination did not answer in time");
+}
+
+void
+egress_request_start(struct egress *e, const void *m)
+{
+	const struct core_egress_request *msg = m;
+	struct egress_request *r = NULL;
+	const char *why = "";
+	int rc;
+
+	for (size_t i = 0; i < EGRESS_REQUESTS_MAX && r == NULL; i++) {
+		if (e->requests[i].phase == EGRESS_FREE)
+			r = &e->requests[i];
+	}
+	if (r == NULL || !witness_has_room(e->witness)) {
+		struct ipc_chan *core = child_peer(e->child, KIND_CORE, 0);
+
+		(void)core_egress_end_send(core, &(struct core_egress_end){.id = msg->id, .rc = ERR_BUSY});
+		return;
+	}
+	*r = (struct egress_request){.egress = e, .id = msg->id, .run = msg->run, .call = msg->call, .stream = msg->stream, .fd = -1,
+		.credit = IPC_CREDIT_BYTES, .phase = EGRESS_LABELLING, .tail = {.max = MIB(1u)}};
+	rc = ipc_body_map(msg->body, IPC_BODY_MAX, &r->body);
+	if (rc == 0)
+		rc = check_warrant(e, msg, r);
+	if (rc < 0) {
+		log_error("request without a good warrant: denied", LOG_U("run", msg->run), LOG_U("call", msg->call), LOG_E("why", rc));
+		write_line(r, AUDIT_REFUSED, VERDICT_DENY, REASON_WARRANT, rc);
+		egress_request_end(r, ERR_DENIED, "the warrant is not good for this request");
+		return;
+	}
+	rc = egress_envelope_check(&e->row, r->body, &why);
+	if (rc < 0) {
+		log_error("request outside its destination's envelope: denied", LOG_U("run", msg->run), LOG_C("why", why));
+		write_line(r, AUDIT_REFUSED, VERDICT_DENY, REASON_DESTINATION, rc);
+		egress_request_end(r, ERR_DENIED, why);
+		return;
+	}
+	r->idle_timer = ev_timer_start(e->child->ev, EGRESS_IDLE_MS, on_idle, r);
+	egress_request_next(r);
+}
+
+static void
+fail(struct egress_request *r)
+{
+	egress_request_end(r, ERR_NOPEER, "a process that the request needs is restarting");
+}
+
+void
+egress_request_next(struct egress_request *r)
+{
+	struct child *child = r->egress->child;
+	struct ipc_chan *chan;
+	uint8_t label[LABEL_PACKED_LEN];
+
+	switch (r->phase) {
+	case EGRESS_FREE:
+		return;
+	case EGRESS_LABELLING:
+		/* a model's answer is made of what the run gave it: it lowers nothing by itself */
+		label_pack((struct label){.integrity = LABEL_OWNER_TYPED, .readers_kind = LABEL_PUBLIC}, label);
+		chan = child_peer(child, KIND_GATE, 0);
+		if (chan == NULL || executor_gate_label_send(chan, &(struct executor_gate_label){.run = r->run, .call = r->call,
+			.label = span_of(label, sizeof(label))}) < 0)
+			fail(r);
+		return;
+	case EGRESS_CREDENTIAL:
+		chan = child_peer(child, KIND_VAULT, 0);
+		if (chan == NULL || egress_vault_release_send(chan, &(struct egress_vault_release){.req = r->id, .row = r->egress->row.number}) < 0)
+			fail(r);
+		return;
+	case EGRESS_DIALLING:
+		chan = child_peer(child, KIND_DIAL, 0);
+		r->dialled = true;
+		if (chan == NULL || egress_dial_connect_send(chan, &(struct egress_dial_connect){.req = r->id, .row = r->egress->row.number}) < 0)
+			fail(r);
+		return;
+	case EGRESS_RUNNING:
+		if (egress_curl_start(r) < 0)
+			egress_request_end(r, ERR_SYS, "the request could not be made");
+		return;
+	}
+}
