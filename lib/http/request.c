@@ -8,7 +8,7 @@
 static const struct method_row {
 	const char *name;
 	enum http_method method; /* 0: known and never allowed */
-	bool has_body;		 /* its length must be said */
+	bool has_body;           /* its length must be said */
 } methods[] = {
 	{"GET", HTTP_GET, false},
 	{"HEAD", HTTP_HEAD, false},
@@ -109,7 +109,9 @@ static unsigned
 note_known(struct facts *f, const struct http_field *field)
 {
 	for (size_t k = 0; k < KNOWN_N; k++) {
-		if (!span_eq_nocase(field->name, known_names[k]))
+		/* most names differ in length */
+		if (field->name.len != known_names[k].len ||
+			!span_eq_nocase(field->name, known_names[k]))
 			continue;
 		if (has(f, (enum known)k))
 			return 400;
