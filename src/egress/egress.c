@@ -96,7 +96,7 @@ setup_zygote(struct child *child, struct jail_env *env)
 	(void)env;
 	if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
 		return ERR_SYS;
-	return egress_tls_load();
+	return egress_tls_load() ? 0 : ERR_NOMEM;
 }
 
 static void

@@ -85,7 +85,7 @@ int egress_row_read(const struct child *child, uint64_t instance, struct egress_
 int egress_envelope_check(const struct egress_row *row, struct span body, const char **why);
 
 /* egress_tls.c: the CA store, loaded once in the zygote. */
-int egress_tls_load(void);
+bool egress_tls_load(void); /* false: no memory */
 CURLcode egress_tls_use(CURL *easy, void *ssl_ctx, void *arg);
 
 /* egress_request.c: the life of one request. */

@@ -1,27 +1,26 @@
 /* The CA store: parsed once in the zygote, shared by every egress forked from it. */
-#include "egress.h"
+#include "egress.h" /* base/err.h and OpenSSL both have an ERR_STATE: only one may be here */
 
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
 
-#include "base/err.h"
 #include "base/log.h"
 
 #define CA_FILE "/etc/ssl/certs/ca-certificates.crt"
 
 static X509_STORE *store;
 
-int
+bool
 egress_tls_load(void)
 {
 	store = X509_STORE_new();
 	if (store == NULL)
-		return ERR_NOMEM;
+		return false;
 	/* without it every TLS connection is refused, plain local rows still work: say so, go on */
 	if (X509_STORE_load_file(store, CA_FILE) != 1)
 		log_warn("no CA certificates: TLS connections will be refused; install the package ca-certificates",
 			LOG_C("file", CA_FILE));
-	return 0;
+	return true;
 }
 
 CURLcode
