@@ -61,7 +61,7 @@ int
 http_range_parse(struct span value, uint64_t size, struct http_range *out)
 {
 	struct span unit = span_cut(&value, '=');
-	struct span first = value;
+	struct span first;
 	uint64_t a;
 	uint64_t b = UINT64_MAX;
 

@@ -232,9 +232,9 @@ put_canonical(struct url *u, struct span s, const char *others)
 		}
 		hi = i + 1 < s.len ? hex_value(s.ptr[i + 1]) : -1;
 		lo = i + 2 < s.len ? hex_value(s.ptr[i + 2]) : -1;
-		c = (uint8_t)(hi << 4 | lo);
-		if (hi < 0 || lo < 0 || c == 0)
+		if (hi < 0 || lo < 0 || (hi | lo) == 0)
 			return ERR_SYNTAX;
+		c = (uint8_t)(hi << 4 | lo);
 		rc = is_unreserved(c) ? target_put(u, c) : target_put_encoded(u, c);
 		i += 2;
 	}
