@@ -80,6 +80,8 @@ fit(const struct text_table *t, size_t columns, size_t *widths)
 {
 	size_t total = GAP * (t->ncolumns - 1u);
 
+	if (t->ncolumns == 0)
+		return;
 	for (unsigned i = 0; i < t->ncolumns; i++) {
 		widths[i] = t->widths[i];
 		total += widths[i];
