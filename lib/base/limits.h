@@ -109,6 +109,12 @@
 #define HISTORY_LIMIT_MAX 1000      /* chat.history (protocol 3) */
 #define HISTORY_BYTES_MAX MIB(6u)   /* chat.history (protocol 3) */
 #define IDEM_KEY_MAX 256            /* bytes of an idempotency key */
+#define RUN_HISTORY_ITEMS 400 /* items of its session that a run is given */
+#define RUN_HISTORY_BYTES KIB(512u) /* bytes of them */
+#define RUN_DEATHS_MAX 3 /* a run whose agent died starts again this often */
+#define PRESENCE_MAX 200 /* presence entries (protocol 3) */
+#define PRESENCE_TTL_MS 300000 /* one of a client that has left (protocol 3) */
+#define HEALTH_REFRESH_MS 60000 /* age of the health snapshot (protocol 3) */
 
 /* cells */
 #define CELL_WALL_MS 60000         /* one tool call */

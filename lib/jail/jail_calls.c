@@ -172,7 +172,7 @@ const struct jail_call jail_calls[] = {
 	ROW(sendfile, JAIL_FDATA | JAIL_PROGRAM, 0),
 	ROW(splice, JAIL_FDATA | JAIL_PROGRAM, 0),
 	ROW(tee, JAIL_FDATA | JAIL_PROGRAM, 0),
-	ROW(fstatfs, JAIL_FDATA | JAIL_PROGRAM | JAIL_FS, 0),
+	ROW(fstatfs, JAIL_BASE | JAIL_FDATA | JAIL_PROGRAM | JAIL_FS, 0),
 	ROW(openat, JAIL_FS | JAIL_PROGRAM, 0),
 	ROW(openat2, JAIL_FS | JAIL_PROGRAM, 0),
 	ROW(statx, JAIL_FS | JAIL_PROGRAM, 0),
