@@ -1,0 +1,496 @@
+#include "gate/gate.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "base/log.h"
+#include "base/mem.h"
+
+const struct label gate_label_new = {.integrity = LABEL_OWNER, .readers_kind = LABEL_READ_OWNER};
+const struct label gate_label_doubtful = {.integrity = LABEL_UNTRUSTED, .readers_kind = LABEL_READ_OWNER};
+
+/* ---- turns ---- */
+
+static void
+turn_clear(struct gate_turn *t)
+{
+	free(t->ids);
+	*t = (struct gate_turn){0};
+}
+
+static struct gate_turn *
+turn_find(struct gate *g, uint64_t turn)
+{
+	uint64_t now = ev_now_ms(g->child->ev);
+
+	for (size_t i = 0; turn != 0 && i < g->nturns; i++) {
+		if (g->turns[i].turn == turn)
+			return now < g->turns[i].expires_ms ? &g->turns[i] : NULL;
+	}
+	return NULL;
+}
+
+static struct gate_turn *
+turn_slot(struct gate *g)
+{
+	uint64_t now = ev_now_ms(g->child->ev);
+
+	for (size_t i = 0; i < g->nturns; i++) {
+		if (g->turns[i].turn == 0 || now >= g->turns[i].expires_ms) {
+			turn_clear(&g->turns[i]);
+			return &g->turns[i];
+		}
+	}
+	return g->nturns < GATE_TURNS_MAX ? &g->turns[g->nturns++] : NULL;
+}
+
+/* Only an owner's credential that may write can speak as the owner; anybody else's turn is a stranger's. */
+static uint8_t
+most_integrity(uint64_t principal)
+{
+	switch (PRINCIPAL_KIND(principal)) {
+	case PRINCIPAL_CONTROL:
+	case PRINCIPAL_TOKEN:
+	case PRINCIPAL_BROWSER:
+	case PRINCIPAL_DEVICE:
+		return (PRINCIPAL_SCOPES(principal) & (SCOPE_WRITE | SCOPE_ADMIN)) != 0 ? LABEL_OWNER_TYPED : LABEL_UNTRUSTED;
+	default:
+		return LABEL_UNTRUSTED;
+	}
+}
+
+int
+gate_turn_add(struct gate *g, uint64_t principal, uint64_t turn, uint8_t integrity)
+{
+	struct gate_turn *t;
+
+	if (turn == 0 || turn_find(g, turn) != NULL)
+		return ERR_EXISTS;
+	t = turn_slot(g);
+	if (t == NULL)
+		return ERR_FULL;
+	t->turn = turn;
+	t->principal = principal;
+	t->integrity = integrity < most_integrity(principal) ? integrity : most_integrity(principal);
+	t->expires_ms = ev_now_ms(g->child->ev) + GATE_TURN_TTL_MS;
+	return 0;
+}
+
+int
+gate_turn_add_id(struct gate *g, uint64_t principal, const struct edge_gate_turn_id *m)
+{
+	struct gate_turn *t = turn_find(g, m->turn);
+	struct gate_id *id;
+
+	if (t == NULL || t->principal != principal)
+		return ERR_NOTFOUND;
+	if (t->integrity != LABEL_OWNER_TYPED)
+		return ERR_DENIED;
+	if (t->nids == GATE_TURN_IDS_MAX)
+		return ERR_FULL;
+	if (m->verb == EFFECT_NONE || m->verb >= EFFECT_N || m->kind == DEST_NONE || m->id.len == 0 || m->id.len > GATE_ID_MAX)
+		return ERR_RANGE;
+	t->ids = mem_grow(t->ids, t->nids + 1, sizeof(*t->ids));
+	id = &t->ids[t->nids++];
+	*id = (struct gate_id){.verb = m->verb, .kind = m->kind, .len = (uint8_t)m->id.len};
+	memcpy(id->id, m->id.ptr, m->id.len);
+	return 0;
+}
+
+/* ---- sessions ---- */
+
+static struct gate_session *
+session_slot(struct gate *g)
+{
+	struct gate_session *oldest = NULL;
+
+	for (size_t i = 0; i < g->nsessions; i++) {
+		struct gate_session *s = &g->sessions[i];
+
+		if (s->session == 0)
+			return s;
+		if (s->refs == 0 && s->row.put_req == 0 && (oldest == NULL || s->used_ms < oldest->used_ms))
+			oldest = s;
+	}
+	return g->nsessions < GATE_SESSIONS_MAX ? &g->sessions[g->nsessions++] : oldest;
+}
+
+/* The session, asked for from store when it is not here; a reference is taken. NULL when there is no room. */
+static struct gate_session *
+session_take(struct gate *g, uint64_t session)
+{
+	struct gate_session *s = NULL;
+
+	for (size_t i = 0; i < g->nsessions && s == NULL; i++) {
+		if (g->sessions[i].session == session)
+			s = &g->sessions[i];
+	}
+	if (s == NULL) {
+		s = session_slot(g);
+		if (s == NULL)
+			return NULL;
+		*s = (struct gate_session){
+			.row = {.table = GATE_SESSION_LABELS, .key = session}, .session = session, .label = gate_label_new};
+		gate_row_fetch(g, &s->row);
+	}
+	s->used_ms = ev_now_ms(g->child->ev);
+	s->refs++;
+	return s;
+}
+
+size_t
+gate_session_value(const struct gate_session *s, uint8_t out[GATE_VALUE_MAX])
+{
+	label_pack(s->label, out);
+	return LABEL_PACKED_LEN;
+}
+
+/* ---- runs ---- */
+
+struct gate_run *
+gate_run_find(struct gate *g, uint64_t run)
+{
+	for (size_t i = 0; i < g->nruns; i++) {
+		if (g->runs[i].state != GATE_RUN_FREE && g->runs[i].run == run)
+			return &g->runs[i];
+	}
+	return NULL;
+}
+
+static void
+put_number(uint8_t **at, uint64_t v, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		*(*at)++ = (uint8_t)(v >> (8 * i));
+}
+
+static uint64_t
+get_number(const uint8_t **at, size_t n)
+{
+	uint64_t v = 0;
+
+	for (size_t i = 0; i < n; i++)
+		v |= (uint64_t) * (*at)++ << (8 * i);
+	return v;
+}
+
+size_t
+gate_run_value(const struct gate_run *run, uint8_t out[GATE_VALUE_MAX])
+{
+	uint8_t *at = out + LABEL_PACKED_LEN;
+
+	label_pack(run->label, out);
+	put_number(&at, run->session_key, 8);
+	put_number(&at, run->spend.tool_calls, 4);
+	put_number(&at, run->spend.model_calls, 4);
+	put_number(&at, run->spend.tokens, 8);
+	return GATE_VALUE_MAX;
+}
+_Static_assert(GATE_VALUE_MAX == LABEL_PACKED_LEN + 8 + 4 + 4 + 8, "GATE_VALUE_MAX does not fit a run's row");
+
+static void
+audit_run(struct gate *g, const struct gate_run *run, enum audit_event event)
+{
+	(void)witness_line(g->witness, &(struct audit_writer_line){.event = (uint8_t)event, .principal = run->principal,
+					       .run = run->run, .number = (int64_t)run->label.integrity, .text = SPAN_EMPTY});
+}
+
+static void
+send_ready(struct gate *g, uint64_t run, bool ok, enum reason reason, struct label label)
+{
+	struct ipc_chan *core = child_peer(g->child, KIND_CORE, 0);
+	uint8_t packed[LABEL_PACKED_LEN];
+
+	label_pack(label, packed);
+	if (core != NULL)
+		(void)core_gate_run_ready_send(core, &(struct core_gate_run_ready){.run = run, .ok = ok, .reason = (uint8_t)reason,
+							     .label = span_of(packed, sizeof(packed))});
+}
+
+static void
+run_clear(struct gate_run *run)
+{
+	if (run->session != NULL)
+		run->session->refs--;
+	free(run->ids);
+	*run = (struct gate_run){0};
+}
+
+/* Both rows are here: the run begins with the join of its turn, its session and what it was before. */
+static void
+run_begin(struct gate *g, struct gate_run *run)
+{
+	if (run->state != GATE_RUN_OPENING || run->row.get_req != 0 || run->session->row.get_req != 0)
+		return;
+	run->label = label_join(run->label, run->session->label);
+	run->state = GATE_RUN_OPEN;
+	gate_row_put(g, &run->row);
+	audit_run(g, run, AUDIT_RUN_OPEN);
+	send_ready(g, run->run, true, REASON_ALLOWED, run->label);
+}
+
+static const uint8_t *
+row_key(const struct gate *g)
+{
+	return g->has_row_key ? g->row_key : NULL;
+}
+
+void
+gate_session_fetched(struct gate *g, struct gate_session *s, const struct gate_store_row *m)
+{
+	struct label stored = gate_label_new;
+	bool doubtful = m->found && (!gate_row_is_good(row_key(g), GATE_SESSION_LABELS, s->session, m) ||
+					    label_unpack(m->value, &stored) < 0);
+
+	if (doubtful) {
+		log_warn("the label of a session is not as it was written: it counts as untrusted", LOG_U("session", s->session));
+		stored = gate_label_doubtful;
+	}
+	s->row.version = m->version;
+	s->label = label_join(s->label, stored);
+	if (doubtful || !label_is_equal(s->label, stored))
+		gate_row_put(g, &s->row);
+	gate_run_stored(g);
+	for (size_t i = 0; i < g->nruns; i++) {
+		if (g->runs[i].session == s)
+			run_begin(g, &g->runs[i]);
+	}
+}
+
+/* What the run was when gate or core ended; without a row that can be believed it has read anything, and spent one call. */
+void
+gate_run_fetched(struct gate *g, struct gate_run *run, const struct gate_store_row *m)
+{
+	struct label stored = gate_label_doubtful;
+	const uint8_t *at;
+
+	run->row.version = m->version;
+	run->spend = (struct gate_spend){.tool_calls = 1, .model_calls = 1};
+	if (m->found && m->value.len == GATE_VALUE_MAX && gate_row_is_good(row_key(g), GATE_SPEND, run->run, m) &&
+		label_unpack(span_sub(m->value, 0, LABEL_PACKED_LEN), &stored) == 0) {
+		at = m->value.ptr + LABEL_PACKED_LEN;
+		if (get_number(&at, 8) != run->session_key)
+			stored = gate_label_doubtful;
+		run->spend.tool_calls = (uint32_t)get_number(&at, 4);
+		run->spend.model_calls = (uint32_t)get_number(&at, 4);
+		run->spend.tokens = get_number(&at, 8);
+	}
+	/* The turn that began it may be forgotten by now: the row has the turn in it. */
+	run->label = stored;
+	run_begin(g, run);
+}
+
+static struct gate_run *
+run_slot(struct gate *g)
+{
+	for (size_t i = 0; i < g->nruns; i++) {
+		if (g->runs[i].state == GATE_RUN_FREE)
+			return &g->runs[i];
+	}
+	return g->nruns < GATE_RUNS_MAX ? &g->runs[g->nruns++] : NULL;
+}
+
+/* Takes what the turn says into the run; a turn is for one run. */
+static void
+run_take_turn(struct gate_run *run, struct gate_turn *t)
+{
+	run->label = gate_label_doubtful;
+	if (t == NULL)
+		return;
+	run->label.integrity = t->integrity;
+	run->ids = t->ids;
+	run->nids = t->nids;
+	t->ids = NULL;
+	turn_clear(t);
+}
+
+static enum reason
+run_open(struct gate *g, const struct core_gate_run_open *m)
+{
+	struct gate_turn *t = turn_find(g, m->turn);
+	struct gate_run *run;
+
+	if (g->child->panic)
+		return REASON_PANIC;
+	if (m->run == 0 || m->session == 0 || gate_run_find(g, m->run) != NULL)
+		return REASON_RUN_UNKNOWN;
+	if (PRINCIPAL_KIND(m->principal) == PRINCIPAL_NONE || (t != NULL && t->principal != m->principal))
+		return REASON_SCOPE;
+	if (!witness_has_room(g->witness))
+		return REASON_LIMIT;
+	run = run_slot(g);
+	if (run == NULL)
+		return REASON_LIMIT;
+	*run = (struct gate_run){.row = {.table = GATE_SPEND, .key = m->run}, .state = GATE_RUN_OPENING, .run = m->run, .turn = m->turn,
+		.principal = m->principal, .agent = m->agent, .resumed = m->resumed, .session_key = m->session};
+	run->session = session_take(g, m->session);
+	if (run->session == NULL) {
+		run_clear(run);
+		return REASON_LIMIT;
+	}
+	/* A turn that is still here was never run, so there is nothing that this run could have read before. */
+	if (m->resumed && t == NULL)
+		gate_row_fetch(g, &run->row);
+	run_take_turn(run, t);
+	run_begin(g, run);
+	return REASON_ALLOWED;
+}
+
+int
+gate_run_open(struct gate *g, const struct core_gate_run_open *m)
+{
+	enum reason reason = run_open(g, m);
+
+	if (reason != REASON_ALLOWED)
+		send_ready(g, m->run, false, reason, (struct label){0});
+	return 0;
+}
+
+static void
+drop_acks_of(struct gate *g, const struct ipc_chan *chan, uint64_t run)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < g->nacks; i++) {
+		if ((chan != NULL && g->acks[i].chan == chan) || (run != 0 && g->acks[i].run == run))
+			g->acks[i].session->refs--;
+		else
+			g->acks[kept++] = g->acks[i];
+	}
+	g->nacks = kept;
+}
+
+void
+gate_acks_drop(struct gate *g, const struct ipc_chan *chan)
+{
+	drop_acks_of(g, chan, 0);
+}
+
+void
+gate_run_close(struct gate *g, uint64_t id)
+{
+	struct gate_run *run = gate_run_find(g, id);
+
+	if (run == NULL)
+		return;
+	g->closed[g->closed_at].run = run->run;
+	g->closed[g->closed_at].session = run->session_key;
+	g->closed_at = (g->closed_at + 1) % GATE_CLOSED_N;
+	if (run->state == GATE_RUN_OPEN)
+		audit_run(g, run, AUDIT_RUN_CLOSE);
+	gate_row_delete(g, &run->row);
+	run_clear(run);
+	gate_run_stored(g);
+}
+
+/* Their rows stay: whatever of them is opened again goes on where it was. */
+void
+gate_run_close_all(struct gate *g)
+{
+	for (size_t i = 0; i < g->nruns; i++) {
+		if (g->runs[i].state == GATE_RUN_FREE)
+			continue;
+		drop_acks_of(g, NULL, g->runs[i].run);
+		run_clear(&g->runs[i]);
+	}
+	g->nruns = 0;
+}
+
+/* ---- labels of results ---- */
+
+static void
+send_labeled(const struct gate_ack *ack)
+{
+	(void)executor_gate_labeled_send(ack->chan, &(struct executor_gate_labeled){.run = ack->run, .call = ack->call});
+}
+
+/* Acknowledges what is on disk by now. */
+void
+gate_run_stored(struct gate *g)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < g->nacks; i++) {
+		const struct gate_ack *ack = &g->acks[i];
+		const struct gate_run *run = gate_run_find(g, ack->run);
+
+		if (ack->session->row.get_req != 0 || ack->session->row.put_req != 0 || (run != NULL && run->row.put_req != 0)) {
+			g->acks[kept++] = *ack;
+			continue;
+		}
+		send_labeled(ack);
+		ack->session->refs--;
+	}
+	g->nacks = kept;
+}
+
+static bool
+session_lower(struct gate *g, struct gate_session *s, struct label label)
+{
+	struct label joined = label_join(s->label, label);
+
+	if (label_is_equal(joined, s->label))
+		return false;
+	s->label = joined;
+	if (s->row.get_req == 0)
+		gate_row_put(g, &s->row);
+	return true;
+}
+
+static void
+run_lower(struct gate *g, struct gate_run *run, struct label label)
+{
+	struct label joined = label_join(run->label, label);
+	struct ipc_chan *core = child_peer(g->child, KIND_CORE, 0);
+	uint8_t packed[LABEL_PACKED_LEN];
+
+	if (label_is_equal(joined, run->label))
+		return;
+	run->label = joined;
+	gate_row_put(g, &run->row);
+	label_pack(joined, packed);
+	if (core != NULL)
+		(void)core_gate_run_label_send(
+			core, &(struct core_gate_run_label){.run = run->run, .label = span_of(packed, sizeof(packed))});
+}
+
+/* The session of a run that is open or ended a moment ago, with a reference; NULL for any other number. */
+static struct gate_session *
+session_of(struct gate *g, const struct gate_run *run, uint64_t id)
+{
+	if (run != NULL)
+		return session_take(g, run->session_key);
+	for (size_t i = 0; id != 0 && i < GATE_CLOSED_N; i++) {
+		if (g->closed[i].run == id)
+			return session_take(g, g->closed[i].session);
+	}
+	return NULL;
+}
+
+int
+gate_run_label(struct gate *g, struct ipc_chan *from, uint8_t kind, const struct executor_gate_label *m)
+{
+	struct gate_run *run = gate_run_find(g, m->run);
+	struct gate_session *session;
+	struct label label;
+
+	if (label_unpack(m->label, &label) < 0)
+		return ERR_PROTO;
+	session = session_of(g, run, m->run);
+	if (session == NULL || g->nacks == GATE_ACKS_MAX) {
+		log_warn("label of a result without a run: not acknowledged", LOG_C("peer", kind_name(kind)), LOG_U("run", m->run));
+		if (session != NULL)
+			session->refs--;
+		return 0;
+	}
+	if (run != NULL)
+		run_lower(g, run, label);
+	if (session_lower(g, session, label))
+		(void)witness_line(g->witness,
+			&(struct audit_writer_line){.event = AUDIT_LABEL, .principal = run == NULL ? 0 : run->principal, .run = m->run,
+				.call = m->call, .peer = kind, .instance = ipc_chan_tag(from), .number = (int64_t)label.integrity});
+	g->acks[g->nacks++] = (struct gate_ack){.chan = from, .run = m->run, .call = m->call, .session = session};
+	gate_run_stored(g);
+	return 0;
+}
