@@ -23,6 +23,7 @@
 #include "proto/edge_gate.h"
 #include "proto/executor_gate.h"
 #include "proto/gate_store.h"
+#include "proto/tools.h"
 #include "proto/warrant.h"
 #include "proto/witness.h"
 
@@ -38,11 +39,13 @@ struct gate_policy {
 	uint32_t tool_calls;
 	uint32_t model_calls;
 	uint64_t tokens;
+	const struct tool_row *tools; /* what each tool does; a tool beyond ntools does not exist */
+	size_t ntools;
 };
 
 /*
  * Reads tools.allow_mask, tools.deny_mask (numbers, or 16 hex digits), run.tool_calls, run.model_calls, run.tokens and
- * provider.rows (a mask). Absent: every tool, none denied, the limits of limits.h, no provider. ERR_SYNTAX, ERR_RANGE or
+ * provider.rows (a mask). Absent: every tool of tools.def, none denied, the limits of limits.h, no provider. ERR_SYNTAX, ERR_RANGE or
  * ERR_TYPE for a value that is there and not good; *out is then zeroed.
  */
 int gate_policy_read(struct span slice, struct gate_policy *out);

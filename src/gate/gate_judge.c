@@ -48,16 +48,17 @@ take_budget(const struct gate_policy *p, struct gate_spend *s, bool is_tool, uin
 	return *calls <= most && s->tokens <= p->tokens;
 }
 
+/* The tool's row says what it does: core cannot call a deletion a look. */
 static enum reason
-judge_tool(const struct gate_policy *p, const struct effect_row *row, uint8_t tool)
+judge_tool(const struct gate_policy *p, const struct effect_row *row, const struct gate_ask *a)
 {
 	if (!row->is_tool)
-		return tool == 0 ? REASON_ALLOWED : REASON_TOOL_UNKNOWN;
-	if (tool == 0 || tool >= 64)
+		return a->tool == 0 ? REASON_ALLOWED : REASON_TOOL_UNKNOWN;
+	if (a->tool == 0 || a->tool >= p->ntools || a->tool >= 64 || p->tools[a->tool].effect != a->effect)
 		return REASON_TOOL_UNKNOWN;
-	if ((p->deny >> tool & 1) != 0)
+	if ((p->deny >> a->tool & 1) != 0)
 		return REASON_TOOL_DENIED;
-	return (p->allow >> tool & 1) != 0 ? REASON_ALLOWED : REASON_TOOL_NOT_ALLOWED;
+	return (p->allow >> a->tool & 1) != 0 ? REASON_ALLOWED : REASON_TOOL_NOT_ALLOWED;
 }
 
 static bool
@@ -152,7 +153,7 @@ gate_judge(const struct gate_policy *p, struct gate_run *run, const struct gate_
 	row = &effects[a->effect];
 	if (!take_budget(p, &run->spend, row->is_tool, a->tokens))
 		return answer(VERDICT_DENY, REASON_BUDGET);
-	reason = judge_tool(p, row, a->tool);
+	reason = judge_tool(p, row, a);
 	if (reason != REASON_ALLOWED)
 		return answer(VERDICT_DENY, reason);
 	if (a->executor != row->executor || !a->ready)

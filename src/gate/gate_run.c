@@ -262,22 +262,20 @@ gate_session_fetched(struct gate *g, struct gate_session *s, const struct gate_s
 void
 gate_run_fetched(struct gate *g, struct gate_run *run, const struct gate_store_row *m)
 {
-	struct label stored = gate_label_doubtful;
+	struct label stored;
 	const uint8_t *at;
 
 	run->row.version = m->version;
+	run->label = gate_label_doubtful;
 	run->spend = (struct gate_spend){.tool_calls = 1, .model_calls = 1};
-	if (m->found && m->value.len == GATE_VALUE_MAX && gate_row_is_good(row_key(g), GATE_SPEND, run->run, m) &&
-		label_unpack(span_sub(m->value, 0, LABEL_PACKED_LEN), &stored) == 0) {
-		at = m->value.ptr + LABEL_PACKED_LEN;
-		if (get_number(&at, 8) != run->session_key)
-			stored = gate_label_doubtful;
+	at = m->value.len == GATE_VALUE_MAX ? m->value.ptr + LABEL_PACKED_LEN : NULL;
+	if (m->found && at != NULL && gate_row_is_good(row_key(g), GATE_SPEND, run->run, m) &&
+		label_unpack(span_sub(m->value, 0, LABEL_PACKED_LEN), &stored) == 0 && get_number(&at, 8) == run->session_key) {
+		run->label = stored; /* what its turn said is in it */
 		run->spend.tool_calls = (uint32_t)get_number(&at, 4);
 		run->spend.model_calls = (uint32_t)get_number(&at, 4);
 		run->spend.tokens = get_number(&at, 8);
 	}
-	/* The turn that began it may be forgotten by now: the row has the turn in it. */
-	run->label = stored;
 	run_begin(g, run);
 }
 
