@@ -1,0 +1,129 @@
+// Starts the real gateway in a state directory of its own, and ends it.
+import { spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync, existsSync } from 'node:fs';
+import net from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+const build = process.env.MOLTBOT_BUILD ?? new URL('../../../build', import.meta.url).pathname;
+export const program = join(build, 'src/cli/moltbot');
+export const isBuilt = () => existsSync(program);
+
+export async function freePort() {
+	const server = net.createServer().listen(0, '127.0.0.1');
+	await new Promise((done) => server.once('listening', done));
+	const { port } = server.address();
+	await new Promise((done) => server.close(done));
+	return port;
+}
+
+export const sleep = (ms) => new Promise((done) => setTimeout(done, ms));
+
+/** Waits until probe() is truthy; its value. */
+export async function until(probe, what, ms = 10000) {
+	const end = Date.now() + ms;
+	for (;;) {
+		const value = await probe();
+		if (value) return value;
+		if (Date.now() > end) throw new Error(`timed out: ${what}`);
+		await sleep(10);
+	}
+}
+
+export class Gateway {
+	/** @param {{config?: object, configText?: string, env?: Record<string, string>, dir?: string, token?: string, port?: number, args?: string[], user?: number}} options */
+	constructor(options = {}) {
+		this.options = options;
+		this.dir = options.dir ?? mkdtempSync(join(tmpdir(), 'moltbot-e2e-'));
+		this.token = options.token ?? randomBytes(36).toString('base64');
+		this.output = '';
+	}
+
+	async start() {
+		this.port = this.options.port ?? this.port ?? await freePort();
+		const config = { ...this.options.config, gateway: { port: this.port, ...this.options.config?.gateway } };
+		writeFileSync(join(this.dir, 'moltbot.json'), this.options.configText ?? JSON.stringify(config), { mode: 0o600 });
+		this.child = spawn(program, ['gateway', 'run', ...(this.options.args ?? [])], {
+			env: { PATH: process.env.PATH, HOME: this.dir, MOLTBOT_STATE_DIR: this.dir, MOLTBOT_GATEWAY_TOKEN: this.token, ...this.options.env },
+			stdio: ['ignore', 'pipe', 'pipe'],
+		});
+		this.exited = new Promise((done) => this.child.once('exit', (code, signal) => done({ code, signal })));
+		this.child.stdout.on('data', (d) => { this.output += d; });
+		this.child.stderr.on('data', (d) => { this.output += d; });
+		await this.ready();
+		return this;
+	}
+
+	async ready() {
+		const ended = this.exited.then((e) => { throw new Error(`the gateway ended: ${JSON.stringify(e)}\n${this.output}`); });
+		const up = until(async () => {
+			try {
+				return (await fetch(`http://127.0.0.1:${this.port}/healthz`)).ok;
+			} catch {
+				return false;
+			}
+		}, `gateway on ${this.port}\n${this.output}`, 15000);
+		await Promise.race([up, ended]);
+		ended.catch(() => {});
+	}
+
+	url() {
+		return `ws://127.0.0.1:${this.port}/`;
+	}
+
+	/** SIGTERM, and its exit. */
+	async stop() {
+		this.child?.kill('SIGTERM');
+		return await this.exited;
+	}
+
+	async kill() {
+		this.child?.kill('SIGKILL');
+		return await this.exited;
+	}
+
+	/** The processes of this gateway's tree: [{pid, name}]. */
+	processes() {
+		const list = spawnSyncText('ps', ['-eo', 'pid=,ppid=,args=']).trim().split('\n').map((line) => {
+			const [, pid, ppid, args] = /^\s*(\d+)\s+(\d+)\s+(.*)$/.exec(line) ?? [];
+			return { pid: Number(pid), ppid: Number(ppid), args };
+		});
+		const found = [];
+		const queue = [this.child.pid];
+		while (queue.length) {
+			const pid = queue.shift();
+			for (const p of list) if (p.ppid === pid) { found.push(p); queue.push(p.pid); }
+		}
+		return found;
+	}
+
+	log() {
+		return readFileSync(join(this.dir, 'logs/gateway.log'), 'utf8');
+	}
+
+	async cleanup() {
+		if (this.child && this.child.exitCode === null && this.child.signalCode === null) await this.stop();
+		rmSync(this.dir, { recursive: true, force: true });
+	}
+}
+
+import { spawnSync } from 'node:child_process';
+function spawnSyncText(cmd, args) {
+	return spawnSync(cmd, args, { encoding: 'utf8' }).stdout;
+}
+
+/** Runs a command of the command line against this gateway: {status, stdout, stderr}. */
+export function cli(gateway, args, options = {}) {
+	return spawnSync(program, args, { encoding: 'utf8', timeout: 30000,
+		env: { PATH: process.env.PATH, HOME: gateway.dir, MOLTBOT_STATE_DIR: gateway.dir, ...options.env }, ...options });
+}
+
+/** The configuration of one OpenAI-compatible provider at baseUrl. */
+export function providerConfig(baseUrl, extra = {}) {
+	return {
+		agents: { defaults: { model: { primary: 'test/scripted' } } },
+		models: { providers: { test: { baseUrl, api: 'openai-completions', models: [{ id: 'scripted', name: 'Scripted' }], ...extra.provider } } },
+		...extra.config,
+	};
+}
