@@ -61,7 +61,8 @@ parse_fd(const char *text)
 {
 	uint64_t fd;
 
-	if (span_to_u64(span_from_cstr(text), 3, 1 << 20, &fd) < 0)
+	/* given across exec, so it was open to it; no child of ours may inherit it */
+	if (span_to_u64(span_from_cstr(text), 3, 1 << 20, &fd) < 0 || fcntl((int)fd, F_SETFD, FD_CLOEXEC) < 0)
 		return -1;
 	return fcntl((int)fd, F_DUPFD_CLOEXEC, LOW_FDS + 5);
 }
