@@ -43,6 +43,10 @@
 #define JSON_NODES_MAX 65536      /* values in one document */
 #define CONFIG_FILE_MAX MIB(1u)   /* bytes of one configuration file */
 
+/* cli */
+#define ENV_VARS_MAX 1024         /* variables that gateway run hands on */
+#define ENV_FILE_MAX KIB(256u)    /* bytes of <state>/.env */
+
 /* http, ws, edge */
 #define HTTP_HEAD_MAX KIB(16u)     /* bytes of request line and headers */
 #define HTTP_HEADERS_MAX 64        /* header fields of one request */

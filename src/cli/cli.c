@@ -1,0 +1,48 @@
+/* moltbot: finds the command, reads its options, runs it. */
+#include "cli.h"
+
+#include <signal.h>
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "cli_commands.h"
+#include "crypto/crypto.h"
+
+#define OUT_MAX MIB(64u)
+
+const struct cli_command *const cli_commands[] = {
+	&cmd_gateway_run,
+	&cmd_version,
+	&cmd_help,
+	NULL,
+};
+
+const struct cli_option cli_globals[] = {
+	{"json", 0, CLI_FLAG, NULL, 0, 0, "print JSON and nothing else on standard output"},
+	{"profile", 0, CLI_STR, "NAME", 1, 32, "use the state directory ~/.moltbot-NAME"},
+	{"no-color", 0, CLI_FLAG, NULL, 0, 0, "no colours (as with NO_COLOR in the environment)"},
+	{"help", 'h', CLI_FLAG, NULL, 0, 0, "show the help of the command"},
+	{NULL, 0, CLI_FLAG, NULL, 0, 0, NULL},
+};
+
+int
+main(int argc, char **argv)
+{
+	static struct cli cli;
+	int rc;
+
+	log_open("moltbot", 2, -1);
+	signal(SIGPIPE, SIG_IGN);
+	cli.out.max = OUT_MAX;
+	cli_term_init(&cli);
+	if (crypto_init() < 0)
+		return cli_fail(&cli, NULL, "the cryptography library could not be set up");
+	rc = cli_args_read(&cli, argc, argv);
+	if (rc == 0)
+		rc = cli.command->run(&cli);
+	else if (rc < 0)
+		rc = CLI_OK;
+	cli_flush(&cli);
+	buf_clear(&cli.out);
+	return rc;
+}

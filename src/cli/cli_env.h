@@ -1,0 +1,28 @@
+/*
+ * The environment of `gateway run`, parted: variables that hold secrets go into one sealed memfd, the others into another,
+ * both as NAME=value NUL …, and then nothing of them is left in this process.
+ */
+#ifndef CLI_CLI_ENV_H
+#define CLI_CLI_ENV_H
+
+#include "cli.h"
+
+struct cli_env {
+	int plain_fd;   /* CLOEXEC, sealed */
+	int secrets_fd; /* CLOEXEC, sealed */
+};
+
+/* Does a variable of this name hold a secret? By a table of names and endings, without regard to case. */
+bool cli_env_is_secret(struct span name);
+
+/*
+ * Reads environ and, where it exists, <state>/.env (which must be a plain file of ours with mode 0600, and never overrides the
+ * environment), with extra (NAME=value strings, NULL at the end) before both. Adds MOLTBOT_SECRET_NAMES, a comma list, and
+ * MOLTBOT_STATE_DIR. 0, or an exit code after saying what is wrong.
+ */
+int cli_env_part(struct cli *cli, const char *const *extra, struct cli_env *env);
+
+/* Overwrites every string of environ where it lies and empties environ. */
+void cli_env_wipe(void);
+
+#endif
