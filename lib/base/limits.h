@@ -67,6 +67,14 @@
 #define EDGE_TICK_MS 30000         /* tick event (protocol 3: tickIntervalMs) */
 #define EDGE_USERS_MAX 32          /* edge processes of signed-in principals */
 #define EDGE_USER_REAP_MS 300000   /* one without connections ends after this */
+#define EDGE_ANON_HELD_MAX MIB(6u) /* bytes held for all connections before authentication */
+#define EDGE_WINDOW_MAX KIB(8u)    /* bytes read ahead of a request whose head is not complete */
+#define EDGE_LINGER_MS 2000        /* a refused client may read its answer that long */
+#define EDGE_CALLS_MAX 64          /* calls of one connection under way */
+#define EDGE_HOSTS_MAX 32          /* configured hosts, origins, trusted proxies: of each */
+#define EDGE_UI_MAX MIB(8u)        /* bytes of all files of the Control UI */
+#define EDGE_UI_FILES_MAX 256      /* files of the Control UI */
+#define EDGE_CHAT_MESSAGES_MAX 1024 /* messages of one chat completion request */
 
 /* authentication */
 #define AUTH_TRIES_BURST 10        /* verifications a source may ask at once */

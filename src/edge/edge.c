@@ -1,0 +1,24 @@
+/* Life cycle of edge: edge/anon holds the sockets of strangers, edge/user those of one principal (argv[1] chooses). */
+#include "edge.h"
+#include "edge_anon.h"
+
+static struct child_spec anon_spec = {
+	.kind = KIND_ANON,
+	.name = "edge/anon",
+	.jail = &edge_anon_jail,
+	.links = edge_anon_links,
+	.setup = anon_setup,
+	.start = anon_start,
+	.peer_up = anon_peer_up,
+	.peer_gone = anon_peer_gone,
+	.refused = anon_refused,
+};
+
+int
+main(int argc, char **argv)
+{
+	const struct child_spec *const specs[] = {&anon_spec};
+
+	anon_spec.nlinks = edge_anon_nlinks;
+	return child_main(specs, 1, argc, argv);
+}

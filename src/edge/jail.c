@@ -1,0 +1,33 @@
+#include <errno.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+
+#include "base/limits.h"
+#include "edge.h"
+
+/* Sockets come from the supervisor (anon) or from anon (user); neither makes one, opens a file or starts anything. */
+static const struct jail_limit limits[] = {
+	{RLIMIT_CORE, 0}, {RLIMIT_FSIZE, 0}, {RLIMIT_NPROC, 0}, {-1, 0}};
+
+const struct jail_spec edge_anon_jail = {
+	.name = "edge/anon",
+	.purpose = "clients that have not signed in: accepts on the listeners it was given, no "
+		   "file, no connection of its own",
+	.groups = JAIL_BASE | JAIL_ACCEPT,
+	.landlock = true,
+	.tcp = true, /* it accepts on TCP listeners; bind and connect are not in its groups */
+	.layers = JAIL_L_MDWE | JAIL_L_PDEATH | JAIL_L_IPCNS | JAIL_L_ROOT,
+	.limits = limits,
+	.oom_score_adj = 200,
+};
+
+const struct jail_spec edge_user_jail = {
+	.name = "edge/user",
+	.purpose = "one principal's clients: sockets are passed to it, bodies leave as sealed "
+		   "memory, no file, no network",
+	.groups = JAIL_BASE | JAIL_ACCEPT | JAIL_MEMFD,
+	.landlock = true,
+	.layers = JAIL_L_MDWE | JAIL_L_PDEATH | JAIL_L_IPCNS | JAIL_L_ROOT | JAIL_L_NETNS,
+	.limits = limits,
+	.oom_score_adj = 100,
+};
