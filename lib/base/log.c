@@ -24,6 +24,8 @@ log_open(const char *name, int console_fd, int file_fd)
 	sink.name = name;
 	sink.console_fd = console_fd;
 	sink.file_fd = file_fd;
+	/* the C library reads its time zone file at the first conversion of a time: not later, in a jail that forbids to open it */
+	tzset();
 }
 
 void
