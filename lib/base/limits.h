@@ -128,6 +128,18 @@
 #define PRESENCE_TTL_MS 300000 /* one of a client that has left (protocol 3) */
 #define HEALTH_REFRESH_MS 60000 /* age of the health snapshot (protocol 3) */
 
+/* store */
+#define STORE_BATCH_MAX 1024       /* statements in one commit */
+#define STORE_QUEUE_MAX KIB(128u)  /* bytes waiting in a channel before a list pauses */
+#define STORE_READ_MS 1            /* until it goes on */
+#define STORE_SEARCH_MAX 20000     /* newest sessions that a search looks at */
+#define STORE_SEARCH_TURN 1000     /* of them at once */
+#define STORE_WORDS_MAX 16         /* words of a search in the memory that count */
+#define STORE_FOUND_MAX 50         /* memories one search returns */
+#define STORE_LOCK_MS 2000         /* waiting for the store before us to let go of the database */
+#define STORE_WAL_PAGES 4000       /* pages in the write-ahead log before they are moved into the database */
+#define STORE_IDLE_MS 1000         /* without a write before the same is done */
+
 /* cells */
 #define CELL_WALL_MS 60000         /* one tool call */
 #define CELL_CPU_S 60              /* its processor time */

@@ -1,0 +1,146 @@
+/* The store process: one SQLite database in a directory of its own. Private. */
+#ifndef STORE_STORE_H
+#define STORE_STORE_H
+
+#include <sqlite3.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/span.h"
+#include "jail/jail.h"
+#include "proto/child.h"
+#include "proto/core_store.h"
+#include "proto/gate_store.h"
+
+enum store_sql {
+#define SQL(ID, text) STORE_SQL_##ID,
+#include "store_sql.def"
+#undef SQL
+	STORE_SQL_N
+};
+
+struct store_counts {
+	uint64_t sessions;
+	uint64_t items;
+	uint64_t runs;
+};
+
+/* Answers that wait for the commit which makes them true. */
+enum store_answer_kind { STORE_ANSWER_ACCEPTED, STORE_ANSWER_STORED, STORE_ANSWER_GATE };
+
+struct store_answer {
+	struct ipc_chan *chan; /* NULL: whoever asked is gone */
+	enum store_answer_kind kind;
+	union {
+		struct core_store_accepted accepted;
+		struct core_store_stored stored;
+		struct gate_store_stored gate;
+	} msg;
+};
+
+struct store_reader;
+
+struct store {
+	struct child *child;
+	sqlite3 *db;
+	sqlite3_stmt *stmts[STORE_SQL_N];
+	int broken; /* the code of a statement that failed since the batch began: the batch is lost */
+	bool ailing;                   /* the last commit failed; said once in the log */
+	struct store_counts counts;    /* with what the open batch adds */
+	struct store_counts committed; /* without */
+	bool in_batch;
+	bool durable; /* the open batch must reach the disk before it is answered */
+	uint64_t commit_timer;
+	uint64_t idle_timer;
+	int wal_pages;                /* in the write-ahead log since the last checkpoint */
+	struct store_answer *answers; /* STORE_BATCH_MAX */
+	size_t nanswers;
+	struct store_reader *readers;
+	uint64_t read_timer;
+	uint8_t gate_key
+		[WARRANT_KEY_LEN]; /* until the next gate's comes; what the last one issued expires by itself */
+	bool has_gate_key;
+	struct warrant_window window;
+};
+
+extern const struct jail_spec store_jail;
+
+/* ---- store_vfs.c: SQLite sees one directory and names without a slash ---- */
+
+/* Makes dirfd the place of all files. Before store_db_open. 0 or ERR_SYS, ERR_IO. */
+int store_vfs_init(int dirfd);
+
+/* ---- store_db.c: the database and its statements ---- */
+
+/*
+ * Opens, makes or upgrades the database and prepares every statement. Nothing is opened later, so the jail permits no open.
+ * 0, or ERR_BUSY (another store has it), ERR_IO (damaged or unreadable), ERR_UNSUPPORTED (of a newer version), ERR_FULL. The reason
+ * and what helps are in the log.
+ */
+int store_db_open(struct store *s);
+/* Writes what is in the log into the database. The files stay as they are: a kill is as good as an end. */
+void store_db_checkpoint(struct store *s);
+/* Forces the write-ahead log to the disk. 0 or ERR_IO. */
+int store_db_sync(struct store *s);
+
+/* A statement without bindings, ready to be bound and stepped. */
+sqlite3_stmt *store_stmt(struct store *s, enum store_sql id);
+/* 1: a row, 0: done (and reset), negative: failed (logged, s->broken set, reset). */
+int store_step(struct store *s, sqlite3_stmt *st);
+/* Steps a statement that gives no rows. 0 or negative. */
+int store_exec(struct store *s, sqlite3_stmt *st);
+
+void store_bind_u64(sqlite3_stmt *st, int at, uint64_t v);
+void store_bind_text(
+	sqlite3_stmt *st, int at, struct span v); /* borrowed until the statement is used again */
+void store_bind_blob(sqlite3_stmt *st, int at, struct span v); /* borrowed */
+uint64_t store_column_u64(sqlite3_stmt *st, int at);
+struct span store_column_span(sqlite3_stmt *st, int at); /* borrowed until the next step */
+
+/* ---- store_batch.c: one transaction for what a turn of the loop brings ---- */
+
+/* Joins the open batch or opens one. Negative: nothing can be written now; answer with that code. */
+int store_batch_join(struct store *s, bool durable);
+/* Queues the answer until the commit; sends it at once when rc is negative or no batch is open. */
+void store_batch_answer(struct store *s, const struct store_answer *answer, int rc);
+void store_batch_commit(struct store *s);
+/* Forgets the answers for a peer that is gone. What it asked to be written stays. */
+void store_batch_forget(struct store *s, const struct ipc_chan *chan);
+
+/* ---- store_run.c ---- */
+
+int store_run_accept(struct ipc_chan *chan, const void *m, void *arg);
+int store_run_state(struct ipc_chan *chan, const void *m, void *arg);
+int store_run_item(struct ipc_chan *chan, const void *m, void *arg);
+int store_run_finish(struct ipc_chan *chan, const void *m, void *arg);
+
+/* ---- store_read.c: lists, sent as fast as the reader takes them ---- */
+
+int store_read_history(struct ipc_chan *chan, const void *m, void *arg);
+int store_read_sessions(struct ipc_chan *chan, const void *m, void *arg);
+int store_read_open_runs(struct ipc_chan *chan, const void *m, void *arg);
+int store_read_find_run(struct ipc_chan *chan, const void *m, void *arg);
+int store_read_counts(struct ipc_chan *chan, const void *m, void *arg);
+void store_read_forget(struct store *s, const struct ipc_chan *chan);
+
+/* ---- store_memory.c ---- */
+
+int store_memory_put(struct ipc_chan *chan, const void *m, void *arg);
+int store_memory_find(struct ipc_chan *chan, const void *m, void *arg);
+
+/* ---- store_gate.c ---- */
+
+int store_gate_put(struct ipc_chan *chan, const void *m, void *arg);
+int store_gate_get(struct ipc_chan *chan, const void *m, void *arg);
+
+/* ---- msg.c ---- */
+
+extern const struct child_link store_links[];
+extern const size_t store_links_n;
+
+/* The run's place in its session is in the upper bits of an item's id. */
+#define STORE_TURN_SHIFT 20
+#define STORE_TURN_FIRST(turn) ((uint64_t)(turn) << STORE_TURN_SHIFT)
+#define STORE_TURN_LAST(turn) (STORE_TURN_FIRST((turn) + 1) - 1)
+
+#endif
