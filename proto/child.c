@@ -109,21 +109,22 @@ on_peer_room(struct ipc_chan *chan, void *arg)
 		child->spec->room(child, lc->link->kind, chan);
 }
 
+/* proto NULL: the first row of that kind. */
 static const struct child_link *
-find_link(const struct child_spec *spec, unsigned kind)
+find_link(const struct child_spec *spec, unsigned kind, const struct ipc_proto *proto)
 {
 	for (size_t i = 0; i < spec->nlinks; i++) {
-		if (spec->links[i].kind == kind)
+		if (spec->links[i].kind == kind && (proto == NULL || spec->links[i].proto == proto))
 			return &spec->links[i];
 	}
 	return NULL;
 }
 
 static struct link_chan *
-find_peer(struct child *child, unsigned kind, uint64_t instance)
+find_peer(struct child *child, const struct child_link *link, uint64_t instance)
 {
 	for (struct link_chan *lc = child->state->peers; lc != NULL; lc = lc->next) {
-		if (lc->link->kind == kind && lc->instance == instance)
+		if (lc->link == link && lc->instance == instance)
 			return lc;
 	}
 	return NULL;
@@ -134,14 +135,15 @@ on_peer(struct ipc_chan *control, const void *m, void *arg)
 {
 	const struct child_peer *msg = m;
 	struct child *child = arg;
-	const struct child_link *link = find_link(child->spec, msg->kind);
+	const struct ipc_proto *proto = msg->edge == 0 || msg->edge > peer_rows_n ? NULL : peer_rows[msg->edge - 1].proto;
+	const struct child_link *link = find_link(child->spec, msg->kind, proto);
 	struct link_chan *lc;
 
-	if (link == NULL) {
+	if (link == NULL || msg->edge > peer_rows_n) {
 		log_error("peer offered that is not in the table", LOG_C("kind", kind_name(msg->kind)));
 		return 0;
 	}
-	lc = find_peer(child, msg->kind, msg->instance);
+	lc = find_peer(child, link, msg->instance);
 	if (lc != NULL)
 		drop_peer(lc);
 	lc = mem_alloc(1, sizeof(*lc));
@@ -163,18 +165,24 @@ static int
 on_peer_gone(struct ipc_chan *control, const void *m, void *arg)
 {
 	const struct child_peer_gone *msg = m;
-	struct link_chan *lc = find_peer(arg, msg->kind, msg->instance);
+	struct child *child = arg;
 
 	(void)control;
-	if (lc != NULL && lc->incarnation == msg->incarnation)
-		drop_peer(lc);
+	for (size_t i = 0; i < child->spec->nlinks; i++) {
+		const struct child_link *link = &child->spec->links[i];
+		struct link_chan *lc = link->kind == msg->kind ? find_peer(child, link, msg->instance) : NULL;
+
+		if (lc != NULL && lc->incarnation == msg->incarnation)
+			drop_peer(lc);
+	}
 	return 0;
 }
 
 struct ipc_chan *
 child_peer(struct child *child, uint8_t kind, uint64_t instance)
 {
-	struct link_chan *lc = find_peer(child, kind, instance);
+	const struct child_link *link = find_link(child->spec, kind, NULL);
+	struct link_chan *lc = link == NULL ? NULL : find_peer(child, link, instance);
 
 	return lc != NULL && ipc_chan_is_open(lc->chan) ? lc->chan : NULL;
 }

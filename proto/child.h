@@ -87,7 +87,7 @@ int child_main(const struct child_spec *const *specs, size_t n, int argc, char *
 /* Runs one spec on a control socket (zygotes: in the forked process). Returns the exit status. */
 int child_run(const struct child_spec *spec, int control);
 
-/* The open channel to a peer, or NULL. */
+/* The open channel to a peer (of the first row of links with that kind, where there are two), or NULL. */
 struct ipc_chan *child_peer(struct child *child, uint8_t kind, uint64_t instance);
 /* Calls fn for every open channel of that kind. */
 void child_peers(struct child *child, uint8_t kind, void (*fn)(struct child *child, struct ipc_chan *chan, void *arg), void *arg);

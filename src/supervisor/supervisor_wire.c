@@ -19,10 +19,10 @@ is_executor(unsigned kind)
 }
 
 static void
-send_peer(struct sup_child *to, const struct sup_child *about, int fd)
+send_peer(struct sup_child *to, const struct sup_child *about, unsigned edge, int fd)
 {
-	(void)child_peer_send(to->control,
-		&(struct child_peer){.kind = about->kind, .instance = about->instance, .incarnation = about->incarnation, .fd = fd});
+	(void)child_peer_send(to->control, &(struct child_peer){.kind = about->kind, .instance = about->instance,
+						   .incarnation = about->incarnation, .edge = (uint8_t)edge, .fd = fd});
 }
 
 static void
@@ -63,8 +63,8 @@ wire_pair(struct sup_child *a, struct sup_child *b)
 			log_error("cannot make a socketpair", LOG_C("a", kind_name(a->kind)), LOG_C("b", kind_name(b->kind)));
 			continue;
 		}
-		send_peer(a, b, fds[0]);
-		send_peer(b, a, fds[1]);
+		send_peer(a, b, i + 1, fds[0]);
+		send_peer(b, a, i + 1, fds[1]);
 		close(fds[0]);
 		close(fds[1]);
 	}
@@ -92,7 +92,7 @@ wire_self(struct sup *sup, struct sup_child *c)
 		return;
 	ipc_chan_free(sup->audit);
 	sup->audit = ipc_chan_new(sup->ev, fds[0], &audit_writer_proto, IPC_SIDE_A, IPC_FULL_END, &audit_ops, &sup->audit);
-	send_peer(c, &(struct sup_child){.kind = KIND_SUPERVISOR}, fds[1]);
+	send_peer(c, &(struct sup_child){.kind = KIND_SUPERVISOR}, 0, fds[1]);
 	close(fds[1]);
 }
 
