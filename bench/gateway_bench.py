@@ -1,0 +1,153 @@
+#!/usr/bin/env python3
+"""The figures of the whole gateway: start, memory, turns, calls. Load comes from C programs (load, model) and wrk."""
+import os
+import pathlib
+import re
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+
+BUILD = pathlib.Path(os.environ["MOLTBOT_BUILD"])
+PROGRAM = BUILD / "src/cli/moltbot"
+LOAD = BUILD / "bench/load"
+MODEL = BUILD / "bench/model"
+SECONDS = os.environ.get("BENCH_SECONDS", "5")
+
+
+def row(name, measured, unit, limit, goal):
+    print(f"{name}\t{measured}\t{unit}\t{limit}\t{goal}", flush=True)
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+class Gateway:
+    def __init__(self, config="{}", directory=None):
+        self.dir = directory or tempfile.mkdtemp(prefix="moltbot-bench-")
+        self.port = free_port()
+        self.token = secrets.token_urlsafe(36)
+        self.env = {"PATH": os.environ["PATH"], "HOME": self.dir, "MOLTBOT_STATE_DIR": self.dir, "MOLTBOT_GATEWAY_TOKEN": self.token,
+                    "MOLTBOT_GATEWAY_PORT": str(self.port)}
+        pathlib.Path(self.dir, "moltbot.json").write_text(config)
+        os.chmod(pathlib.Path(self.dir, "moltbot.json"), 0o600)
+
+    def start(self):
+        self.log = open(os.path.join(self.dir, "console"), "wb")
+        self.child = subprocess.Popen([PROGRAM, "gateway", "run"], env=self.env, stdout=self.log, stderr=self.log, stdin=subprocess.DEVNULL)
+        return self
+
+    def load(self, mode, lanes, seconds=SECONDS):
+        done = subprocess.run([LOAD, str(self.port), mode, str(lanes), seconds], env=self.env, stdout=subprocess.PIPE, text=True, timeout=120)
+        rate, p50, p99, errors = done.stdout.split()[-4:]
+        if int(errors):
+            print(f"{mode}: {errors} errors")
+        return float(rate), int(p50), int(p99)
+
+    def tree(self):
+        parents = {}
+        for stat in pathlib.Path("/proc").glob("[0-9]*/stat"):
+            try:
+                text = stat.read_text()
+            except OSError:
+                continue
+            pid = int(text.split()[0])
+            parents.setdefault(int(text.rsplit(")", 1)[1].split()[1]), []).append(pid)
+        found, queue = [], [self.child.pid]
+        while queue:
+            pid = queue.pop()
+            found.append(pid)
+            queue += parents.get(pid, [])
+        return found
+
+    def pss_kib(self, detail=False):
+        total, lines = 0, []
+        for pid in self.tree():
+            try:
+                pss = int(re.search(r"^Pss:\s+(\d+)", pathlib.Path(f"/proc/{pid}/smaps_rollup").read_text(), re.M).group(1))
+                name = pathlib.Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode().strip()
+            except (OSError, AttributeError):
+                continue
+            total += pss
+            lines.append((pss, os.path.basename(name.split(" ")[0]) + " " + " ".join(name.split(" ")[1:2])))
+        if detail:
+            for pss, name in sorted(lines, reverse=True):
+                print(f"PSS {pss:6} KiB {name[:40]}")
+        return total
+
+    def stop(self):
+        self.child.send_signal(signal.SIGTERM)
+        self.child.wait(15)
+        self.log.close()
+        shutil.rmtree(self.dir, ignore_errors=True)
+
+
+def start_time():
+    times = []
+    for _ in range(5):
+        gateway = Gateway()
+        from_ = time.monotonic()
+        gateway.start()
+        gateway.load("once", 1, "10")
+        times.append((time.monotonic() - from_) * 1000)
+        gateway.stop()
+    row("start to first authenticated answer", f"{sorted(times)[len(times) // 2]:.1f}", "ms", 50, 20)
+
+
+def calls():
+    gateway = Gateway().start()
+    gateway.load("once", 1, "10")
+    time.sleep(2.5)
+    row("memory of the whole tree, idle", f"{gateway.pss_kib(True) / 1024:.1f}", "MB PSS", 40, 20)
+    row("health calls over 8 WebSockets", f"{gateway.load('health', 8)[0]:.0f}", "/s", 20000, 60000)
+    row("connect + authenticate + health + close, 8 at once", f"{gateway.load('connect', 8)[0]:.0f}", "/s", 2000, 10000)
+    wrk = subprocess.run(["wrk", "-t1", "-c16", f"-d{SECONDS}s", "--latency", f"http://127.0.0.1:{gateway.port}/healthz"], stdout=subprocess.PIPE, text=True)
+    rate = re.search(r"Requests/sec:\s+([\d.]+)", wrk.stdout)
+    p99 = re.search(r"99%\s+([\d.]+)(us|ms|s)", wrk.stdout)
+    row("GET /healthz, 16 connections", f"{float(rate.group(1)):.0f}", "/s", 30000, 60000)
+    row("GET /healthz, p99", f"{float(p99.group(1)) * {'us': 0.001, 'ms': 1, 's': 1000}[p99.group(2)]:.2f}", "ms", 5, 1)
+    before = gateway.pss_kib()
+    idle = subprocess.Popen([LOAD, str(gateway.port), "idle", "500", "60"], env=gateway.env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    idle.stdout.readline()
+    time.sleep(0.5)
+    row("authenticated idle WebSocket", f"{(gateway.pss_kib() - before) / 500:.1f}", "KiB", 16, 4)
+    idle.stdin.close()
+    idle.wait()
+    gateway.stop()
+
+
+def turns():
+    port = free_port()
+    model = subprocess.Popen([MODEL, str(port)], stdin=subprocess.PIPE)
+    config = ('{agents:{defaults:{model:{primary:"bench/m"}}},models:{providers:{bench:{baseUrl:"http://127.0.0.1:%d/v1",'
+              'api:"openai-completions",models:[{id:"m",name:"m"}]}}}}' % port)
+    gateway = Gateway(config).start()
+    gateway.load("once", 1, "10")
+    time.sleep(2.5)
+    _, p50, p99 = gateway.load("turns", 1)
+    row("a turn's own time, p50", f"{p50 / 1000:.2f}", "ms", 5, 1)
+    row("a turn's own time, p99", f"{p99 / 1000:.2f}", "ms", 15, 5)
+    row("turns, durable, 16 sessions at once", f"{gateway.load('turns', 16)[0]:.0f}", "/s", 200, 800)
+    gateway.stop()
+    model.stdin.close()
+    model.wait()
+
+
+def installed_size():
+    with tempfile.TemporaryDirectory() as root:
+        subprocess.run(["meson", "install", "-C", BUILD, "--no-rebuild", "--quiet", "--strip", "--destdir", root], stdout=subprocess.DEVNULL)
+        total = sum(f.stat().st_size for f in pathlib.Path(root).rglob("*") if f.is_file() and not f.is_symlink())
+    row("installed size", f"{total / 1e6:.2f}", "MB", 6, 3)
+
+
+if not PROGRAM.exists():
+    sys.exit("the gateway is not built")
+for part in (start_time, calls, turns, installed_size):
+    part()
