@@ -1,0 +1,44 @@
+/*
+ * The one door: every call of every client ends in core_dispatch, which decides by proto/methods.def alone whether the
+ * principal may, and whether the parameters are what the method takes, before a handler sees it.
+ */
+#ifndef CORE_RPC_RPC_H
+#define CORE_RPC_RPC_H
+
+#include "core/core.h"
+
+struct rpc_call {
+	struct core *core;
+	uint64_t principal;
+	unsigned door;
+	unsigned method;
+	uint64_t turn;
+	struct span args; /* checked against the method's parameters */
+	struct core_caller
+		*caller; /* the handler's: it answers now, or keeps it and answers later */
+};
+typedef void rpc_fn(struct rpc_call *call);
+
+/* 0, or the code with which the edge's channel ends. */
+int core_dispatch(struct core *core, uint64_t principal, const struct edge_core_call *msg);
+
+/* 0; ERR_SYNTAX with the reasons, as "at /path: what", in why. */
+int rpc_params_check(const struct method_row *row, struct span args, struct buf *why);
+
+/* "invalid <method> params: <what>" */
+void rpc_invalid(struct rpc_call *call, const char *what);
+/* The result is ready: done is checked, the buffer freed. */
+void rpc_result(struct rpc_call *call, struct args_out *out, struct buf *b);
+/* The canonical key of parameter name into out; answers and returns false when it is none. */
+bool rpc_session_key(
+	struct rpc_call *call, const char *name, struct span *spelling, struct buf *out);
+/* Parameter agentId, when given, must be ours. */
+bool rpc_agent_is_ours(struct rpc_call *call);
+
+rpc_fn rpc_health, rpc_status, rpc_presence, rpc_last_heartbeat, rpc_processes, rpc_prove;
+rpc_fn rpc_agents_list, rpc_agent_identity, rpc_models_list, rpc_node_list, rpc_channels_status;
+rpc_fn rpc_sessions_list, rpc_chat_history, rpc_chat_send, rpc_chat_abort;
+rpc_fn rpc_agent, rpc_agent_wait;
+rpc_fn rpc_gateway_stop, rpc_panic, rpc_resume;
+
+#endif

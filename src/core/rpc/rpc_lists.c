@@ -1,0 +1,100 @@
+#include "core/rpc/rpc.h"
+
+/* ---- one agent, one model, no nodes, no channels ---- */
+
+static struct span
+agent_name(const struct rpc_call *call)
+{
+	return child_option_str(call->core->child, "agent.name", SPAN("Assistant"));
+}
+
+void
+rpc_agents_list(struct rpc_call *call)
+{
+	struct args_out out;
+	struct buf b;
+
+	core_args_init(&out, &b);
+	args_out_cstr(&out, "defaultId", "main");
+	args_out_cstr(&out, "mainKey", "main");
+	args_out_cstr(&out, "scope", "per-sender");
+	args_out_array(&out, "agents");
+	args_out_object(&out, NULL);
+	args_out_cstr(&out, "id", "main");
+	args_out_str(&out, "name", agent_name(call));
+	args_out_end(&out);
+	args_out_end(&out);
+	rpc_result(call, &out, &b);
+}
+
+void
+rpc_agent_identity(struct rpc_call *call)
+{
+	struct args_out out;
+	struct buf b;
+	struct buf key;
+	struct span spelling;
+
+	if (!rpc_agent_is_ours(call) || !rpc_session_key(call, "sessionKey", &spelling, &key))
+		return;
+	buf_clear(&key);
+	core_args_init(&out, &b);
+	args_out_cstr(&out, "agentId", "main");
+	args_out_str(&out, "name", agent_name(call));
+	args_out_str(
+		&out, "avatar", child_option_str(call->core->child, "agent.avatar", SPAN("A")));
+	rpc_result(call, &out, &b);
+}
+
+void
+rpc_models_list(struct rpc_call *call)
+{
+	struct span model = child_option_str(call->core->child, "agent.model", SPAN("offline"));
+	struct args_out out;
+	struct buf b;
+
+	core_args_init(&out, &b);
+	args_out_array(&out, "models");
+	args_out_object(&out, NULL);
+	args_out_str(&out, "id", model);
+	args_out_str(&out, "name", model);
+	args_out_str(&out, "provider",
+		child_option_str(call->core->child, "agent.provider", SPAN("offline")));
+	args_out_end(&out);
+	args_out_end(&out);
+	rpc_result(call, &out, &b);
+}
+
+void
+rpc_node_list(struct rpc_call *call)
+{
+	struct args_out out;
+	struct buf b;
+
+	core_args_init(&out, &b);
+	args_out_u64(&out, "ts", ev_wall_ms());
+	args_out_array(&out, "nodes");
+	args_out_end(&out);
+	rpc_result(call, &out, &b);
+}
+
+void
+rpc_channels_status(struct rpc_call *call)
+{
+	static const char *const objects[] = {"channelLabels", "channelDetailLabels",
+		"channelSystemImages", "channels", "channelAccounts", "channelDefaultAccountId"};
+	struct args_out out;
+	struct buf b;
+
+	core_args_init(&out, &b);
+	args_out_u64(&out, "ts", ev_wall_ms());
+	args_out_array(&out, "channelOrder");
+	args_out_end(&out);
+	args_out_array(&out, "channelMeta");
+	args_out_end(&out);
+	for (size_t i = 0; i < sizeof(objects) / sizeof(objects[0]); i++) {
+		args_out_object(&out, objects[i]);
+		args_out_end(&out);
+	}
+	rpc_result(call, &out, &b);
+}
