@@ -147,6 +147,21 @@ crypto_derive(const uint8_t key[CRYPTO_KEY_LEN], const char *domain, struct span
 	keyed_hash(key, 'K', domain, &info, 1, out);
 }
 
+_Static_assert(CRYPTO_SALT_LEN == crypto_pwhash_SALTBYTES, "length of the salt");
+
+int
+crypto_stretch(
+	struct span passphrase, const uint8_t salt[CRYPTO_SALT_LEN], uint8_t out[CRYPTO_KEY_LEN])
+{
+	if (passphrase.len == 0)
+		return ERR_MISSING;
+	if (crypto_pwhash(out, CRYPTO_KEY_LEN, (const char *)passphrase.ptr, passphrase.len, salt,
+		    crypto_pwhash_OPSLIMIT_MODERATE, crypto_pwhash_MEMLIMIT_MODERATE,
+		    crypto_pwhash_ALG_ARGON2ID13) != 0)
+		return ERR_NOMEM;
+	return 0;
+}
+
 void
 crypto_sha256(struct span s, uint8_t out[CRYPTO_SHA256_LEN])
 {

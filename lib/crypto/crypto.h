@@ -63,6 +63,15 @@ int crypto_mac_check(const uint8_t key[CRYPTO_KEY_LEN], const char *domain,
 void crypto_derive(const uint8_t key[CRYPTO_KEY_LEN], const char *domain, struct span info,
 	uint8_t out[CRYPTO_KEY_LEN]);
 
+#define CRYPTO_SALT_LEN 16
+
+/*
+ * A key from a passphrase (Argon2id, libsodium's "moderate" cost: about a second and 256 MiB). 0;
+ * ERR_MISSING for an empty passphrase; ERR_NOMEM.
+ */
+int crypto_stretch(
+	struct span passphrase, const uint8_t salt[CRYPTO_SALT_LEN], uint8_t out[CRYPTO_KEY_LEN]);
+
 /* SHA-256, whole and in parts. The state holds no secret worth wiping unless its input was one. */
 struct crypto_sha256 {
 	uint8_t state[128] __attribute__((aligned(16)));

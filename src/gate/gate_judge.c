@@ -81,13 +81,14 @@ is_destination(const struct gate_policy *p, const struct gate_run *run, const st
 		return a->dest.len == 0 && a->instance == run->agent;
 	case DEST_WORKSPACE:
 		return is_number(a->dest, run->agent) && a->instance == run->agent;
+	case DEST_MEMORY:
+		return is_number(a->dest, run->agent) && a->instance == 0;
 	case DEST_PROVIDER:
 		return a->instance < 64 && (p->providers >> a->instance & 1) != 0 && is_number(a->dest, a->instance);
 	case DEST_TURN:
 		return is_number(a->dest, run->session_key);
 	case DEST_HOST:
 	case DEST_CHAT:
-	case DEST_MEMORY:
 		return a->dest.len > 0;
 	}
 	return false;

@@ -181,7 +181,7 @@ tell_revoked(struct child *child, struct ipc_chan *chan, void *arg)
 
 /* After this no ticket, no connection and no request of the device is as new as its credentials. */
 static void
-revoke(struct vault *v, struct vault_device *d)
+revoke_all(struct vault *v, struct vault_device *d)
 {
 	d->epoch = ++v->state.epoch;
 	for (size_t i = 0; i < VAULT_TICKETS_MAX; i++) {
@@ -275,7 +275,7 @@ change_device(struct vault *v, uint64_t principal, const struct user_vault_devic
 	else if (m->what == TOKEN_REVOKE)
 		c->device->tokens[c->role] = (struct vault_device_token){.at_ms = ev_wall_ms()};
 	if (rc == 0)
-		revoke(v, c->device);
+		revoke_all(v, c->device);
 	return rc;
 }
 

@@ -85,7 +85,7 @@ a_tainted_run_works_in_its_workspace_but_deletes_and_remembers_nothing(void **st
 {
 	struct gate_run run = run_with(LABEL_UNTRUSTED, LABEL_READ_OWNER);
 	struct gate_ask remember = {.effect = EFFECT_REMEMBER, .tool = EFFECT_REMEMBER + 1, .executor = KIND_STORE,
-		.dest_kind = DEST_MEMORY, .dest = SPAN("note"), .ready = true};
+		.dest_kind = DEST_MEMORY, .dest = number_of(0), .ready = true};
 
 	(void)state;
 	reset_policy();
@@ -337,7 +337,6 @@ random_ask(void)
 	case EFFECT_RECALL:
 		ask.executor = KIND_STORE;
 		ask.dest_kind = DEST_MEMORY;
-		ask.dest = span_from_cstr(hosts[next(3)]);
 		break;
 	case EFFECT_SEND:
 	case EFFECT_FETCH:
