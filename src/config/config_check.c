@@ -1,0 +1,158 @@
+/* `moltbot-config --check FILE [--json]` and `--options`: the same code without a supervisor. */
+#include "config.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/limits.h"
+#include "config_read.h"
+#include "json/json_out.h"
+
+extern char **environ;
+
+/* The names of secrets go where the gateway would see them; their values do not. */
+static void
+take_environment(struct buf *env)
+{
+	struct buf names = {.max = KIB(16)};
+
+	for (char **e = environ; *e != NULL; e++) {
+		struct span value = span_from_cstr(*e);
+		struct span name = span_cut(&value, '=');
+
+		if (value.len == 0)
+			continue;
+		if (option_env_is_secret(name)) {
+			buf_put_cstr(&names, names.len == 0 ? "" : ",");
+			buf_put(&names, name);
+			continue;
+		}
+		buf_put(env, span_from_cstr(*e));
+		buf_put_u8(env, 0);
+	}
+	buf_put_cstr(env, "MOLTBOT_SECRET_NAMES=");
+	buf_put(env, buf_span(&names));
+	buf_put_u8(env, 0);
+	buf_clear(&names);
+}
+
+static int
+check(const char *file, bool json)
+{
+	struct config_input in = {.path = span_from_cstr(file), .owner_uid = getuid()};
+	struct buf text = {.max = CONFIG_FILE_MAX + 1};
+	struct buf env = {.max = CONFIG_ENV_MAX};
+	struct buf out = {.max = MIB(2)};
+	struct config c;
+	int fd = open(file, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	int err = config_read_file(fd, in.path, &text, &in.absent);
+	size_t mistakes;
+
+	if (fd >= 0)
+		close(fd);
+	take_environment(&env);
+	in.text = buf_span(&text);
+	in.env = buf_span(&env);
+	if (err != 0)
+		config_refuse(&c, &in, err);
+	else
+		(void)config_translate(&c, &in);
+	mistakes = c.mistakes;
+	if (json)
+		config_notes_put_json(&c, &out);
+	else
+		config_notes_put(&c, &out);
+	config_write_all(json ? 1 : 2, buf_span(&out));
+	config_clear(&c);
+	buf_clear(&out);
+	buf_clear(&env);
+	buf_clear(&text);
+	return mistakes == 0 ? 0 : 1;
+}
+
+static void
+member(struct json_out *o, const char *key, const char *v)
+{
+	json_out_key(o, span_from_cstr(key));
+	if (v == NULL)
+		json_out_null(o);
+	else
+		json_out_str(o, span_from_cstr(v));
+}
+
+static void
+put_option(struct json_out *o, const struct option_row *row)
+{
+	json_out_begin_object(o);
+	member(o, "path", row->path);
+	member(o, "type", option_type_name(row->type));
+	member(o, "default", row->fallback);
+	json_out_key(o, SPAN("min"));
+	json_out_u64(o, row->min);
+	json_out_key(o, SPAN("max"));
+	json_out_u64(o, row->max);
+	member(o, "values", row->values);
+	member(o, "reload", row->reload == OPTION_LIVE ? "live" : "restart");
+	member(o, "help", row->help);
+	json_out_key(o, SPAN("aliases"));
+	json_out_begin_array(o);
+	for (size_t i = 0; i < option_aliases_n; i++) {
+		if (strcmp(option_aliases[i].to, row->path) == 0)
+			json_out_str(o, span_from_cstr(option_aliases[i].from));
+	}
+	json_out_end_array(o);
+	json_out_end_object(o);
+}
+
+static int
+options(void)
+{
+	struct buf out = {.max = MIB(1)};
+	struct json_out o;
+
+	json_out_init(&o, &out, &(struct json_out_opts){.pretty = true});
+	json_out_begin_object(&o);
+	json_out_key(&o, SPAN("options"));
+	json_out_begin_array(&o);
+	for (size_t i = 0; i < OPT_N; i++)
+		put_option(&o, &option_rows[i]);
+	json_out_end_array(&o);
+	json_out_key(&o, SPAN("ignored"));
+	json_out_begin_array(&o);
+	for (size_t i = 0; i < option_laters_n; i++) {
+		json_out_begin_object(&o);
+		member(&o, "root", option_laters[i].root);
+		member(&o, "keys", option_laters[i].keys);
+		member(&o, "feature", option_laters[i].feature);
+		json_out_end_object(&o);
+	}
+	json_out_end_array(&o);
+	json_out_key(&o, SPAN("aliases"));
+	json_out_begin_array(&o);
+	for (size_t i = 0; i < option_aliases_n; i++) {
+		json_out_begin_object(&o);
+		member(&o, "from", option_aliases[i].from);
+		member(&o, "to", option_aliases[i].to);
+		json_out_key(&o, SPAN("legacy"));
+		json_out_bool(&o, option_aliases[i].legacy);
+		json_out_end_object(&o);
+	}
+	json_out_end_array(&o);
+	json_out_end_object(&o);
+	(void)json_out_finish(&o);
+	buf_put_u8(&out, '\n');
+	config_write_all(1, buf_span(&out));
+	buf_clear(&out);
+	return 0;
+}
+
+int
+config_check_main(int argc, char **argv)
+{
+	if (argc >= 3 && strcmp(argv[1], "--check") == 0)
+		return check(argv[2], argc > 3 && strcmp(argv[3], "--json") == 0);
+	if (argc == 2 && strcmp(argv[1], "--options") == 0)
+		return options();
+	return -1;
+}

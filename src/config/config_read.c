@@ -1,0 +1,89 @@
+#include "config_read.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define CHUNK KIB(64)
+
+int
+config_read_fd(int fd, struct buf *out, bool regular)
+{
+	struct stat st;
+	off_t at = 0;
+
+	if (fd < 0)
+		return -EBADF;
+	if (regular && fstat(fd, &st) < 0)
+		return -errno;
+	if (regular && !S_ISREG(st.st_mode))
+		return S_ISDIR(st.st_mode) ? -EISDIR : -EINVAL;
+	while (out->len < out->max) {
+		size_t want = out->max - out->len < CHUNK ? out->max - out->len : CHUNK;
+		uint8_t *p = buf_room(out, want);
+		ssize_t n = p == NULL ? 0 : pread(fd, p, want, at);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		if (n == 0)
+			break;
+		buf_added(out, (size_t)n);
+		at += n;
+	}
+	return 0;
+}
+
+/* Nothing there, or something that cannot be opened: only the first is the same as no configuration. */
+static int
+why_closed(struct span path)
+{
+	struct stat st;
+	char text[KIB(4)];
+
+	if (span_to_cstr(path, text, sizeof(text)) < 0)
+		return ENAMETOOLONG;
+	if (lstat(text, &st) < 0)
+		return errno == ENOENT ? 0 : errno;
+	return S_ISLNK(st.st_mode) ? ELOOP : EACCES;
+}
+
+int
+config_read_file(int fd, struct span path, struct buf *out, bool *absent)
+{
+	int rc;
+
+	*absent = false;
+	if (fd >= 0)
+		return -config_read_fd(fd, out, true);
+	rc = why_closed(path);
+	*absent = rc == 0;
+	return rc;
+}
+
+void
+config_refuse(struct config *c, const struct config_input *in, int err)
+{
+	*c = (struct config){.in = in};
+	arena_init(&c->arena, CONFIG_ARENA_MAX);
+	c->notes = mem_alloc(CONFIG_NOTES_MAX, sizeof(c->notes[0]));
+	config_mistake(c, (struct json_pos){0},
+		"the file is there and cannot be read (%s); nothing is started without it",
+		strerrordesc_np(err) == NULL ? "?" : strerrordesc_np(err));
+}
+
+void
+config_write_all(int fd, struct span s)
+{
+	while (s.len > 0) {
+		ssize_t n = write(fd, s.ptr, s.len);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return;
+		s = span_sub(s, (size_t)n, s.len);
+	}
+}

@@ -1,0 +1,306 @@
+/* What each kind of process gets, and nothing more: flat names in an argument list a kind. */
+#include "config.h"
+
+#include <stdio.h>
+
+#include "args/args.h"
+#include "base/err.h"
+#include "base/limits.h"
+
+#define NAME_MAX_LEN 160
+
+/* A list under construction: one a kind. */
+struct slices {
+	struct config *c;
+	struct args_out out[KIND_N];
+};
+
+#define TO(kind) (1u << KIND_##kind)
+#define TO_EDGES (TO(ANON) | TO(USER))
+#define TO_NET (TO(DIAL) | TO(EGRESS) | TO(EGRESS_ZYGOTE))
+
+static void
+put_str(struct slices *s, uint32_t kinds, const char *name, struct span v)
+{
+	/* the list borrows names until it is done */
+	const char *key = (const char *)config_copy(s->c, span_from_cstr(name)).ptr;
+
+	for (unsigned k = 0; key != NULL && k < KIND_N; k++) {
+		if ((kinds >> k & 1) != 0)
+			args_out_str(&s->out[k], key, v);
+	}
+}
+
+static void
+put_u64(struct slices *s, uint32_t kinds, const char *name, uint64_t v)
+{
+	const char *key = (const char *)config_copy(s->c, span_from_cstr(name)).ptr;
+
+	for (unsigned k = 0; key != NULL && k < KIND_N; k++) {
+		if ((kinds >> k & 1) != 0)
+			args_out_u64(&s->out[k], key, v);
+	}
+}
+
+static void
+put_bool(struct slices *s, uint32_t kinds, const char *name, bool v)
+{
+	const char *key = (const char *)config_copy(s->c, span_from_cstr(name)).ptr;
+
+	for (unsigned k = 0; key != NULL && k < KIND_N; k++) {
+		if ((kinds >> k & 1) != 0)
+			args_out_bool(&s->out[k], key, v);
+	}
+}
+
+static void
+put_list(struct slices *s, uint32_t kinds, const char *path, const struct config_setting *v)
+{
+	char name[NAME_MAX_LEN];
+
+	for (size_t i = 0; i < v->n; i++) {
+		snprintf(name, sizeof(name), "%s.%zu", path, i);
+		put_str(s, kinds, name, v->items[i].s);
+	}
+}
+
+/* Options that go to a process as they are. */
+static void
+put_rows(struct slices *s)
+{
+	for (unsigned i = 0; i < OPT_N; i++) {
+		const struct option_row *row = &option_rows[i];
+		const struct config_setting *v = &s->c->values[i];
+
+		if (row->slices == 0 || (!v->set && row->fallback == NULL))
+			continue;
+		switch (row->type) {
+		case OPTION_BOOL:
+			put_bool(s, row->slices, row->path, config_truth(s->c, (enum option)i));
+			break;
+		case OPTION_INT:
+		case OPTION_SIZE:
+		case OPTION_DURATION:
+			put_u64(s, row->slices, row->path, config_number(s->c, (enum option)i));
+			break;
+		case OPTION_STR:
+		case OPTION_ENUM:
+			put_str(s, row->slices, row->path, config_text(s->c, (enum option)i));
+			break;
+		case OPTION_LIST:
+			put_list(s, row->slices, row->path, v);
+			break;
+		case OPTION_SECRET: /* never as it is */
+		case OPTION_TYPE_N:
+			break;
+		}
+	}
+}
+
+static void
+put_gateway(struct slices *s)
+{
+	struct config *c = s->c;
+
+	put_u64(s, TO_EDGES, "gateway.port", c->port);
+	put_str(s, TO_EDGES, "gateway.bind",
+		c->is_railway && !c->values[OPT_GATEWAY_BIND].set
+			? SPAN("lan")
+			: config_text(c, OPT_GATEWAY_BIND));
+	put_bool(s, TO_EDGES, "gateway.behindTlsProxy", c->behind_tls);
+	if (c->domain.len > 0)
+		put_str(s, TO_EDGES, "gateway.publicDomain", c->domain);
+	put_str(s, TO_EDGES | TO(VAULT) | TO(CORE), "auth.mode",
+		c->is_password ? SPAN("password") : SPAN("token"));
+	put_u64(s, TO_EDGES, "control.uid", c->in->owner_uid);
+	put_str(s, TO_EDGES | TO(CORE), "version", SPAN(MOLTBOT_VERSION));
+}
+
+/* secret.<name>.source: "env:NAME" or "literal". Without one vault has, or makes, its own. */
+static void
+put_secret(struct slices *s, struct span secret, const struct config_setting *v)
+{
+	char name[NAME_MAX_LEN];
+	struct buf source = {.max = 4096};
+
+	snprintf(name, sizeof(name), "secret.%.*s.source", CONFIG_S(secret));
+	buf_put_cstr(&source, v->is_secret_env ? "env:" : "literal");
+	if (v->is_secret_env)
+		buf_put(&source, v->s);
+	put_str(s, TO(VAULT), name, buf_span(&source));
+	buf_clear(&source);
+	if (v->is_secret_env)
+		return;
+	snprintf(name, sizeof(name), "secret.%.*s.literal", CONFIG_S(secret));
+	put_str(s, TO(VAULT), name, v->s);
+}
+
+static void
+put_own_secret(struct slices *s, enum option option, const char *variable, struct span secret)
+{
+	struct config_setting v = s->c->values[option];
+
+	if (!v.set)
+		v.set = v.is_secret_env = config_env_is_secret_ours(s->c, variable, &v.s);
+	if (v.set)
+		put_secret(s, secret, &v);
+}
+
+static void
+put_row_str(struct slices *s, uint32_t kinds, const char *what, struct span row, const char *field,
+	struct span v)
+{
+	char name[NAME_MAX_LEN];
+
+	snprintf(name, sizeof(name), "%s.%.*s.%s", what, CONFIG_S(row), field);
+	put_str(s, kinds, name, v);
+}
+
+static void
+put_row_u64(struct slices *s, uint32_t kinds, const char *what, struct span row, const char *field,
+	uint64_t v)
+{
+	char name[NAME_MAX_LEN];
+
+	snprintf(name, sizeof(name), "%s.%.*s.%s", what, CONFIG_S(row), field);
+	put_u64(s, kinds, name, v);
+}
+
+/* The credential of a provider, bound to where the row goes. */
+static void
+put_provider_secret(struct slices *s, const struct config_provider *p, uint64_t row)
+{
+	put_secret(s, p->id, &p->key);
+	put_row_u64(s, TO(VAULT), "secret", p->id, "row", row);
+	put_row_str(s, TO(VAULT), "secret", p->id, "scheme", p->scheme);
+	put_row_str(s, TO(VAULT), "secret", p->id, "host", p->host);
+	put_row_u64(s, TO(VAULT), "secret", p->id, "port", p->port);
+	put_row_str(s, TO(VAULT), "secret", p->id, "header", SPAN("Authorization"));
+	put_row_str(s, TO(VAULT), "secret", p->id, "prefix", SPAN("Bearer "));
+}
+
+static void
+put_provider(struct slices *s, const struct config_provider *p, uint64_t row)
+{
+	struct buf path = {.max = 4096};
+	char name[NAME_MAX_LEN];
+	char digits[24];
+	struct span n = span_of(
+		digits, (size_t)snprintf(digits, sizeof(digits), "%llu", (unsigned long long)row));
+
+	buf_put(&path, p->path);
+	buf_put_cstr(&path, "/chat/completions");
+	put_row_str(s, TO_NET, "row", n, "name", p->id);
+	put_row_str(s, TO_NET, "row", n, "scheme", p->scheme);
+	put_row_str(s, TO_NET, "row", n, "host", p->host);
+	put_row_u64(s, TO_NET, "row", n, "port", p->port);
+	put_row_str(s, TO_NET, "row", n, "path", buf_span(&path));
+	put_row_str(s, TO_NET, "row", n, "method", SPAN("POST"));
+	put_row_str(s, TO_NET, "row", n, "envelope", SPAN("openai-chat"));
+	put_row_u64(s, TO_NET, "row", n, "maxTokens", s->c->chosen == row ? s->c->max_tokens : 0);
+	snprintf(name, sizeof(name), "row.%llu.local", (unsigned long long)row);
+	put_bool(s, TO_NET, name, p->local);
+	buf_clear(&path);
+	if (p->key.set)
+		put_provider_secret(s, p, row);
+}
+
+static void
+put_models(struct slices *s)
+{
+	struct config *c = s->c;
+	uint64_t mask = 0;
+
+	for (size_t i = 0; i < c->nproviders; i++) {
+		put_provider(s, &c->providers[i], i + 1);
+		mask |= UINT64_C(1) << (i + 1);
+	}
+	put_u64(s, TO(GATE), "provider.rows", mask);
+	put_u64(s, TO(CORE), "agent.provider", c->chosen == 0 ? PROVIDER_OFFLINE : PROVIDER_OPENAI);
+	put_u64(s, TO(CORE), "provider.row", c->chosen);
+	put_str(s, TO(CORE), "agent.model", c->chosen == 0 ? SPAN("offline") : c->model);
+	put_u64(s, TO(CORE), "agent.max_tokens", c->max_tokens);
+	put_str(s, TO(CORE), "agent.name", SPAN("main"));
+}
+
+static void
+put_runs(struct slices *s)
+{
+	struct config *c = s->c;
+	uint64_t at_once = config_number(c, OPT_AGENT_CONCURRENT);
+
+	if (at_once > RUNS_CONCURRENT_MAX) {
+		config_warn(c, c->values[OPT_AGENT_CONCURRENT].at,
+			"agents.defaults.maxConcurrent: at most %u runs at once",
+			RUNS_CONCURRENT_MAX);
+		at_once = RUNS_CONCURRENT_MAX;
+	}
+	put_u64(s, TO(CORE), "run.wall_ms", config_number(c, OPT_AGENT_TIMEOUT) * 1000);
+	put_u64(s, TO(CORE), "runs.concurrent", at_once);
+	put_u64(s, TO(GATE), "run.tool_calls", config_number(c, OPT_RUN_TOOLS));
+	put_u64(s, TO(GATE), "run.model_calls", config_number(c, OPT_RUN_MODELS));
+	if (c->values[OPT_RUN_TOKENS].set)
+		put_u64(s, TO(GATE), "run.tokens", config_number(c, OPT_RUN_TOKENS));
+	put_u64(s, TO(GATE), "tools.allow_mask", c->allow_mask);
+	put_u64(s, TO(GATE), "tools.deny_mask", c->deny_mask);
+	put_u64(s, TO(CORE) | TO(SANDBOX), "tools.allow_mask", c->allow_mask & ~c->deny_mask);
+	put_str(s, TO(CORE), "config.path", c->in->path);
+}
+
+static void
+put_limit(struct slices *s, const char *name, enum option option, uint64_t unit)
+{
+	if (s->c->values[option].set)
+		put_u64(s, TO(SANDBOX), name, s->c->values[option].number / unit);
+}
+
+/* The same limit under Docker's name can only lower it. */
+static void
+put_docker_limit(struct slices *s, const char *name, enum option own, enum option docker)
+{
+	const struct config_setting *v = &s->c->values[docker];
+
+	if (!s->c->values[own].set && v->set && v->number >= option_rows[own].min &&
+		v->number <= option_rows[own].max)
+		put_u64(s, TO(SANDBOX), name, v->number);
+	else if (!s->c->values[own].set && v->set && v->number != 0 &&
+		 v->number < option_rows[own].min)
+		put_u64(s, TO(SANDBOX), name, option_rows[own].min);
+}
+
+static void
+put_cells(struct slices *s)
+{
+	put_limit(s, "cell.wall_ms", OPT_CELL_WALL, 1);
+	put_limit(s, "cell.cpu_s", OPT_CELL_CPU, 1000);
+	put_limit(s, "cell.mem", OPT_CELL_MEM, 1);
+	put_limit(s, "cell.pids", OPT_CELL_PIDS, 1);
+	put_limit(s, "cell.output", OPT_CELL_OUTPUT, 1);
+	put_limit(s, "cell.file", OPT_CELL_FILE, 1);
+	put_docker_limit(s, "cell.mem", OPT_CELL_MEM, OPT_BOX_MEM);
+	put_docker_limit(s, "cell.pids", OPT_CELL_PIDS, OPT_BOX_PIDS);
+	put_u64(s, TO(SANDBOX), "tier.min", s->c->numbers[VALUE_TIER_MIN]);
+}
+
+void
+config_slices(struct config *c)
+{
+	struct slices s = {.c = c};
+
+	for (unsigned k = 0; k < KIND_N; k++) {
+		c->slices[k] = (struct buf){.max = CONFIG_FILE_MAX};
+		args_out_init(&s.out[k], &c->slices[k], false);
+	}
+	put_gateway(&s);
+	put_rows(&s);
+	put_own_secret(&s, OPT_GATEWAY_AUTH_TOKEN, "GATEWAY_TOKEN", SPAN("gateway-token"));
+	put_own_secret(&s, OPT_GATEWAY_AUTH_PASSWORD, "GATEWAY_PASSWORD", SPAN("gateway-password"));
+	put_models(&s);
+	put_runs(&s);
+	put_cells(&s);
+	for (unsigned k = 0; k < KIND_N; k++) {
+		if (args_out_done(&s.out[k]) < 0)
+			config_mistake(c, (struct json_pos){0},
+				"the configuration is too large for %s", kind_name(k));
+	}
+}
