@@ -14,6 +14,9 @@
 #include "crypto/crypto.h"
 #include "proto/child_describe.h"
 #include "proto/child.def.h"
+#ifdef MOLTBOT_ATTACKER
+#include "tests/attack/attacker.h"
+#endif
 
 struct link_chan {
 	struct child *child;
@@ -217,6 +220,22 @@ on_key(struct ipc_chan *control, const void *m, void *arg)
 	return 0;
 }
 
+#ifdef MOLTBOT_ATTACKER
+static void
+attack(struct child *child)
+{
+	struct attacker_peer peers[64] = {
+		{.name = "supervisor", .proto = &child_proto, .side = IPC_SIDE_B, .fd = ipc_chan_fd(child->state->control)}};
+	size_t n = 1;
+
+	if ((child->flags & HELLO_ATTACK) == 0)
+		return;
+	for (struct link_chan *lc = child->state->peers; lc != NULL && n < 64; lc = lc->next)
+		peers[n++] = (struct attacker_peer){kind_name(lc->link->kind), lc->link->proto, lc->link->side, ipc_chan_fd(lc->chan)};
+	attacker_attempt(child, peers, n);
+}
+#endif
+
 static int
 on_start(struct ipc_chan *control, const void *m, void *arg)
 {
@@ -227,6 +246,9 @@ on_start(struct ipc_chan *control, const void *m, void *arg)
 	if (!child->state->started && child->spec->start != NULL)
 		child->spec->start(child);
 	child->state->started = true;
+#ifdef MOLTBOT_ATTACKER
+	attack(child);
+#endif
 	return 0;
 }
 

@@ -122,6 +122,9 @@ void ipc_chan_set_tag(struct ipc_chan *chan, uint64_t tag);
 uint64_t ipc_chan_tag(const struct ipc_chan *chan);
 size_t ipc_chan_queued(const struct ipc_chan *chan); /* bytes waiting for a full socket */
 bool ipc_chan_is_open(const struct ipc_chan *chan);
+#ifdef MOLTBOT_ATTACKER
+int ipc_chan_fd(const struct ipc_chan *chan); /* attacker builds: to send what the codec would refuse */
+#endif
 /* Stops and goes on reading (flow control towards the peer). */
 void ipc_chan_pause(struct ipc_chan *chan, bool paused);
 

@@ -422,3 +422,11 @@ ipc_chan_is_open(const struct ipc_chan *c)
 {
 	return c != NULL && c->fd >= 0;
 }
+
+#ifdef MOLTBOT_ATTACKER
+int
+ipc_chan_fd(const struct ipc_chan *c)
+{
+	return c->fd;
+}
+#endif

@@ -98,6 +98,12 @@ parse_args(struct sup *sup, int argc, char **argv)
 			sup->secrets_fd = parse_fd(v);
 		else if ((v = value_of(argv[i], "landlock")) != NULL && span_to_u64(span_from_cstr(v), 0, 64, &abi) == 0)
 			sup->landlock_max = (int)abi;
+#ifdef MOLTBOT_ATTACKER
+		else if ((v = value_of(argv[i], "attack")) != NULL)
+			sup->attack = v;
+		else if ((v = value_of(argv[i], "attempt")) != NULL && span_to_u64(span_from_cstr(v), 0, 65535, &abi) == 0)
+			sup->attempt = (uint32_t)abi;
+#endif
 		else if (strcmp(argv[i], "debug") == 0)
 			log_set_level(LOG_DEBUG);
 		else

@@ -91,6 +91,10 @@ struct sup {
 	bool stopping;
 	uint64_t stop_timer;
 	int status;
+#ifdef MOLTBOT_ATTACKER
+	const char *attack; /* the kind of process that attacks from inside */
+	uint32_t attempt;   /* its next attempt */
+#endif
 };
 
 /* supervisor_state.c: the state directory, the lock, the files. Each prints what was wrong; 0 or negative. */

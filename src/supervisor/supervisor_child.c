@@ -17,6 +17,9 @@
 #include "base/log.h"
 #include "proto/child.def.h"
 #include "proto/child.h"
+#ifdef MOLTBOT_ATTACKER
+#include "tests/attack/attacker.h"
+#endif
 
 #define PATH_LEN 1024
 
@@ -206,6 +209,10 @@ supervisor_child_greet(struct sup *sup, struct sup_child *c)
 	if (c->greeted || c->control == NULL)
 		return;
 	c->greeted = true;
+#ifdef MOLTBOT_ATTACKER
+	if (sup->attack != NULL && strcmp(sup->attack, kind_name(c->kind)) == 0)
+		flags |= HELLO_ATTACK | sup->attempt++ << 16;
+#endif
 	give_handles(sup, c);
 	(void)child_hello_send(c->control,
 		&(struct child_hello){.kind = c->kind, .instance = c->instance, .incarnation = c->incarnation, .tier = (uint8_t)sup->caps.tier,
@@ -307,6 +314,10 @@ backoff_ms(struct sup_child *c, uint64_t now)
 		recent += c->crashes_ms[i] != 0 && now - c->crashes_ms[i] < CHILD_RESTART_WINDOW_MS;
 	if (recent < CHILD_RESTARTS_FREE)
 		return 0;
+#ifdef MOLTBOT_ATTACKER
+	if (supervisor_self->attack != NULL)
+		return 0; /* one attempt a life: many lives */
+#endif
 	delay = now - c->started_ms < 1000 ? 1000 : 250;
 	return delay > CHILD_BACKOFF_MAX_MS ? CHILD_BACKOFF_MAX_MS : delay;
 }

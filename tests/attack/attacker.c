@@ -1,0 +1,119 @@
+#include "attacker.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "attacker_calls.h"
+
+enum breakage { BREAK_UNKNOWN, BREAK_EMPTY, BREAK_LONG, BREAK_HUGE, BREAK_DIRECTION, BREAKAGES };
+static const char *const breakages[BREAKAGES] = {
+	"unknown id", "cut short", "a byte behind the end", "the largest datagram of noise", "the other direction"};
+
+static void
+say(const char *process, size_t n, const char *class, const char *what, const char *result, int err)
+{
+	char line[256];
+	int len = snprintf(line, sizeof(line), "ATTACK\t%s\t%zu\t%s\t%s\t%s\t%s\n", process, n, class, what, result,
+		err == 0 ? "-" : strerrorname_np(err));
+	ssize_t ignored = write(2, line, (size_t)len);
+
+	(void)ignored;
+}
+
+static void
+attempt_call(const struct child *child, const char *process, size_t n)
+{
+	uint32_t groups = child->spec->jail == NULL ? 0 : child->spec->jail->groups;
+	const struct attacker_call *call = &attacker_calls[n];
+	bool permitted = (call->groups & groups) != 0;
+	long rc;
+
+	say(process, n, "call", call->what, permitted ? "begin-permitted" : "begin", 0);
+	errno = 0;
+	rc = call->fn();
+	say(process, n, "call", call->what, rc < 0 ? "held" : permitted ? "permitted" : "REACHED", rc < 0 ? errno : 0);
+}
+
+/* The datagram of one message broken in one way; 0 when this breakage does not apply to it. */
+static size_t
+broken(const struct attacker_peer *p, const struct ipc_message *m, enum breakage how, uint8_t buf[IPC_MSG_MAX])
+{
+	bool mine = (m->dir == IPC_A_TO_B) == (p->side == IPC_SIDE_A);
+	union {
+		uint64_t align;
+		uint8_t bytes[IPC_STRUCT_MAX];
+	} zero = {0};
+	int fds[IPC_FDS_MAX];
+	size_t nfds;
+	int len = ipc_encode(m, zero.bytes, buf, fds, &nfds);
+
+	/* the zeroed struct names descriptor 0 where there is one: it is announced and not sent along */
+	switch (how) {
+	case BREAK_UNKNOWN:
+		buf[0] = buf[1] = 0xff;
+		return m->id == 1 ? 2 : 0;
+	case BREAK_EMPTY:
+		return mine && m->nfields > 0 ? 2 : 0;
+	case BREAK_LONG:
+		buf[len] = 0;
+		return mine ? (size_t)len + 1 : 0;
+	case BREAK_HUGE:
+		memset(buf + 2, 0xff, IPC_MSG_MAX - 2);
+		return mine && m->nfields > 0 ? IPC_MSG_MAX : 0;
+	case BREAK_DIRECTION:
+		return mine ? 0 : (size_t)len;
+	case BREAKAGES:
+		break;
+	}
+	return 0;
+}
+
+/* A peer that takes the message without complaint would let us live: that is the failure. */
+static void
+attempt_message(const char *process, size_t n, const struct attacker_peer *p, const struct ipc_message *m, enum breakage how,
+	const uint8_t *buf, size_t len)
+{
+	char what[128];
+	struct pollfd gone = {.fd = p->fd, .events = 0};
+
+	snprintf(what, sizeof(what), "%s to %s, %s: %s", p->proto->name, p->name, m->name, breakages[how]);
+	say(process, n, "message", what, "begin", 0);
+	if (send(p->fd, buf, len, MSG_NOSIGNAL) < 0) {
+		say(process, n, "message", what, "held", errno);
+		return;
+	}
+	(void)poll(&gone, 1, 2000); /* the peer closes its end, and the supervisor kills us */
+	(void)poll(NULL, 0, 300);
+	say(process, n, "message", what, (gone.revents & (POLLHUP | POLLERR)) != 0 ? "cut" : "REACHED", 0);
+}
+
+void
+attacker_attempt(const struct child *child, const struct attacker_peer *peers, size_t npeers)
+{
+	const char *process = kind_name(child->spec->kind);
+	size_t n = HELLO_ATTEMPT(child->flags);
+	size_t at = attacker_ncalls;
+	uint8_t buf[IPC_MSG_MAX + 1];
+
+	if (n < attacker_ncalls) {
+		attempt_call(child, process, n);
+		_exit(0);
+	}
+	for (size_t i = 0; i < npeers; i++) {
+		for (size_t k = 0; k < peers[i].proto->n; k++) {
+			for (enum breakage how = 0; how < BREAKAGES; how++) {
+				size_t len = broken(&peers[i], &peers[i].proto->messages[k], how, buf);
+
+				if (len == 0 || at++ != n)
+					continue;
+				attempt_message(process, n, &peers[i], &peers[i].proto->messages[k], how, buf, len);
+				_exit(0);
+			}
+		}
+	}
+	say(process, n, "end", "no more attempts", "done", 0);
+}
