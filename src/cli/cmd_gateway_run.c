@@ -67,6 +67,12 @@ make_plan(struct cli *cli, const struct cli_env *env, struct plan *plan)
 		add_arg(plan, "landlock=%lld", (long long)cli_int(cli, "landlock", 0));
 	if (cli_has(cli, "debug"))
 		add_arg(plan, "debug");
+#ifdef MOLTBOT_ATTACKER
+	if (cli_has(cli, "attack")) {
+		add_arg(plan, "attack=%s", cli_str(cli, "attack"));
+		add_arg(plan, "attempt=%lld", (long long)cli_int(cli, "attempt", 0));
+	}
+#endif
 }
 
 /* Only the standard descriptors and the two memfds go on. */
@@ -140,6 +146,10 @@ static const struct cli_option options[] = {
 	{"landlock", 0, CLI_INT, "ABI", 0, 64,
 		"use no newer Landlock than this version (for tests)"},
 	{"debug", 0, CLI_FLAG, NULL, 0, 0, "log more"},
+#ifdef MOLTBOT_ATTACKER
+	{"attack", 0, CLI_STR, "PROCESS", 1, 64, "the process that attacks from inside"},
+	{"attempt", 0, CLI_INT, "N", 0, 65535, "its first attempt"},
+#endif
 	{NULL, 0, CLI_FLAG, NULL, 0, 0, NULL},
 };
 

@@ -40,18 +40,18 @@ export class Gateway {
 		this.output = '';
 	}
 
-	async start() {
+	async start({ wait = true } = {}) {
 		this.port = this.options.port ?? this.port ?? await freePort();
 		const config = { ...this.options.config, gateway: { port: this.port, ...this.options.config?.gateway } };
 		writeFileSync(join(this.dir, 'moltbot.json'), this.options.configText ?? JSON.stringify(config), { mode: 0o600 });
-		this.child = spawn(program, ['gateway', 'run', ...(this.options.args ?? [])], {
+		this.child = spawn(this.options.program ?? program, ['gateway', 'run', ...(this.options.args ?? [])], {
 			env: { PATH: process.env.PATH, HOME: this.dir, MOLTBOT_STATE_DIR: this.dir, MOLTBOT_GATEWAY_TOKEN: this.token, ...this.options.env },
 			stdio: ['ignore', 'pipe', 'pipe'],
 		});
 		this.exited = new Promise((done) => this.child.once('exit', (code, signal) => done({ code, signal })));
 		this.child.stdout.on('data', (d) => { this.output += d; });
 		this.child.stderr.on('data', (d) => { this.output += d; });
-		await this.ready();
+		if (wait) await this.ready();
 		return this;
 	}
 

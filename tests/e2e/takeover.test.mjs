@@ -1,0 +1,83 @@
+// For each process a build of it that is the attacker: the system calls its jail forbids, and messages that are not in its rows. It
+// gets its row of the process table and nothing else; the gateway goes on working.
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import test from 'node:test';
+import { chat, signIn } from './lib/client.mjs';
+import { Gateway, isBuilt, providerConfig, sleep } from './lib/gateway.mjs';
+import { ModelServer } from './lib/model.mjs';
+
+const root = new URL('../..', import.meta.url).pathname;
+const build = join(root, 'build-attack');
+
+// Processes that live as long as the gateway, and those that a turn brings up.
+const lasting = ['core', 'gate', 'store', 'audit', 'vault', 'dial', 'edge/anon', 'egress/zygote', 'agent/zygote', 'sandbox'];
+const asked = ['edge/user', 'egress', 'agent'];
+
+function buildAttackers() {
+	const run = (cmd, args) => {
+		const done = spawnSync(cmd, args, { cwd: root, encoding: 'utf8' });
+		assert.equal(done.status, 0, done.stdout + done.stderr);
+	};
+	if (!existsSync(join(build, 'build.ninja'))) run('meson', ['setup', build, '-Dattacker=true', '-Dtests=false']);
+	run('ninja', ['-C', build]);
+}
+
+/** What the console says of attempts: Map number -> {class, what, begin, result, errno}. */
+function attempts(output, process) {
+	const found = new Map();
+	for (const line of output.split('\n')) {
+		const [mark, who, n, kind, what, result, errno] = line.split('\t');
+		if (mark !== 'ATTACK' || who !== process) continue;
+		const entry = found.get(Number(n)) ?? { n: Number(n), kind, what };
+		if (result.startsWith('begin')) entry.begin = result;
+		else Object.assign(entry, { result, errno });
+		found.set(Number(n), entry);
+	}
+	return found;
+}
+
+/** Runs one process's attempts until it says that there are no more. */
+async function attack(t, process, model) {
+	const gateway = new Gateway({ config: providerConfig(model.baseUrl), program: join(build, 'src/cli/moltbot'), args: ['--attack', process, '--attempt', '0'] });
+	const done = () => [...attempts(gateway.output, process).values()].some((a) => a.result === 'done');
+	try {
+		await gateway.start({ wait: false });
+		const end = Date.now() + 120000;
+		while (!done() && Date.now() < end) {
+			if (asked.includes(process)) await oneTurn(gateway);
+			await sleep(5);
+		}
+		return { list: [...attempts(gateway.output, process).values()], finished: done() };
+	} finally {
+		await gateway.cleanup();
+	}
+}
+
+/** A turn brings the process up; that it may fail is the point. */
+async function oneTurn(gateway) {
+	try {
+		const client = await signIn(gateway);
+		await Promise.race([chat(client, 'hello', { ms: 1500 }), client.closed]).catch(() => {});
+		client.ws.terminate();
+	} catch { /* the attacker was on the way */ }
+}
+
+test('takeover', { skip: isBuilt() ? false : 'the gateway is not built' }, async (t) => {
+	buildAttackers();
+	const model = await new ModelServer(() => ({ text: 'ok' })).listen();
+	t.after(() => model.close());
+	for (const process of [...lasting, ...asked]) {
+		await t.test(`${process} gets its row of the process table and nothing else`, async (t2) => {
+			const { list, finished } = await attack(t2, process, model);
+			t2.diagnostic(`${list.length} attempts: ${list.filter((a) => a.kind === 'call').length} calls, ${list.filter((a) => a.kind === 'message').length} messages`);
+			assert.ok(finished, `stopped after ${list.length} attempts`);
+			assert.deepEqual(list.filter((a) => a.result === 'REACHED'), []);
+			// a message that its peer refused ends with the attacker killed, or its socket cut at least
+			assert.deepEqual(list.filter((a) => a.kind === 'message' && a.result !== undefined && !['cut', 'held'].includes(a.result)), []);
+			assert.ok(list.filter((a) => a.kind === 'call').length >= 40);
+		});
+	}
+});
