@@ -69,7 +69,7 @@ make_plan(struct cli *cli, const struct cli_env *env, struct plan *plan)
 		add_arg(plan, "debug");
 #ifdef MOLTBOT_ATTACKER
 	if (cli_has(cli, "attack")) {
-		add_arg(plan, "attack=%s", cli_str(cli, "attack"));
+		add_arg(plan, "attack=%s", cli_str(cli, "attack", ""));
 		add_arg(plan, "attempt=%lld", (long long)cli_int(cli, "attempt", 0));
 	}
 #endif
