@@ -80,6 +80,7 @@ struct sup {
 	uint64_t values[VALUE_N];
 	int listeners[SUP_LISTEN_MAX];
 	uint64_t ports[SUP_LISTEN_MAX];
+	char addresses[SUP_LISTEN_MAX][64]; /* as text, for the log */
 	size_t nlisteners;
 	struct ipc_chan *config; /* while config runs */
 	struct ipc_chan *audit;  /* our own line to audit */

@@ -76,6 +76,7 @@ on_listen(struct ipc_chan *chan, const void *m, void *arg)
 		return 0;
 	}
 	sup->listeners[sup->nlisteners] = fd;
+	snprintf(sup->addresses[sup->nlisteners], sizeof(sup->addresses[0]), msg->v6 ? "[%s]:%u" : "%s:%u", text, msg->port);
 	sup->ports[sup->nlisteners++] = msg->port;
 	return 0;
 }

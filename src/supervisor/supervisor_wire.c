@@ -145,7 +145,7 @@ start_all(struct sup *sup)
 	sup->running = true;
 	supervisor_audit(sup, AUDIT_START, KIND_SUPERVISOR, 0, (int64_t)sup->caps.tier);
 	for (size_t i = 0; i < sup->nlisteners; i++)
-		log_info("listening", LOG_U("port", sup->ports[i]));
+		log_info("listening", LOG_C("address", sup->addresses[i]));
 	log_info("gateway ready", LOG_C("tier", jail_tier_name(sup->caps.tier)), LOG_U("pid", getpid()),
 		LOG_C("state", sup->paths.state));
 	if (sup->panic)
