@@ -67,6 +67,9 @@ announce(pid_t pid)
 	return rc;
 }
 
+static struct jail_facts
+	view; /* the namespaces, seen by the first stage while there was a /proc of the host */
+
 static int
 jail_and_serve(const struct cell_setup *setup)
 {
@@ -104,6 +107,8 @@ init_in_namespaces(const struct cell_setup *setup)
 static int
 start(const struct cell_setup *setup)
 {
+	int said[2]; /* closed when sandbox has been told of init */
+	char c;
 	long pid;
 
 	if (setup->tier < JAIL_TIER_USERNS) {
@@ -111,15 +116,37 @@ start(const struct cell_setup *setup)
 			return ERR_SYS;
 		_exit(jail_and_serve(setup));
 	}
-	if (cell_enter_namespaces() < 0 || cell_build_root() < 0)
+	if (cell_enter_namespaces() < 0)
+		return ERR_SYS;
+	(void)jail_facts_get(0, &view); /* what is unknown stays 0, and sandbox refuses it */
+	if (cell_build_root() < 0)
 		return ERR_SYS;
 	close(CELL_WORKSPACE_FD); /* of the old view */
 	cell_step = "init";
+	if (pipe2(said, O_CLOEXEC) != 0)
+		return ERR_SYS;
 	/* CLONE_PARENT: init is sandbox's child, so that it dies with it and sandbox learns of its end. */
 	pid = syscall(__NR_clone, CLONE_PARENT | SIGCHLD, 0, 0, 0, 0);
-	if (pid == 0)
+	if (pid == 0) {
+		close(said[1]);
+		if (read(said[0], &c, 1) != 0)
+			_exit(1);
+		close(said[0]);
 		_exit(init_in_namespaces(setup));
+	}
 	return pid < 0 ? ERR_SYS : announce((pid_t)pid);
+}
+
+/* As a program expects them: sandbox blocks some and ignores others. */
+static void
+plain_signals(void)
+{
+	sigset_t none;
+
+	(void)sigemptyset(&none);
+	(void)sigprocmask(SIG_SETMASK, &none, NULL);
+	for (int n = 1; n < 32; n++)
+		(void)signal(n, SIG_DFL);
 }
 
 int
@@ -129,6 +156,7 @@ main(int argc, char **argv)
 
 	(void)argc;
 	(void)argv;
+	plain_signals();
 	if (fcntl(CELL_SOCKET_FD, F_SETFD, FD_CLOEXEC) != 0 ||
 		fcntl(CELL_WORKSPACE_FD, F_SETFD, FD_CLOEXEC) != 0 ||
 		fchdir(CELL_WORKSPACE_FD) != 0)
