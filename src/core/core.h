@@ -203,7 +203,8 @@ struct core_text {
 };
 int core_text_open(struct core_text *out, struct span text, int body, size_t max);
 void core_text_close(struct core_text *text);
-/* For sending: text inline when it is at most inline_max long (*body -1), else *body is a new descriptor that the caller closes. */
+/* For sending: text inline when it is at most inline_max long (*body -1), else *body is a new
+ * descriptor that the caller closes. Ends the process when there is none. */
 struct span core_text_split(struct span text, size_t inline_max, int *body);
 /* Copies every leaf of list to where out stands (its container must be open and not be an array). */
 void core_args_graft(struct args_out *out, struct span list);

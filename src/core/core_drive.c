@@ -13,9 +13,11 @@
 /* ---- gate ---- */
 
 static void
-open_at_gate(struct core_run *run, bool resumed)
+open_at_gate(struct core_run *run)
 {
 	struct ipc_chan *gate = child_peer(run->core->child, KIND_GATE, 0);
+	bool resumed =
+		run->resumed || run->open_at_gate || run->gate_epoch != run->core->gate_epoch;
 
 	if (gate == NULL)
 		return;
@@ -48,7 +50,7 @@ core_run_open(struct core_run *run)
 	run->phase = PHASE_OPENING;
 	run->started_ms = ev_wall_ms();
 	run->timer = ev_timer_start(run->core->ev, wall, on_wall, run);
-	open_at_gate(run, run->resumed);
+	open_at_gate(run);
 }
 
 static void
@@ -83,7 +85,7 @@ core_run_gate_up(struct core *core)
 	for (struct core_run *r = core->runs; r != NULL; r = r->next) {
 		if (r->phase != PHASE_ACCEPTING && r->phase != PHASE_QUEUED &&
 			r->phase != PHASE_FINISHING)
-			open_at_gate(r, r->open_at_gate || r->resumed);
+			open_at_gate(r);
 	}
 }
 
@@ -91,6 +93,7 @@ core_run_gate_up(struct core *core)
 void
 core_run_gate_gone(struct core *core)
 {
+	core->gate_epoch++;
 	for (struct core_run *r = core->runs; r != NULL; r = r->next) {
 		if (r->call.kind != CALL_NONE &&
 			(r->call.stage == STAGE_JUDGE || r->call.stage == STAGE_MARK)) {
@@ -344,7 +347,7 @@ core_run_agent_gone(struct core *core, uint64_t id)
 
 	if (run != NULL)
 		run->agent_up = false;
-	if (run == NULL || run->phase != PHASE_RUNNING)
+	if (run == NULL || run->phase != PHASE_RUNNING || core->draining)
 		return;
 	log_warn("agent ended without an answer", LOG_U("run", id),
 		LOG_U("deaths", run->deaths + 1));

@@ -222,7 +222,7 @@ core_run_accept(struct core *core, const struct core_run_request *rq, struct cor
 	run->method = rq->method;
 	run->timeout_ms = rq->timeout_ms;
 	run->accepted_ms = msg.at;
-	run->accepted_here = true;
+	run->gate_epoch = core->gate_epoch;
 	owner_label(run->label);
 	msg.run = run->id;
 	msg.label = span_of(run->label, LABEL_PACKED_LEN);

@@ -59,6 +59,7 @@ world_answer_start(struct world *w)
 	harness_send(w->store, &core_store_proto, IPC_SIDE_B, CORE_STORE_DONE,
 		&(struct core_store_done){.req = sessions->req, .count = 1});
 	(void)world_event(w, EVENT_HEALTH);
+	(void)harness_wait(w->edge, &edge_core_proto, IPC_SIDE_A, EDGE_CORE_SNAPSHOT, &w->in);
 }
 
 void
