@@ -17,6 +17,7 @@ static const struct jail_rule egress_rules[] = {
 	JAIL_PERMIT(getsockopt),
 	JAIL_PERMIT(ioctl),
 	JAIL_PERMIT(getpid),
+	JAIL_PERMIT(dup3), /* a forked process puts its control socket where a born one has it */
 	JAIL_RULES_END,
 };
 static const struct jail_limit limits[] = {{RLIMIT_NOFILE, 128}, {RLIMIT_FSIZE, 0}, {RLIMIT_CORE, 0}, {-1, 0}};
