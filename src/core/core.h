@@ -180,6 +180,16 @@ void core_health_put(struct core *core, struct args_out *out); /* the same into 
 void core_health_sandbox_put(const struct core *core, struct args_out *out);
 void core_snapshot_send(struct core *core, struct ipc_chan *edge); /* NULL: to every edge */
 
+/* ---- core_options.c ---- */
+
+uint8_t core_provider(const struct core *core); /* enum provider */
+struct span core_provider_name(const struct core *core);
+struct span core_model_name(const struct core *core);
+struct span core_agent_name(const struct core *core);
+struct span core_version(const struct core *core);
+uint64_t core_wall_ms(const struct core *core);
+unsigned core_runs_at_once(const struct core *core);
+
 /* ---- core_recover.c ---- */
 
 void core_recover_start(struct core *core);

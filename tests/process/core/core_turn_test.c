@@ -160,6 +160,67 @@ agent_answers_twice_and_a_repetition_joins(void **state)
 }
 
 static void
+agent_repeated_later_gets_the_answer_of_the_transcript(void **state)
+{
+	const struct core_store_history *history;
+	struct world w;
+
+	(void)state;
+	world_open(&w, OWNER);
+	say_duplicate(&w, send_again(&w, METHOD_AGENT, "k"), 77, RUN_DONE);
+	history = world_store(&w, CORE_STORE_HISTORY);
+	assert_int_equal(history->run, 77);
+	harness_send(w.store, &core_store_proto, IPC_SIDE_B, CORE_STORE_ITEM,
+		&(struct core_store_item){.req = history->req,
+			.run = 77,
+			.role = ROLE_ASSISTANT,
+			.kind = ITEM_TEXT,
+			.text = SPAN("42"),
+			.body = -1});
+	harness_send(w.store, &core_store_proto, IPC_SIDE_B, CORE_STORE_DONE,
+		&(struct core_store_done){.req = history->req, .count = 1});
+	assert_true(world_reply(&w)->ok);
+	assert_true(span_eq(world_get(&w, "result.payloads.0.text"), SPAN("42")));
+	world_close(&w);
+}
+
+static void
+a_gate_that_cannot_write_is_asked_again(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_open(&w, OWNER);
+	world_send(&w, "main", "hello", "k");
+	(void)harness_recv(w.gate, &core_gate_proto, IPC_SIDE_B, CORE_GATE_RUN_OPEN, &w.in);
+	harness_send(w.gate, &core_gate_proto, IPC_SIDE_B, CORE_GATE_RUN_READY,
+		&(struct core_gate_run_ready){.run = w.run, .reason = REASON_LIMIT});
+	(void)world_agent(&w, "hello");
+	world_close(&w);
+}
+
+static void
+a_gate_that_refuses_ends_the_run(void **state)
+{
+	const struct core_store_finish *finish;
+	struct world w;
+
+	(void)state;
+	world_open(&w, OWNER);
+	world_send(&w, "main", "hello", "k");
+	(void)harness_recv(w.gate, &core_gate_proto, IPC_SIDE_B, CORE_GATE_RUN_OPEN, &w.in);
+	harness_send(w.gate, &core_gate_proto, IPC_SIDE_B, CORE_GATE_RUN_READY,
+		&(struct core_gate_run_ready){.run = w.run, .reason = REASON_SCOPE});
+	finish = world_store(&w, CORE_STORE_FINISH);
+	assert_int_equal(finish->state, RUN_FAILED);
+	assert_true(span_eq(finish->text, span_from_cstr(reason_text(REASON_SCOPE))));
+	world_stored(&w, finish->req, ERR_STATE);
+	(void)world_chat_end(&w);
+	assert_true(span_eq(world_get(&w, "state"), SPAN("error")));
+	world_close(&w);
+}
+
+static void
 wait_tells_how_a_run_ended(void **state)
 {
 	struct world w;
@@ -676,6 +737,9 @@ main(int argc, char **argv)
 		cmocka_unit_test(nothing_is_answered_before_store_has_it),
 		cmocka_unit_test(a_repeated_key_runs_once),
 		cmocka_unit_test(agent_answers_twice_and_a_repetition_joins),
+		cmocka_unit_test(agent_repeated_later_gets_the_answer_of_the_transcript),
+		cmocka_unit_test(a_gate_that_cannot_write_is_asked_again),
+		cmocka_unit_test(a_gate_that_refuses_ends_the_run),
 		cmocka_unit_test(wait_tells_how_a_run_ended),
 		cmocka_unit_test(a_session_runs_one_at_a_time_and_others_beside_it),
 		cmocka_unit_test(no_more_runs_at_once_than_the_limit),

@@ -24,7 +24,7 @@ world_open_raw(struct world *w, uint64_t principal)
 	memset(w, 0, sizeof(*w));
 	buf_init(&w->text, IPC_BODY_MAX);
 	args_out_init(&out, &slice, false);
-	args_out_cstr(&out, "agent.provider", "openai");
+	args_out_u64(&out, "agent.provider", PROVIDER_OPENAI);
 	args_out_cstr(&out, "agent.model", "some-model");
 	args_out_u64(&out, "provider.row", 3);
 	assert_int_equal(args_out_done(&out), 0);
