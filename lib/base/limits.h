@@ -140,6 +140,16 @@
 #define STORE_WAL_PAGES 4000       /* pages in the write-ahead log before they are moved into the database */
 #define STORE_IDLE_MS 1000         /* without a write before the same is done */
 
+/* audit */
+#define AUDIT_LINE_MAX KIB(4u)     /* bytes of one line of the log */
+#define AUDIT_BUFFER_MAX MIB(1u)   /* bytes that wait for a disk that takes none; writers wait from half of it on */
+#define AUDIT_SIGN_LINES 256       /* lines between two signatures */
+#define AUDIT_SIGN_MS 1000         /* from a line to its signature */
+#define AUDIT_SYNC_MS 50           /* from a line to the disk */
+#define AUDIT_RETRY_MS 1000        /* between two attempts to write, or to have a key sealed */
+#define AUDIT_EPOCH_LINES 65536    /* lines signed with one key */
+#define AUDIT_EPOCH_MS 86400000ull /* its life */
+
 /* cells */
 #define CELL_WALL_MS 60000         /* one tool call */
 #define CELL_CPU_S 60              /* its processor time */

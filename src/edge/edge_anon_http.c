@@ -256,10 +256,15 @@ page(const struct request *r)
  */
 static const struct route {
 	struct span path;
+	bool prefix;
 	void (*serve)(const struct request *r);
 } routes[] = {
-	{SPAN("/healthz"), health},
-	{SPAN("/claim"), claim},
+	{SPAN("/healthz"), false, health},
+	{SPAN("/claim"), false, claim},
+	{SPAN("/v1/"), true, api},
+	{SPAN("/api/"), true, api},
+	{SPAN("/tools/"), true, api},
+	{SPAN("/hooks/"), true, api},
 };
 
 static void
@@ -268,21 +273,19 @@ serve(const struct request *r)
 	struct span path = r->req->path;
 
 	for (size_t i = 0; i < sizeof(routes) / sizeof(routes[0]); i++) {
-		if (span_eq(path, routes[i].path)) {
+		struct span want = routes[i].path;
+		struct span got = routes[i].prefix ? span_sub(path, 0, want.len) : path;
+
+		if (span_eq(got, want)) {
 			routes[i].serve(r);
 			return;
 		}
-		if (span_eq_nocase(path, routes[i].path)) {
+		if (span_eq_nocase(got, want)) {
 			say_text(r, 400, SPAN("Bad Request\n"));
 			return;
 		}
 	}
-	if (edge_http_is_api(path))
-		api(r);
-	else if (edge_http_is_api_misspelt(path))
-		say_text(r, 400, SPAN("Bad Request\n"));
-	else
-		page(r);
+	page(r);
 }
 
 static void
