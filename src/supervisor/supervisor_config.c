@@ -152,6 +152,7 @@ on_end(struct ipc_chan *chan, int why, void *arg)
 	(void)why;
 	ipc_chan_free(chan);
 	sup->config = NULL;
+	supervisor_config_ended(sup);
 }
 
 static const struct ipc_handler handlers[] = {
@@ -180,10 +181,11 @@ supervisor_config_start(struct sup *sup)
 	return 0;
 }
 
+/* When the process has ended and everything it said has been read, in whichever order the two become known. */
 void
 supervisor_config_ended(struct sup *sup)
 {
-	if (sup->configured && !sup->config_failed)
+	if (sup->config != NULL || (sup->configured && !sup->config_failed))
 		return;
 	if (!sup->config_failed)
 		log_error("config ended without a result: nothing is started");
