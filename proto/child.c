@@ -1,6 +1,7 @@
 #include "proto/child.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -556,6 +557,8 @@ child_run(const struct child_spec *spec, int control)
 	struct child child = {.spec = spec, .ev = ev_new(), .state = &state};
 	int rc;
 
+	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN); /* a log at a limit must not end the process that logs */
 	log_open(spec->name, 2, fcntl(CHILD_LOG_FD, F_GETFD) >= 0 ? CHILD_LOG_FD : -1);
 	rc = prepare(&child, control);
 	if (rc < 0) {

@@ -13,6 +13,7 @@
 #include "proto/core_agent.h"
 #include "proto/core_egress.h"
 #include "proto/core_sandbox.h"
+#include "proto/sandbox_cell.h"
 #include "proto/egress_dial.h"
 #include "proto/egress_vault.h"
 #include "proto/audit_writer.h"
@@ -114,6 +115,13 @@
 #define PROTO_A "core"
 #define PROTO_B "sandbox"
 #define PROTO_FILE "proto/core_sandbox.def"
+#include "proto/gen_table.h"
+
+#define PROTO sandbox_cell
+#define PROTO_UP SANDBOX_CELL
+#define PROTO_A "sandbox"
+#define PROTO_B "cell"
+#define PROTO_FILE "proto/sandbox_cell.def"
 #include "proto/gen_table.h"
 
 #define PROTO egress_dial

@@ -16,6 +16,8 @@ static struct {
 	enum log_level level;
 } sink = {"", 2, -1, LOG_INFO};
 
+static bool zone_loaded;
+
 static const char *const level_names[] = {"error", "warn", "info", "debug"};
 
 void
@@ -25,7 +27,9 @@ log_open(const char *name, int console_fd, int file_fd)
 	sink.console_fd = console_fd;
 	sink.file_fd = file_fd;
 	/* the C library reads its time zone file at the first conversion of a time: not later, in a jail that forbids to open it */
-	tzset();
+	if (!zone_loaded)
+		tzset(); /* a process forked in a jail has it already, and may not look again */
+	zone_loaded = true;
 }
 
 void

@@ -34,22 +34,22 @@ enum jail_tier {
 
 /* Layers, as bits. */
 enum jail_layer {
-	JAIL_L_NNP = 1 << 0,		/* no_new_privs */
-	JAIL_L_SECCOMP = 1 << 1,	/* system call filter */
-	JAIL_L_LANDLOCK_FS = 1 << 2,	/* file system by rules */
-	JAIL_L_LANDLOCK_NET = 1 << 3,	/* no TCP bind or connect (ABI 4) */
+	JAIL_L_NNP = 1 << 0,            /* no_new_privs */
+	JAIL_L_SECCOMP = 1 << 1,        /* system call filter */
+	JAIL_L_LANDLOCK_FS = 1 << 2,    /* file system by rules */
+	JAIL_L_LANDLOCK_NET = 1 << 3,   /* no TCP bind or connect (ABI 4) */
 	JAIL_L_LANDLOCK_SCOPE = 1 << 4, /* no abstract sockets, no signals to outside (ABI 6) */
-	JAIL_L_NETNS = 1 << 5,		/* empty network namespace */
-	JAIL_L_ROOT = 1 << 6,		/* own mount namespace with an empty, read-only root */
-	JAIL_L_IPCNS = 1 << 7,		/* own ipc and uts namespace */
-	JAIL_L_UID = 1 << 8,		/* own uid */
-	JAIL_L_CAPS = 1 << 9,		/* no capabilities but those kept */
-	JAIL_L_LIMITS = 1 << 10,	/* rlimits */
-	JAIL_L_NODUMP = 1 << 11,	/* not dumpable: no ptrace, no /proc/PID/mem, no core */
-	JAIL_L_MDWE = 1 << 12,		/* memory is never writable, then executable (6.3) */
-	JAIL_L_PDEATH = 1 << 13,	/* dies with its parent */
-	JAIL_L_PIDNS = 1 << 14,		/* cells: own pid namespace */
-	JAIL_L_CGROUP = 1 << 15,	/* cells: own control group */
+	JAIL_L_NETNS = 1 << 5,          /* empty network namespace */
+	JAIL_L_ROOT = 1 << 6,           /* own mount namespace with an empty, read-only root */
+	JAIL_L_IPCNS = 1 << 7,          /* own ipc and uts namespace */
+	JAIL_L_UID = 1 << 8,            /* own uid */
+	JAIL_L_CAPS = 1 << 9,           /* no capabilities but those kept */
+	JAIL_L_LIMITS = 1 << 10,        /* rlimits */
+	JAIL_L_NODUMP = 1 << 11,        /* not dumpable: no ptrace, no /proc/PID/mem, no core */
+	JAIL_L_MDWE = 1 << 12,          /* memory is never writable, then executable (6.3) */
+	JAIL_L_PDEATH = 1 << 13,        /* dies with its parent */
+	JAIL_L_PIDNS = 1 << 14,         /* cells: own pid namespace */
+	JAIL_L_CGROUP = 1 << 15,        /* cells: own control group */
 };
 #define JAIL_LAYERS 16
 
@@ -136,7 +136,7 @@ struct jail_path {
 	const char *path;
 	uint8_t slot;
 	uint8_t access; /* enum jail_access; 0 ends the list */
-	bool optional;	/* absent is no error */
+	bool optional;  /* absent is no error */
 };
 #define JAIL_DIRFDS 8
 
@@ -147,27 +147,27 @@ struct jail_limit {
 
 struct jail_spec {
 	const char *name;
-	const char *purpose;	       /* one line for topology and the docs */
-	uint32_t groups;	       /* enum jail_group */
+	const char *purpose;           /* one line for topology and the docs */
+	uint32_t groups;               /* enum jail_group */
 	const struct jail_rule *rules; /* NULL: none */
 	int deny_errno; /* 0: a forbidden call kills the process; else it fails with this */
-	bool landlock;	/* false only where mounts must be made afterwards (sandbox) */
+	bool landlock;  /* false only where mounts must be made afterwards (sandbox) */
 	const struct jail_path *paths; /* NULL: no file system at all */
-	bool tcp;		       /* true: Landlock leaves TCP alone (dial, the first edge) */
+	bool tcp;                      /* true: Landlock leaves TCP alone (dial, the first edge) */
 	uint32_t layers;    /* further layers wanted: JAIL_L_NETNS, ROOT, IPCNS, MDWE, PDEATH ... */
 	uint32_t required;  /* missing one of these is an error. SECCOMP, NNP, CAPS, LIMITS, NODUMP
 			       always are */
 	uint64_t keep_caps; /* capability bits kept (1 << CAP_KILL) when the process has them */
 	const struct jail_limit *limits; /* NULL: only RLIMIT_CORE 0 */
-	int oom_score_adj;		 /* raised only; 0: unchanged */
+	int oom_score_adj;               /* raised only; 0: unchanged */
 };
 
 struct jail_env {
 	uid_t uid;    /* 0: keep */
 	gid_t gid;    /* 0: keep */
 	pid_t parent; /* for JAIL_L_PDEATH: the parent that must still be there; 0 asks nothing */
-	int landlock_abi_max;	 /* to act as an older kernel; -1: what the kernel has */
-	bool userns;		 /* user namespaces can be made (struct jail_caps) */
+	int landlock_abi_max;    /* to act as an older kernel; -1: what the kernel has */
+	bool userns;             /* user namespaces can be made (struct jail_caps) */
 	int dirfds[JAIL_DIRFDS]; /* slots of struct jail_path; -1: none. Borrowed */
 #ifdef JAIL_WEAK
 	uint32_t omit; /* test builds only: layers left out on purpose, to see that somebody notices
@@ -184,7 +184,7 @@ struct jail_report {
 	uint32_t missing; /* wanted, and not to be had here */
 	int landlock_abi; /* 0: none */
 	const char *step; /* what failed, static text; NULL when nothing did */
-	int err;	  /* its errno */
+	int err;          /* its errno */
 };
 
 /*
@@ -220,7 +220,7 @@ struct jail_caps {
 	bool cgroup_v2; /* a group of ours can be made with memory and pids */
 	bool cgroup_v1_memory, cgroup_v1_pids;
 	const char *why; /* what keeps the tier from being full; static text, NULL when it is */
-	int err;	 /* its errno */
+	int err;         /* its errno */
 };
 /* abi_max as in jail_env. 0 or ERR_SYS (not even a child could be made; *out then says tier none).
  */
@@ -236,9 +236,10 @@ struct jail_facts {
 	int filters; /* installed, -1 where the kernel does not say */
 	bool no_new_privs;
 	uint64_t cap_eff, cap_prm, cap_bnd;
-	int dumpable;	  /* -1 unknown (another process) */
-	uint64_t ns[6];	  /* inode of user, mnt, pid, net, ipc, uts; 0 unknown */
-	int fds;	  /* open descriptors, -1 unknown */
+	int dumpable;     /* -1 unknown (another process) */
+	uint64_t ns[6];   /* inode of user, mnt, pid, net, ipc, uts; 0 unknown */
+	int pid_depth; /* pid namespaces it is in, one inside the other; 0 unknown */
+	int fds;          /* open descriptors, -1 unknown */
 	uint64_t fd_mask; /* those below 64 */
 };
 enum { JAIL_NS_USER, JAIL_NS_MNT, JAIL_NS_PID, JAIL_NS_NET, JAIL_NS_IPC, JAIL_NS_UTS, JAIL_NS_N };
@@ -252,8 +253,8 @@ void jail_facts_self(struct jail_facts *out);
 struct jail_expect {
 	uint32_t layers; /* NNP, SECCOMP, CAPS, UID, NETNS, ROOT, IPCNS, PIDNS, NODUMP: must show */
 	uint64_t keep_caps;
-	uid_t uid;			/* with JAIL_L_UID: exactly this one */
-	uint64_t fd_mask;		/* 0: not checked; else no other descriptor may be open */
+	uid_t uid;                      /* with JAIL_L_UID: exactly this one */
+	uint64_t fd_mask;               /* 0: not checked; else no other descriptor may be open */
 	const struct jail_facts *other; /* namespaces must differ from this process's */
 };
 /* 0 or ERR_DENIED; *what is then the first layer that does not show. Unknown facts are a no. */

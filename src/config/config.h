@@ -17,9 +17,10 @@
 #define CONFIG_NOTES_MAX 200 /* mistakes and warnings that are shown; further ones are counted */
 #define CONFIG_ARENA_MAX MIB(64u) /* tree, texts and lists of one configuration */
 #define CONFIG_LISTEN_MAX 4
-#define CONFIG_PROVIDERS_MAX 63 /* destination rows: bits of gate's mask without bit 0 */
-#define CONFIG_LIST_MAX 256     /* entries of one list */
-#define CONFIG_ENV_MAX MIB(1u)  /* bytes of the environment */
+#define CONFIG_PROVIDERS_MAX                                                                       \
+	60 /* rows from 1: bits of gate's mask; with our own two secrets vault is full */
+#define CONFIG_LIST_MAX 256    /* entries of one list */
+#define CONFIG_ENV_MAX MIB(1u) /* bytes of the environment */
 
 /* What one start has to go on. Everything is borrowed until config_clear(). */
 struct config_input {
@@ -162,7 +163,10 @@ void config_slices(struct config *c);
 /* A literal in the arena. */
 struct span config_copy(struct config *c, struct span s);
 
-/* `moltbot-config --check FILE [--json]`, `--options`. Returns the exit status, -1 when argv is for the process. */
+/* The table for people, as Markdown (docs/options.md). */
+void config_doc_put(struct buf *out);
+
+/* `moltbot-config --check FILE [--json]`, `--options`, `--options-doc`. Returns the exit status, -1 when argv is for the process. */
 int config_check_main(int argc, char **argv);
 
 extern const struct jail_spec config_jail;

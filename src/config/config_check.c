@@ -154,5 +154,13 @@ config_check_main(int argc, char **argv)
 		return check(argv[2], argc > 3 && strcmp(argv[3], "--json") == 0);
 	if (argc == 2 && strcmp(argv[1], "--options") == 0)
 		return options();
+	if (argc == 2 && strcmp(argv[1], "--options-doc") == 0) {
+		struct buf out = {.max = MIB(1)};
+
+		config_doc_put(&out);
+		config_write_all(1, buf_span(&out));
+		buf_clear(&out);
+		return 0;
+	}
 	return -1;
 }

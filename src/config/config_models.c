@@ -49,6 +49,13 @@ provider_get(struct config *c, struct span id, struct json_pos at)
 
 	if (p != NULL)
 		return p;
+	if (span_eq(id, SPAN("gateway-token")) || span_eq(id, SPAN("gateway-password")) ||
+		span_eq(id, SPAN("offline"))) {
+		config_mistake(c, at,
+			"models.providers: \"%.*s\" is a name of our own; choose another",
+			CONFIG_S(id));
+		return NULL;
+	}
 	if (!text_is_id(id)) {
 		config_mistake(c, at,
 			"models.providers: \"%.*s\" is no id; expected small letters, digits, - "

@@ -247,6 +247,40 @@ read_enum(const struct subject *s, const struct json_node *node, struct span *ou
 	return false;
 }
 
+/* A secret in the file: which line of the shell and which text here would be right. */
+static void
+mend(const struct subject *s)
+{
+	struct buf name = {.max = 256};
+	struct span path = s->path;
+	struct span at = span_cut(&path, '.');
+	struct span provider = SPAN_EMPTY;
+
+	while (path.len > 0) {
+		if (span_eq(at, SPAN("providers")))
+			provider = span_sub(path, 0, (size_t)(span_find_byte(path, '.') + 1) - 1);
+		at = span_cut(&path, '.');
+	}
+	if (provider.len == 0)
+		buf_put_cstr(&name, span_eq(at, SPAN("password")) ? "MOLTBOT_GATEWAY_PASSWORD"
+								  : "MOLTBOT_GATEWAY_TOKEN");
+	for (size_t i = 0; i < provider.len; i++) {
+		uint8_t b = provider.ptr[i];
+
+		buf_put_u8(&name, b >= 'a' && b <= 'z'   ? (uint8_t)(b - 32)
+				  : b >= '0' && b <= '9' ? b
+							 : '_');
+	}
+	if (provider.len > 0)
+		buf_put_cstr(&name, "_API_KEY");
+	config_warn(s->c, s->at,
+		"%.*s: the secret stands in the file; set the variable %.*s to it (export "
+		"%.*s=...) and write \"${%.*s}\" here",
+		CONFIG_S(s->path), CONFIG_S(buf_span(&name)), CONFIG_S(buf_span(&name)),
+		CONFIG_S(buf_span(&name)));
+	buf_clear(&name);
+}
+
 /*
  * A secret is not looked at here: a whole ${NAME} is passed on as a name. A literal is taken, with a warning that says how
  * to mend it; its text goes to vault alone and into no message.
@@ -293,10 +327,7 @@ read_secret(const struct subject *s, const struct json_node *node, struct config
 		return false;
 	}
 	v->s = span_starts_with(text, SPAN("$${")) ? span_sub(text, 1, text.len) : text;
-	config_warn(s->c, s->at,
-		"%.*s: the secret stands in the file; move it to vault: moltbot secrets import "
-		"%.*s",
-		CONFIG_S(s->path), CONFIG_S(s->path));
+	mend(s);
 	return true;
 }
 

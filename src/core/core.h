@@ -180,6 +180,16 @@ void core_health_put(struct core *core, struct args_out *out); /* the same into 
 void core_health_sandbox_put(const struct core *core, struct args_out *out);
 void core_snapshot_send(struct core *core, struct ipc_chan *edge); /* NULL: to every edge */
 
+/* ---- core_options.c ---- */
+
+uint8_t core_provider(const struct core *core); /* enum provider */
+struct span core_provider_name(const struct core *core);
+struct span core_model_name(const struct core *core);
+struct span core_agent_name(const struct core *core);
+struct span core_version(const struct core *core);
+uint64_t core_wall_ms(const struct core *core);
+unsigned core_runs_at_once(const struct core *core);
+
 /* ---- core_recover.c ---- */
 
 void core_recover_start(struct core *core);
@@ -203,7 +213,8 @@ struct core_text {
 };
 int core_text_open(struct core_text *out, struct span text, int body, size_t max);
 void core_text_close(struct core_text *text);
-/* For sending: text inline when it is at most inline_max long (*body -1), else *body is a new descriptor that the caller closes. */
+/* For sending: text inline when it is at most inline_max long (*body -1), else *body is a new
+ * descriptor that the caller closes. Ends the process when there is none. */
 struct span core_text_split(struct span text, size_t inline_max, int *body);
 /* Copies every leaf of list to where out stands (its container must be open and not be an array). */
 void core_args_graft(struct args_out *out, struct span list);

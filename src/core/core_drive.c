@@ -9,13 +9,16 @@
 
 #define AGAIN_DELAY_MS 50
 #define NOTE_INLINE 6144u
+#define GATE_RETRY_MS 100
 
 /* ---- gate ---- */
 
 static void
-open_at_gate(struct core_run *run, bool resumed)
+open_at_gate(struct core_run *run)
 {
 	struct ipc_chan *gate = child_peer(run->core->child, KIND_GATE, 0);
+	bool resumed =
+		run->resumed || run->open_at_gate || run->gate_epoch != run->core->gate_epoch;
 
 	if (gate == NULL)
 		return;
@@ -41,14 +44,15 @@ on_wall(struct ev *ev, void *arg)
 void
 core_run_open(struct core_run *run)
 {
-	uint64_t wall = run->timeout_ms != 0 && run->timeout_ms < RUN_WALL_MS ? run->timeout_ms
-									      : RUN_WALL_MS;
+	uint64_t wall = core_wall_ms(run->core);
 
+	if (run->timeout_ms != 0 && run->timeout_ms < wall)
+		wall = run->timeout_ms;
 	run->slotted = true;
 	run->phase = PHASE_OPENING;
 	run->started_ms = ev_wall_ms();
 	run->timer = ev_timer_start(run->core->ev, wall, on_wall, run);
-	open_at_gate(run, run->resumed);
+	open_at_gate(run);
 }
 
 static void
@@ -59,11 +63,29 @@ spawn(struct core_run *run)
 	child_spawn(run->core->child, KIND_AGENT, run->id);
 }
 
+static void
+on_open_again(struct ev *ev, void *arg)
+{
+	struct core_run *run = arg;
+
+	(void)ev;
+	run->retry_timer = 0;
+	if (run->phase == PHASE_OPENING && !run->open_at_gate)
+		open_at_gate(run);
+}
+
 void
 core_run_opened(struct core_run *run, const struct core_gate_run_ready *msg)
 {
 	if (run->phase == PHASE_FINISHING)
 		return;
+	if (!msg->ok && msg->reason == REASON_LIMIT && run->phase == PHASE_OPENING &&
+		run->retry_timer == 0) {
+		/* Gate cannot write its lines down at the moment; the run has its time to wait. */
+		run->open_at_gate = false;
+		run->retry_timer = ev_timer_start(run->core->ev, GATE_RETRY_MS, on_open_again, run);
+		return;
+	}
 	if (!msg->ok) {
 		core_run_finish(run, RUN_FAILED, span_from_cstr(reason_name(msg->reason)),
 			span_from_cstr(reason_text(msg->reason)));
@@ -83,7 +105,7 @@ core_run_gate_up(struct core *core)
 	for (struct core_run *r = core->runs; r != NULL; r = r->next) {
 		if (r->phase != PHASE_ACCEPTING && r->phase != PHASE_QUEUED &&
 			r->phase != PHASE_FINISHING)
-			open_at_gate(r, r->open_at_gate || r->resumed);
+			open_at_gate(r);
 	}
 }
 
@@ -91,6 +113,7 @@ core_run_gate_up(struct core *core)
 void
 core_run_gate_gone(struct core *core)
 {
+	core->gate_epoch++;
 	for (struct core_run *r = core->runs; r != NULL; r = r->next) {
 		if (r->call.kind != CALL_NONE &&
 			(r->call.stage == STAGE_JUDGE || r->call.stage == STAGE_MARK)) {
@@ -223,16 +246,6 @@ ask_history(struct core_run *run)
 
 /* ---- the agent ---- */
 
-static uint8_t
-provider_of(const struct child *child)
-{
-	struct span name = child_option_str(child, "agent.provider", SPAN_EMPTY);
-
-	if (span_eq(name, SPAN("openai")) || span_eq(name, SPAN("openai-compatible")))
-		return PROVIDER_OPENAI;
-	return (uint8_t)child_option_u64(child, "agent.provider", PROVIDER_OFFLINE);
-}
-
 static void
 send_start(struct core_run *run, struct ipc_chan *agent)
 {
@@ -244,11 +257,11 @@ send_start(struct core_run *run, struct ipc_chan *agent)
 		tools[i] = (uint8_t)(offered >> (8 * i));
 	(void)core_agent_start_send(agent,
 		&(struct core_agent_start){.run = run->id,
-			.provider = provider_of(child),
-			.model = child_option_str(child, "agent.model", SPAN_EMPTY),
+			.provider = core_provider(run->core),
+			.model = core_model_name(run->core),
 			.max_tokens = (uint32_t)child_option_u64(child, "agent.max_tokens", 0),
 			.now_ms = ev_wall_ms(),
-			.agent_name = child_option_str(child, "agent.name", SPAN("Assistant")),
+			.agent_name = core_agent_name(run->core),
 			.tools_allowed = span_of(tools, sizeof(tools)),
 			.stream = child_option_bool(child, "agent.stream", true),
 			.timezone = child_option_str(child, "agent.timezone", SPAN("UTC"))});
@@ -344,7 +357,7 @@ core_run_agent_gone(struct core *core, uint64_t id)
 
 	if (run != NULL)
 		run->agent_up = false;
-	if (run == NULL || run->phase != PHASE_RUNNING)
+	if (run == NULL || run->phase != PHASE_RUNNING || core->draining)
 		return;
 	log_warn("agent ended without an answer", LOG_U("run", id),
 		LOG_U("deaths", run->deaths + 1));

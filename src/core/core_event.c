@@ -17,7 +17,7 @@ send_one(struct child *child, struct ipc_chan *edge, void *arg)
 	struct fanout *f = arg;
 
 	(void)child;
-	if (edge_core_event_send(edge, f->event) < 0)
+	if (edge_core_event_send(edge, f->event) == ERR_FULL)
 		f->dropped++;
 }
 

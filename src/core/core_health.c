@@ -123,7 +123,7 @@ put_agents(struct core *core, struct args_out *out)
 	args_out_array(out, "agents");
 	args_out_object(out, NULL);
 	args_out_cstr(out, "agentId", "main");
-	args_out_str(out, "name", child_option_str(core->child, "agent.name", SPAN("Assistant")));
+	args_out_str(out, "name", core_agent_name(core));
 	args_out_bool(out, "isDefault", true);
 	args_out_object(out, "heartbeat");
 	args_out_bool(out, "enabled", false);
@@ -238,13 +238,10 @@ put_snapshot(struct core *core, struct args_out *out)
 	args_out_u64(out, "presence", core->presence_version);
 	args_out_u64(out, "health", core->health_version);
 	args_out_end(out);
-	args_out_u64(out, "uptimeMs", ev_wall_ms() - core->started_ms);
-	path = child_option_str(core->child, "paths.config", SPAN_EMPTY);
+	args_out_u64(out, "startedAtMs", core->started_ms);
+	path = child_option_str(core->child, "config.path", SPAN_EMPTY);
 	if (path.len > 0)
 		args_out_str(out, "configPath", path);
-	path = child_option_str(core->child, "paths.state", SPAN_EMPTY);
-	if (path.len > 0)
-		args_out_str(out, "stateDir", path);
 	put_defaults(out);
 }
 

@@ -90,7 +90,7 @@ core_lane_pump(struct core *core)
 
 	if (core->draining || core->child->panic || !core->recovered)
 		return;
-	for (struct core_run *r = core->runs; r != NULL && core->nrunning < RUNS_CONCURRENT_MAX;
+	for (struct core_run *r = core->runs; r != NULL && core->nrunning < core_runs_at_once(core);
 		r = next) {
 		next = r->next;
 		if (r->phase != PHASE_QUEUED || r->session->busy)

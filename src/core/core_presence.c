@@ -72,7 +72,7 @@ core_presence_put(struct core *core, struct args_out *out)
 	prune(core);
 	args_out_object(out, NULL);
 	args_out_str(out, "host", child_option_str(core->child, "gateway.host", SPAN("gateway")));
-	args_out_str(out, "version", child_option_str(core->child, "gateway.version", SPAN("dev")));
+	args_out_str(out, "version", core_version(core));
 	args_out_cstr(out, "mode", "gateway");
 	args_out_cstr(out, "reason", "self");
 	args_out_cstr(out, "platform", "linux");

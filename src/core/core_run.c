@@ -152,7 +152,7 @@ answer_duplicate(struct core_run *run, const struct core_store_accepted *msg)
 	if (first != NULL && first->phase != PHASE_ACCEPTING)
 		core_waiters_join(run, first);
 	else
-		core_waiters_duplicate(run, msg->state);
+		core_waiters_duplicate(run, msg);
 }
 
 static int
@@ -222,7 +222,7 @@ core_run_accept(struct core *core, const struct core_run_request *rq, struct cor
 	run->method = rq->method;
 	run->timeout_ms = rq->timeout_ms;
 	run->accepted_ms = msg.at;
-	run->accepted_here = true;
+	run->gate_epoch = core->gate_epoch;
 	owner_label(run->label);
 	msg.run = run->id;
 	msg.label = span_of(run->label, LABEL_PACKED_LEN);
@@ -340,7 +340,8 @@ on_finished(struct core *core, struct core_ask *ask, uint16_t id, const void *m)
 		return 0;
 	if (id != CORE_STORE_STORED)
 		return ERR_PROTO;
-	if (msg->rc < 0 && msg->rc != ERR_EXISTS) {
+	if (msg->rc < 0 && msg->rc != ERR_EXISTS && msg->rc != ERR_STATE &&
+		msg->rc != ERR_NOTFOUND) {
 		log_error("final answer not stored: tried again", LOG_E("why", msg->rc));
 		run->retry_timer = ev_timer_start(core->ev, FINISH_RETRY_MS, on_finish_retry, run);
 		return 0;

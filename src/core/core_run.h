@@ -22,8 +22,8 @@ void core_waiter_add(
 	struct core_run *run, enum core_wait what, struct core_caller *caller, uint64_t timeout_ms);
 void core_waiters_accepted(struct core_run *run);       /* the message is durable */
 void core_waiters_refuse(struct core_run *run, int rc); /* it could not be stored */
-void core_waiters_duplicate(
-	struct core_run *run, unsigned state); /* it was accepted before and is no longer here */
+/* It was accepted before, and is no longer here: answered from what store says and has. */
+void core_waiters_duplicate(struct core_run *run, const struct core_store_accepted *first);
 void core_waiters_join(
 	struct core_run *run, struct core_run *first); /* it was accepted before, as first */
 void core_waiters_final(struct core_run *run);

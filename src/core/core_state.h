@@ -103,7 +103,7 @@ struct core_run {
 	uint64_t turn;
 	unsigned method;
 	bool resumed;
-	bool accepted_here; /* this process heard the client; false after a recovery */
+	unsigned gate_epoch; /* its turn was registered at the gate of this time */
 	uint64_t accepted_ms;
 	uint64_t started_ms; /* wall clock; 0: not yet */
 	uint64_t timeout_ms;
@@ -187,6 +187,7 @@ struct core {
 	struct core_caller *callers;
 	struct core_ask *asks;
 	struct core_ask *asks_last;
+	unsigned gate_epoch; /* how often gate has gone */
 	uint64_t next_req;
 	uint64_t next_call;
 

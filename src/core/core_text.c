@@ -1,5 +1,6 @@
 #include "core/core.h"
 
+#include <stdlib.h>
 #include <unistd.h>
 
 int
@@ -29,8 +30,11 @@ core_text_split(struct span text, size_t inline_max, int *body)
 	if (text.len <= inline_max)
 		return text;
 	*body = ipc_body_seal(text);
-	if (*body < 0)
-		log_error("could not seal a body: the value is left out", LOG_U("len", text.len));
+	if (*body < 0) {
+		/* Going on would lose a value without anybody knowing: what is durable is taken up by the next core. */
+		log_error("no descriptor for a body: ends", LOG_U("len", text.len));
+		exit(1);
+	}
 	return SPAN_EMPTY;
 }
 

@@ -42,7 +42,8 @@ core_tools_offered(const struct core *core)
 		if (may_start(core, t) == REASON_ALLOWED)
 			bits |= 1ull << t;
 	}
-	return bits;
+	/* What the configuration forbids is not offered; whether it may run is gate's to say. */
+	return bits & child_option_u64(core->child, "tools.allow_mask", UINT64_MAX);
 }
 
 static bool

@@ -163,16 +163,106 @@ reply_error(struct core_waiter *w, struct span summary)
 	free_waiter(w);
 }
 
+/* The answer of a run that is over, from the transcript. */
+struct recall {
+	struct core_caller *caller;
+	struct buf idem;
+	struct buf text;
+};
+
+static void
+put_payloads(struct args_out *out, struct span text)
+{
+	args_out_array(out, "payloads");
+	if (text.len > 0) {
+		args_out_object(out, NULL);
+		args_out_str(out, "text", text);
+		args_out_end(out);
+	}
+	args_out_end(out);
+}
+
+static void
+finish_recall(struct recall *r)
+{
+	struct args_out out;
+	struct buf b;
+
+	begin(&out, &b, buf_span(&r->idem), "ok");
+	args_out_cstr(&out, "summary", "completed");
+	args_out_object(&out, "result");
+	put_payloads(&out, buf_span(&r->text));
+	args_out_object(&out, "meta");
+	args_out_end(&out);
+	args_out_end(&out);
+	if (args_out_done(&out) == 0)
+		core_reply_ok(r->caller, buf_span(&b));
+	else
+		core_caller_free(r->caller);
+	buf_clear(&b);
+	buf_clear(&r->idem);
+	buf_clear(&r->text);
+	free(r);
+}
+
+static int
+on_recalled(struct core *core, struct core_ask *ask, uint16_t id, const void *m)
+{
+	const struct core_store_item *item = m;
+	struct recall *r = ask->arg;
+	struct core_text text;
+	int rc = 0;
+
+	(void)core;
+	if (id == CORE_STORE_DONE) {
+		finish_recall(r);
+	} else if (id == CORE_STORE_ITEM && item->role == ROLE_ASSISTANT &&
+		   item->kind == ITEM_TEXT) {
+		rc = core_text_open(&text, item->text, item->body, IPC_BODY_MAX);
+		buf_reset(&r->text);
+		(void)buf_put(&r->text, rc < 0 ? SPAN_EMPTY : text.span);
+		if (rc == 0)
+			core_text_close(&text);
+	} else if (id != CORE_STORE_ITEM && id != CORE_ASK_AGAIN) {
+		rc = ERR_PROTO;
+	}
+	return rc;
+}
+
+static void
+recall(struct core_waiter *w, const struct core_store_accepted *first)
+{
+	struct core_run *run = w->run;
+	struct core *core = run->core;
+	struct core_store_history msg = {.req = core_ask_req(core),
+		.session_key = span_of(run->session->key, run->session->keylen),
+		.session = first->session,
+		.limit = 1,
+		.max_bytes = RUN_TEXT_MAX,
+		.run = first->run};
+	struct recall *r = mem_alloc(1, sizeof(*r));
+
+	r->caller = steal_caller(w);
+	buf_init(&r->idem, IDEM_KEY_MAX);
+	buf_init(&r->text, RUN_TEXT_MAX);
+	(void)buf_put(&r->idem, buf_span(&run->idem));
+	free_waiter(w);
+	if (core_ask(core, CORE_STORE_HISTORY, &msg, msg.req, on_recalled, r, false) == NULL)
+		finish_recall(r);
+}
+
 void
-core_waiters_duplicate(struct core_run *run, unsigned state)
+core_waiters_duplicate(struct core_run *run, const struct core_store_accepted *first)
 {
 	while (run->waiters != NULL) {
-		if (state < RUN_DONE)
+		if (first->state < RUN_DONE)
 			reply_status(run->waiters, "in_flight");
-		else if (state == RUN_DONE)
+		else if (first->state == RUN_DONE && run->waiters->what == WAIT_FIRST_AGENT)
+			recall(run->waiters, first);
+		else if (first->state == RUN_DONE)
 			reply_status(run->waiters, "ok");
 		else
-			reply_error(run->waiters, span_from_cstr(summary_of(state)));
+			reply_error(run->waiters, span_from_cstr(summary_of(first->state)));
 	}
 }
 
@@ -181,17 +271,14 @@ core_waiters_duplicate(struct core_run *run, unsigned state)
 static void
 put_meta(struct args_out *out, const struct core_run *run)
 {
-	struct child *child = run->core->child;
-
 	args_out_object(out, "meta");
 	args_out_u64(out, "durationMs", run->started_ms == 0 ? 0 : ev_wall_ms() - run->started_ms);
 	if (run->state == RUN_ABORTED)
 		args_out_bool(out, "aborted", true);
 	args_out_object(out, "agentMeta");
-	args_out_str(out, "provider", child_option_str(child, "agent.provider", SPAN("offline")));
+	args_out_str(out, "provider", core_provider_name(run->core));
 	args_out_str(out, "model",
-		run->model.len > 0 ? buf_span(&run->model)
-				   : child_option_str(child, "agent.model", SPAN("offline")));
+		run->model.len > 0 ? buf_span(&run->model) : core_model_name(run->core));
 	args_out_object(out, "usage");
 	args_out_u64(out, "input", run->tokens_in);
 	args_out_u64(out, "output", run->tokens_out);
@@ -215,13 +302,7 @@ reply_final(struct core_waiter *w)
 	begin(&out, &b, buf_span(&run->idem), "ok");
 	args_out_cstr(&out, "summary", run->state == RUN_DONE ? "completed" : "aborted");
 	args_out_object(&out, "result");
-	args_out_array(&out, "payloads");
-	if (run->final.len > 0) {
-		args_out_object(&out, NULL);
-		args_out_str(&out, "text", buf_span(&run->final));
-		args_out_end(&out);
-	}
-	args_out_end(&out);
+	put_payloads(&out, buf_span(&run->final));
 	put_meta(&out, run);
 	args_out_end(&out);
 	if (args_out_done(&out) == 0)

@@ -1,6 +1,7 @@
 /* Life cycle of edge: edge/anon holds the sockets of strangers, edge/user those of one principal (argv[1] chooses). */
 #include "edge.h"
 #include "edge_anon.h"
+#include "edge_user.h"
 
 static struct child_spec anon_spec = {
 	.kind = KIND_ANON,
@@ -14,11 +15,23 @@ static struct child_spec anon_spec = {
 	.refused = anon_refused,
 };
 
+static struct child_spec user_spec = {
+	.kind = KIND_USER,
+	.name = "edge/user",
+	.jail = &edge_user_jail,
+	.links = edge_user_links,
+	.setup = user_setup,
+	.start = user_start,
+	.peer_gone = user_peer_gone,
+	.drain = user_drain,
+};
+
 int
 main(int argc, char **argv)
 {
-	const struct child_spec *const specs[] = {&anon_spec};
+	const struct child_spec *const specs[] = {&anon_spec, &user_spec};
 
 	anon_spec.nlinks = edge_anon_nlinks;
-	return child_main(specs, 1, argc, argv);
+	user_spec.nlinks = edge_user_nlinks;
+	return child_main(specs, 2, argc, argv);
 }

@@ -256,15 +256,10 @@ page(const struct request *r)
  */
 static const struct route {
 	struct span path;
-	bool prefix;
 	void (*serve)(const struct request *r);
 } routes[] = {
-	{SPAN("/healthz"), false, health},
-	{SPAN("/claim"), false, claim},
-	{SPAN("/v1/"), true, api},
-	{SPAN("/api/"), true, api},
-	{SPAN("/tools/"), true, api},
-	{SPAN("/hooks/"), true, api},
+	{SPAN("/healthz"), health},
+	{SPAN("/claim"), claim},
 };
 
 static void
@@ -273,19 +268,21 @@ serve(const struct request *r)
 	struct span path = r->req->path;
 
 	for (size_t i = 0; i < sizeof(routes) / sizeof(routes[0]); i++) {
-		struct span want = routes[i].path;
-		struct span got = routes[i].prefix ? span_sub(path, 0, want.len) : path;
-
-		if (span_eq(got, want)) {
+		if (span_eq(path, routes[i].path)) {
 			routes[i].serve(r);
 			return;
 		}
-		if (span_eq_nocase(got, want)) {
+		if (span_eq_nocase(path, routes[i].path)) {
 			say_text(r, 400, SPAN("Bad Request\n"));
 			return;
 		}
 	}
-	page(r);
+	if (edge_http_is_api(path))
+		api(r);
+	else if (edge_http_is_api_misspelt(path))
+		say_text(r, 400, SPAN("Bad Request\n"));
+	else
+		page(r);
 }
 
 static void

@@ -108,6 +108,30 @@ edge_http_error(struct edge_conn *conn, unsigned status, const char *type, struc
 	buf_clear(&body);
 }
 
+static const struct span api_prefixes[] = {
+	SPAN("/v1/"), SPAN("/api/"), SPAN("/tools/"), SPAN("/hooks/")};
+
+bool
+edge_http_is_api(struct span path)
+{
+	for (size_t i = 0; i < sizeof(api_prefixes) / sizeof(api_prefixes[0]); i++) {
+		if (span_starts_with(path, api_prefixes[i]))
+			return true;
+	}
+	return false;
+}
+
+bool
+edge_http_is_api_misspelt(struct span path)
+{
+	for (size_t i = 0; i < sizeof(api_prefixes) / sizeof(api_prefixes[0]); i++) {
+		if (span_eq_nocase(span_sub(path, 0, api_prefixes[i].len), api_prefixes[i]) &&
+			!edge_http_is_api(path))
+			return true;
+	}
+	return false;
+}
+
 unsigned
 edge_http_credential(const struct http_request *req, struct span *secret)
 {

@@ -32,6 +32,13 @@ void edge_http_send(struct edge_conn *conn, const struct edge_answer *a);
 void edge_http_error(struct edge_conn *conn, unsigned status, const char *type, struct span message,
 	const struct edge_answer *like);
 
+/*
+ * Does a path belong to routes that need a credential (default: every route below these prefixes does)? misspelt: in
+ * other letters only; such a path is nobody's.
+ */
+bool edge_http_is_api(struct span path);
+bool edge_http_is_api_misspelt(struct span path);
+
 /* What Authorization: Bearer or the session cookie presents; CRED_NONE with an empty *secret. */
 unsigned edge_http_credential(const struct http_request *req, struct span *secret);
 

@@ -6,8 +6,11 @@
 #include "edge.h"
 
 /* Sockets come from the supervisor (anon) or from anon (user); neither makes one, opens a file or starts anything. */
-static const struct jail_limit limits[] = {
+static const struct jail_limit anon_limits[] = {
 	{RLIMIT_CORE, 0}, {RLIMIT_FSIZE, 0}, {RLIMIT_NPROC, 0}, {-1, 0}};
+/* The only files that it writes are sealed bodies in memory. */
+static const struct jail_limit user_limits[] = {
+	{RLIMIT_CORE, 0}, {RLIMIT_FSIZE, IPC_BODY_MAX}, {RLIMIT_NPROC, 0}, {-1, 0}};
 
 const struct jail_spec edge_anon_jail = {
 	.name = "edge/anon",
@@ -17,7 +20,7 @@ const struct jail_spec edge_anon_jail = {
 	.landlock = true,
 	.tcp = true, /* it accepts on TCP listeners; bind and connect are not in its groups */
 	.layers = JAIL_L_MDWE | JAIL_L_PDEATH | JAIL_L_IPCNS | JAIL_L_ROOT,
-	.limits = limits,
+	.limits = anon_limits,
 	.oom_score_adj = 200,
 };
 
@@ -28,6 +31,6 @@ const struct jail_spec edge_user_jail = {
 	.groups = JAIL_BASE | JAIL_ACCEPT | JAIL_MEMFD,
 	.landlock = true,
 	.layers = JAIL_L_MDWE | JAIL_L_PDEATH | JAIL_L_IPCNS | JAIL_L_ROOT | JAIL_L_NETNS,
-	.limits = limits,
+	.limits = user_limits,
 	.oom_score_adj = 100,
 };

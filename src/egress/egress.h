@@ -54,6 +54,7 @@ struct egress_request {
 	char prefix[32];
 	CURL *easy;
 	struct curl_slist *headers;
+	struct curl_slist *resolve;
 	int fd; /* from dial, not yet curl's; -1 */
 	bool dialled; /* a fresh descriptor was asked for */
 	bool told_status;

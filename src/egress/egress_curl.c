@@ -244,17 +244,16 @@ set_up(struct egress_request *r)
 {
 	const struct egress_row *row = &r->egress->row;
 	char resolve[512];
-	struct curl_slist *hosts;
 	CURL *easy = curl_easy_init();
 
 	if (easy == NULL)
 		return ERR_NOMEM;
 	r->easy = easy;
 	snprintf(resolve, sizeof(resolve), "%s:%u:192.0.2.1", row->host, row->port);
-	hosts = curl_slist_append(NULL, resolve);
+	r->resolve = curl_slist_append(NULL, resolve); /* curl keeps the pointer */
 	curl_easy_setopt(easy, CURLOPT_PRIVATE, r);
 	curl_easy_setopt(easy, CURLOPT_URL, row->url);
-	curl_easy_setopt(easy, CURLOPT_RESOLVE, hosts);
+	curl_easy_setopt(easy, CURLOPT_RESOLVE, r->resolve);
 	curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, row->tls ? "https" : "http");
 	curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1);
 	curl_easy_setopt(easy, CURLOPT_PROXY, "");
@@ -278,7 +277,6 @@ set_up(struct egress_request *r)
 	curl_easy_setopt(easy, CURLOPT_POST, 1L);
 	curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)r->body.len);
 	curl_easy_setopt(easy, CURLOPT_POSTFIELDS, r->body.ptr);
-	curl_slist_free_all(hosts);
 	return 0;
 }
 
@@ -313,7 +311,9 @@ egress_curl_stop(struct egress_request *r)
 	for (struct curl_slist *h = r->headers; h != NULL; h = h->next)
 		secret_wipe(h->data, strlen(h->data));
 	curl_slist_free_all(r->headers);
+	curl_slist_free_all(r->resolve);
 	r->easy = NULL;
+	r->resolve = NULL;
 	r->headers = NULL;
 }
 

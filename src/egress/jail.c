@@ -17,9 +17,10 @@ static const struct jail_rule egress_rules[] = {
 	JAIL_PERMIT(getsockopt),
 	JAIL_PERMIT(ioctl),
 	JAIL_PERMIT(getpid),
+	JAIL_PERMIT(dup3), /* a forked process puts its control socket where a born one has it */
 	JAIL_RULES_END,
 };
-static const struct jail_limit limits[] = {{RLIMIT_NOFILE, 128}, {RLIMIT_FSIZE, 0}, {RLIMIT_CORE, 0}, {-1, 0}};
+static const struct jail_limit limits[] = {{RLIMIT_NOFILE, 128}, {RLIMIT_CORE, 0}, {-1, 0}};
 
 const struct jail_spec egress_zygote_jail = {
 	.name = "egress/zygote",
@@ -32,13 +33,12 @@ const struct jail_spec egress_zygote_jail = {
 	.oom_score_adj = 100,
 };
 
+/* On top of the zygote's, which stays: its limits and its place in the queue of the out-of-memory killer are inherited. */
 const struct jail_spec egress_jail = {
 	.name = "egress",
 	.purpose = "requests of one destination row, on descriptors from dial",
 	.groups = JAIL_BASE | JAIL_MEMFD | JAIL_PAIR | JAIL_EVENTFD,
 	.rules = egress_rules,
 	.landlock = true,
-	.layers = JAIL_L_PDEATH,
 	.limits = limits,
-	.oom_score_adj = 100,
 };

@@ -34,13 +34,15 @@ on_verify(struct ipc_chan *chan, const void *msg, void *arg)
 	const struct anon_vault_verify *m = msg;
 	struct vault *v = vault_of(arg);
 	struct vault_answer a = {.why = AUTH_UNAVAILABLE, .device = -1};
+	bool has_room = witness_has_room(v->witness);
 	uint8_t ticket[VAULT_RANDOM_LEN];
 
-	if (witness_has_room(v->witness))
+	if (has_room)
 		a = vault_verify(v, m);
 	if (a.why == AUTH_OK && vault_ticket_new(v, &a, ticket) < 0)
 		a = (struct vault_answer){.why = AUTH_UNAVAILABLE, .device = -1};
-	audit_sign_in(v, AUDIT_AUTH_OK, m->credential, &a, m->device_id.len != 0 ? m->device_id : m->client_id);
+	if (has_room)
+		audit_sign_in(v, AUDIT_AUTH_OK, m->credential, &a, m->device_id.len != 0 ? m->device_id : m->client_id);
 	(void)anon_vault_verdict_send(chan,
 		&(struct anon_vault_verdict){.req = m->req, .ok = a.why == AUTH_OK, .why = a.why, .principal = a.principal,
 			.ticket = a.why == AUTH_OK ? span_of(ticket, sizeof(ticket)) : SPAN_EMPTY,
@@ -57,9 +59,10 @@ on_claim(struct ipc_chan *chan, const void *msg, void *arg)
 	struct buf cookie = {.max = 2 * VAULT_CODE_LEN};
 	struct vault_answer a = {.why = AUTH_UNAVAILABLE, .device = -1};
 
-	if (witness_has_room(v->witness))
+	if (witness_has_room(v->witness)) {
 		a = vault_claim(v, m, &cookie);
-	audit_sign_in(v, AUDIT_CLAIM, CRED_NONE, &a, SPAN_EMPTY);
+		audit_sign_in(v, AUDIT_CLAIM, CRED_NONE, &a, SPAN_EMPTY);
+	}
 	(void)anon_vault_claimed_send(chan,
 		&(struct anon_vault_claimed){.req = m->req, .ok = a.why == AUTH_OK, .why = a.why,
 			.cookie = a.why == AUTH_OK ? buf_span(&cookie) : SPAN_EMPTY, .retry_ms = a.retry_ms});

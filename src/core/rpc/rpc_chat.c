@@ -2,8 +2,6 @@
 
 #include <stdlib.h>
 
-#define HISTORY_DEFAULT 200
-
 /* ---- chat.send ---- */
 
 static bool
@@ -103,22 +101,27 @@ rpc_chat_send(struct rpc_call *call)
 
 /* ---- chat.abort ---- */
 
+/* A run with this key, and none of them in the session that was named. */
+static bool
+is_elsewhere(struct core *core, struct span idem, struct span key)
+{
+	struct core_session *session = core_session_get(core, key, false);
+
+	return idem.len > 0 && core_run_by_idem(core, idem, NULL) != NULL &&
+	       (session == NULL || core_run_by_idem(core, idem, session) == NULL);
+}
+
 void
 rpc_chat_abort(struct rpc_call *call)
 {
 	struct span idem = SPAN_EMPTY;
 	struct span spelling;
-	struct core_run *run;
 	struct buf key;
 
 	(void)args_get_str(call->args, "runId", &idem);
 	if (!rpc_session_key(call, "sessionKey", &spelling, &key))
 		return;
-	run = idem.len > 0 ? core_run_by_idem(call->core, idem, NULL) : NULL;
-	if (run != NULL &&
-		!span_eq(span_of(run->session->key, run->session->keylen), buf_span(&key)) &&
-		core_run_by_idem(call->core, idem,
-			core_session_get(call->core, buf_span(&key), false)) == NULL)
+	if (is_elsewhere(call->core, idem, buf_span(&key)))
 		core_reply_error(
 			call->caller, RPC_INVALID_REQUEST, "runId does not match sessionKey");
 	else

@@ -5,7 +5,7 @@
 static struct span
 agent_name(const struct rpc_call *call)
 {
-	return child_option_str(call->core->child, "agent.name", SPAN("Assistant"));
+	return core_agent_name(call->core);
 }
 
 void
@@ -49,7 +49,7 @@ rpc_agent_identity(struct rpc_call *call)
 void
 rpc_models_list(struct rpc_call *call)
 {
-	struct span model = child_option_str(call->core->child, "agent.model", SPAN("offline"));
+	struct span model = core_model_name(call->core);
 	struct args_out out;
 	struct buf b;
 
@@ -58,8 +58,7 @@ rpc_models_list(struct rpc_call *call)
 	args_out_object(&out, NULL);
 	args_out_str(&out, "id", model);
 	args_out_str(&out, "name", model);
-	args_out_str(&out, "provider",
-		child_option_str(call->core->child, "agent.provider", SPAN("offline")));
+	args_out_str(&out, "provider", core_provider_name(call->core));
 	args_out_end(&out);
 	args_out_end(&out);
 	rpc_result(call, &out, &b);

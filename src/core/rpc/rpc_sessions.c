@@ -22,10 +22,8 @@ begin(struct listing *l)
 	args_out_u64(&l->out, "ts", ev_wall_ms());
 	args_out_cstr(&l->out, "path", "store");
 	args_out_object(&l->out, "defaults");
-	args_out_str(&l->out, "modelProvider",
-		child_option_str(l->core->child, "agent.provider", SPAN("offline")));
-	args_out_str(
-		&l->out, "model", child_option_str(l->core->child, "agent.model", SPAN("offline")));
+	args_out_str(&l->out, "modelProvider", core_provider_name(l->core));
+	args_out_str(&l->out, "model", core_model_name(l->core));
 	args_out_null(&l->out, "contextTokens");
 	args_out_end(&l->out);
 	args_out_array(&l->out, "sessions");

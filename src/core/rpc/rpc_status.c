@@ -69,7 +69,7 @@ put_sessions(struct core *core, struct args_out *out)
 	args_out_end(out);
 	args_out_u64(out, "count", core->count_sessions);
 	args_out_object(out, "defaults");
-	args_out_str(out, "model", child_option_str(core->child, "agent.model", SPAN("offline")));
+	args_out_str(out, "model", core_model_name(core));
 	args_out_null(out, "contextTokens");
 	args_out_end(out);
 	put_recent(core, out);
@@ -104,13 +104,12 @@ static void
 put_gateway(struct core *core, struct args_out *out)
 {
 	args_out_object(out, "gateway");
-	args_out_str(out, "version", child_option_str(core->child, "gateway.version", SPAN("dev")));
+	args_out_str(out, "version", core_version(core));
 	args_out_u64(out, "uptimeMs", ev_wall_ms() - core->started_ms);
 	args_out_bool(out, "stopped", core->child->panic);
 	args_out_u64(out, "runsActive", core->nrunning);
 	args_out_u64(out, "runsQueued", core_lane_queued(core));
-	args_out_str(
-		out, "provider", child_option_str(core->child, "agent.provider", SPAN("offline")));
+	args_out_str(out, "provider", core_provider_name(core));
 	args_out_end(out);
 }
 

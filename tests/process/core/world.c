@@ -24,7 +24,7 @@ world_open_raw(struct world *w, uint64_t principal)
 	memset(w, 0, sizeof(*w));
 	buf_init(&w->text, IPC_BODY_MAX);
 	args_out_init(&out, &slice, false);
-	args_out_cstr(&out, "agent.provider", "openai");
+	args_out_u64(&out, "agent.provider", PROVIDER_OPENAI);
 	args_out_cstr(&out, "agent.model", "some-model");
 	args_out_u64(&out, "provider.row", 3);
 	assert_int_equal(args_out_done(&out), 0);
@@ -59,6 +59,7 @@ world_answer_start(struct world *w)
 	harness_send(w->store, &core_store_proto, IPC_SIDE_B, CORE_STORE_DONE,
 		&(struct core_store_done){.req = sessions->req, .count = 1});
 	(void)world_event(w, EVENT_HEALTH);
+	(void)harness_wait(w->edge, &edge_core_proto, IPC_SIDE_A, EDGE_CORE_SNAPSHOT, &w->in);
 }
 
 void

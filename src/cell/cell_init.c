@@ -1,0 +1,240 @@
+#include "cell.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+#include "base/err.h"
+#include "base/limits.h"
+#include "ipc/ipc.h"
+#include "proto/tools.h"
+
+#define NR_PIDFD_OPEN 434
+#define CHUNK_MAX 12288
+#define EXIT_TRUNCATED 3 /* of a built-in tool: it worked, and there was more */
+
+static struct ipc_received in;
+
+struct worker {
+	pid_t pid;
+	int pidfd;
+	int out; /* our end of its output */
+	size_t sent;
+	bool truncated;
+	bool builtin;
+};
+
+static int
+send_message(unsigned id, const void *msg)
+{
+	return ipc_sync_send(CELL_SOCKET_FD, &sandbox_cell_proto, IPC_SIDE_B, (uint16_t)id, msg);
+}
+
+/* The arguments of a RUN: in the message, or in a sealed memfd. */
+static int
+get_args(const struct sandbox_cell_run *run, struct span *args)
+{
+	*args = run->args;
+	if (run->body < 0)
+		return 0;
+	return ipc_body_map(run->body, IPC_BODY_MAX, args);
+}
+
+static void
+run_builtin(unsigned tool, struct span args, int out)
+{
+	struct cell_result result = {.text = {.max = CELL_OUTPUT_MAX}};
+	struct cell_call call = {.args = args, .result = &result};
+	size_t done = 0;
+
+	call.workspace = openat(AT_FDCWD, ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (call.workspace < 0 || cell_jail_builtin() < 0)
+		_exit(2);
+	cell_tool_run(tool, &call);
+	while (done < result.text.len) {
+		ssize_t n = write(out, result.text.ptr + done, result.text.len - done);
+
+		if (n <= 0)
+			_exit(2);
+		done += (size_t)n;
+	}
+	_exit(!result.ok ? 1 : result.truncated ? EXIT_TRUNCATED : 0);
+}
+
+static void
+run_program(const struct cell_setup *setup, struct span args, int out)
+{
+	if (dup2(out, 1) < 0 || dup2(out, 2) < 0 || setsid() < 0)
+		_exit(126);
+	if (cell_jail_program(setup) < 0)
+		_exit(126);
+	(void)syscall(__NR_close_range, 3, ~0u, 0);
+	tool_shell_exec(args);
+}
+
+static int
+start_worker(const struct cell_setup *setup, unsigned tool, struct span args, struct worker *w)
+{
+	int fds[2];
+
+	*w = (struct worker){.pidfd = -1, .builtin = tool != TOOL_SHELL_EXEC};
+	if (pipe2(fds, O_CLOEXEC) != 0)
+		return ERR_SYS;
+	w->pid = fork();
+	if (w->pid == 0) {
+		if (w->builtin)
+			run_builtin(tool, args, fds[1]);
+		else
+			run_program(setup, args, fds[1]);
+	}
+	close(fds[1]);
+	w->out = fds[0];
+	if (w->pid > 0)
+		w->pidfd = (int)syscall(NR_PIDFD_OPEN, w->pid, 0);
+	if (w->pid < 0 || w->pidfd < 0 || fcntl(w->out, F_SETFL, O_NONBLOCK) != 0)
+		return ERR_SYS;
+	return 0;
+}
+
+/* Takes what is in the pipe. 1: there may be more later; 0: all ends are closed; ERR_x: sandbox is gone. */
+static int
+drain(struct worker *w)
+{
+	static uint8_t chunk[CHUNK_MAX];
+	ssize_t n;
+
+	while ((n = read(w->out, chunk, sizeof(chunk))) > 0) {
+		size_t keep = CELL_OUTPUT_MAX - w->sent < (size_t)n ? CELL_OUTPUT_MAX - w->sent
+								    : (size_t)n;
+
+		w->truncated = w->truncated || keep < (size_t)n;
+		w->sent += keep;
+		if (keep > 0 &&
+			send_message(SANDBOX_CELL_OUTPUT,
+				&(struct sandbox_cell_output){.data = span_of(chunk, keep)}) < 0)
+			return ERR_CLOSED;
+	}
+	return n == 0 ? 0 : 1;
+}
+
+/* Until the worker ends or sandbox closes the socket. Orphans are taken in as they come. */
+static int
+watch(struct worker *w)
+{
+	bool open = true;
+	int rc;
+
+	for (;;) {
+		struct pollfd p[3] = {{.fd = CELL_SOCKET_FD, .events = POLLIN},
+			{.fd = w->pidfd, .events = POLLIN},
+			{.fd = open ? w->out : -1, .events = POLLIN}};
+
+		if (poll(p, 3, -1) < 0 && errno != EINTR)
+			return ERR_SYS;
+		if (p[0].revents !=
+			0) /* nothing may follow RUN: the end, or a peer out of its mind */
+			return ERR_EOF;
+		if (p[2].revents != 0) {
+			rc = drain(w);
+			if (rc < 0)
+				return rc;
+			open = rc == 1;
+		}
+		if (p[1].revents != 0)
+			return drain(w) < 0 ? ERR_CLOSED : 0;
+	}
+}
+
+static int
+send_done(struct worker *w)
+{
+	int status;
+	int code;
+
+	while (waitpid(w->pid, &status, 0) < 0)
+		if (errno != EINTR)
+			return ERR_SYS;
+	code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+	if (w->builtin && code == EXIT_TRUNCATED) {
+		w->truncated = true;
+		code = 0;
+	}
+	return send_message(SANDBOX_CELL_DONE,
+		&(struct sandbox_cell_done){
+			.ok = code == 0, .truncated = w->truncated, .exit_code = code});
+}
+
+static int
+serve_run(const struct cell_setup *setup, const struct sandbox_cell_run *run)
+{
+	struct worker w;
+	struct span args;
+	int rc;
+
+	if (!tool_may_run(run->tool, setup->tier) || get_args(run, &args) < 0) {
+		cell_send_failed("call", EINVAL);
+		return ERR_PROTO;
+	}
+	if (start_worker(setup, run->tool, args, &w) < 0) {
+		cell_send_failed("worker", errno);
+		return ERR_SYS;
+	}
+	rc = watch(&w);
+	return rc < 0 ? rc : send_done(&w);
+}
+
+static int
+serve_prove(const struct cell_setup *setup, const struct sandbox_cell_prove *prove)
+{
+	pid_t pid = fork();
+	int status = 1;
+
+	if (pid == 0) {
+		if (prove->profile == 0 && !(setup->omit & JAIL_L_SECCOMP) &&
+			cell_jail_builtin() < 0)
+			_exit(2);
+		cell_prove(prove->level, prove->profile, setup, prove->host_pid);
+		_exit(0);
+	}
+	if (pid < 0 || waitpid(pid, &status, 0) != pid) {
+		cell_send_failed("worker", errno);
+		return ERR_SYS;
+	}
+	return send_message(SANDBOX_CELL_DONE,
+		&(struct sandbox_cell_done){.ok = status == 0, .exit_code = status});
+}
+
+/*
+ * When init returns, the kernel kills what is left in its pid namespace. Without one, what is left has our own uid (one cell
+ * of it at a time), or is in our control group, which sandbox empties.
+ */
+static void
+sweep(const struct cell_setup *setup)
+{
+	if (setup->tier != JAIL_TIER_LANDLOCK_UID)
+		return;
+	for (int i = 0; i < 100; i++) {
+		(void)kill(-1, SIGKILL);
+		if (waitpid(-1, NULL, WNOHANG) < 0)
+			return;
+		(void)poll(NULL, 0, 1);
+	}
+}
+
+int
+cell_init(const struct cell_setup *setup)
+{
+	int rc = ipc_sync_recv(CELL_SOCKET_FD, &sandbox_cell_proto, IPC_SIDE_B, -1, &in);
+
+	if (rc == 0 && in.id == SANDBOX_CELL_RUN)
+		rc = serve_run(setup, (const void *)in.msg.bytes);
+	else if (rc == 0 && in.id == SANDBOX_CELL_PROVE)
+		rc = serve_prove(setup, (const void *)in.msg.bytes);
+	sweep(setup);
+	return rc < 0 ? 1 : 0;
+}

@@ -1,0 +1,96 @@
+#include "../cell.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+
+#include "args/args.h"
+#include "base/err.h"
+
+/* What stands under the name now: nothing, or a plain file with one name. */
+static const char *
+refusal(int dir, const char *name)
+{
+	struct stat st;
+
+	if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) != 0)
+		return errno == ENOENT ? NULL : "the folder cannot be read";
+	if (!S_ISREG(st.st_mode))
+		return "there is something that is not a plain file";
+	return st.st_nlink == 1 ? NULL : "the file has other names (hard links)";
+}
+
+/* The content under a name of our own, then moved over the wanted one: a reader sees the old or the new, whole. */
+static int
+write_replacing(int dir, const char *name, struct span content)
+{
+	char temp[64];
+	uint64_t random = 0;
+	size_t done = 0;
+	int fd;
+
+	if (syscall(__NR_getrandom, &random, sizeof(random), 0) != (long)sizeof(random))
+		return ERR_SYS;
+	(void)snprintf(temp, sizeof(temp), ".moltbot-%016llx.tmp", (unsigned long long)random);
+	fd = openat(dir, temp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
+	if (fd < 0)
+		return ERR_SYS;
+	while (done < content.len) {
+		ssize_t n = write(fd, content.ptr + done, content.len - done);
+
+		if (n < 0)
+			break;
+		done += (size_t)n;
+	}
+	if (close(fd) != 0 || done < content.len || renameat(dir, temp, dir, name) != 0) {
+		int saved = errno;
+
+		(void)unlinkat(dir, temp, 0);
+		errno = saved;
+		return ERR_SYS;
+	}
+	return 0;
+}
+
+void
+tool_file_write(struct cell_call *call)
+{
+	struct cell_path path;
+	struct span name = SPAN_EMPTY, content = SPAN_EMPTY;
+	char leaf[256];
+	const char *why;
+	int dir;
+
+	(void)args_get_str(call->args, "path", &name);
+	(void)args_get_str(call->args, "content", &content);
+	if (cell_path_parse(name, &path) < 0) {
+		cell_say_error(
+			call, "file_write", name, "the path leaves the workspace or is malformed");
+		return;
+	}
+	if (cell_path_is_instruction(&path)) {
+		cell_say_error(call, "file_write", name,
+			"instruction files are the owner's; tools do not change them");
+		return;
+	}
+	dir = cell_path_parent(call->workspace, &path, true, leaf);
+	if (dir < 0) {
+		cell_say_error(call, "file_write", name,
+			errno == EISDIR
+				? "that is a folder"
+				: "the folder is not in the workspace (links are not followed)");
+		return;
+	}
+	why = refusal(dir, leaf);
+	if (why == NULL && write_replacing(dir, leaf, content) < 0)
+		why = errno == ENOSPC || errno == EDQUOT ? "no room left" : "writing failed";
+	if (why != NULL) {
+		cell_say_error(call, "file_write", name, why);
+	} else {
+		(void)buf_put_cstr(&call->result->text, "wrote ");
+		(void)buf_put_u64_dec(&call->result->text, content.len);
+		(void)buf_put_cstr(&call->result->text, " bytes");
+	}
+	close(dir);
+}

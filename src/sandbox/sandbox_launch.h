@@ -1,0 +1,88 @@
+/*
+ * The launcher: one cell a call, in the tier of the machine. A cell may be made ahead of its call (it waits, jailed, in its
+ * namespaces); then a call costs a message and what the tool itself needs. Private to src/sandbox, its tests and its bench.
+ */
+#ifndef SANDBOX_LAUNCH_H
+#define SANDBOX_LAUNCH_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/span.h"
+#include "ev/ev.h"
+#include "jail/jail.h"
+
+struct sandbox_env {
+	struct ev *ev;
+	enum jail_tier tier;
+	int landlock_max; /* -1: what the kernel has */
+	uid_t uid;        /* the cells'; 0: ours. Never root's: then no cell is made */
+	gid_t gid;
+	int workspace; /* dirfd, borrowed */
+	int program;   /* descriptor of moltbot-cell, borrowed */
+	int cgroup_v2; /* dirfds of groups of ours, borrowed; -1: none */
+	int cgroup_memory;
+	int cgroup_pids;
+	struct jail_facts self; /* jail_facts_get(0), before the jail */
+	uint64_t memory;        /* CELL_MEM unless the configuration says less */
+	uint32_t omit;          /* layers left out: only moltbot-cell-weak listens */
+};
+
+struct sandbox_cell;
+
+struct sandbox_result {
+	int rc; /* 0: the tool ran; ERR_TIMEOUT, ERR_ABORTED (killed), ERR_UNSUPPORTED (a layer is missing), ERR_SYS */
+	int64_t exit_code;
+	bool ok;
+	bool truncated;
+	char step[64]; /* what failed, when rc is not 0 */
+	int err;       /* its errno */
+};
+
+struct sandbox_ops {
+	/* The cell's init exists and has been given nothing yet: hand pidfd (borrowed) to who may have to kill it. May be NULL. */
+	void (*on_init)(struct sandbox_cell *cell, pid_t pid, int pidfd, void *arg);
+	void (*on_ready)(
+		struct sandbox_cell *cell, void *arg); /* checked and waiting; may be NULL */
+	void (*on_output)(struct sandbox_cell *cell, struct span data, void *arg);
+	void (*on_probe)(struct sandbox_cell *cell, uint32_t index, int64_t got,
+		void *arg); /* may be NULL */
+	/* All of the cell is dead and reaped. Called once, from the loop; the cell is freed after it returns. */
+	void (*on_end)(struct sandbox_cell *cell, const struct sandbox_result *result, void *arg);
+};
+
+/* Starts making a cell. NULL when not even that could be done (*step then says what, static text). */
+struct sandbox_cell *sandbox_cell_new(
+	const struct sandbox_env *env, const struct sandbox_ops *ops, void *arg, const char **step);
+void sandbox_cell_set_ops(struct sandbox_cell *cell, const struct sandbox_ops *ops, void *arg);
+
+/*
+ * One call: at once, or when the cell is ready. args is the canonical list (copied); body a sealed memfd with it instead, or
+ * -1 (duplicated). 0, ERR_STATE (has a call already), ERR_SYS.
+ */
+int sandbox_cell_run(
+	struct sandbox_cell *cell, uint8_t tool, struct span args, int body, uint32_t timeout_ms);
+int sandbox_cell_prove(struct sandbox_cell *cell, uint8_t level, uint8_t profile);
+
+/* Kills all of it; on_end follows with why (ERR_ABORTED, ERR_TIMEOUT). Legal at any time and twice. */
+void sandbox_cell_kill(struct sandbox_cell *cell, int why);
+
+bool sandbox_cell_is_ready(const struct sandbox_cell *cell);
+int sandbox_cell_pidfd(const struct sandbox_cell *cell); /* borrowed; -1 before on_init */
+uint32_t sandbox_cell_layers(const struct sandbox_cell *cell);
+uint32_t sandbox_cell_missing(const struct sandbox_cell *cell);
+
+/* sandbox_cgroup.c: a group for one cell. Zero-initialised is none. */
+struct sandbox_cgroup {
+	int parents[3]; /* v2, memory, pids; borrowed */
+	char name[32];
+	uint32_t made; /* bits of parents */
+	bool memory, pids;
+};
+void sandbox_cgroup_make(struct sandbox_cgroup *g, const struct sandbox_env *env, uint64_t number);
+int sandbox_cgroup_add(struct sandbox_cgroup *g, pid_t pid);
+void sandbox_cgroup_kill(struct sandbox_cgroup *g);
+void sandbox_cgroup_remove(struct sandbox_cgroup *g);
+
+#endif

@@ -1,0 +1,77 @@
+/*
+ * The whole of the translation. Input: lines NAME=value, a line "--", then the file. What is accepted gives well-formed
+ * slices; secrets of the file are in vault's alone; what is printed is printable.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "args/args.h"
+#include "config.h"
+
+#define CHECK(x)                                                                                   \
+	do {                                                                                       \
+		if (!(x))                                                                          \
+			abort();                                                                   \
+	} while (0)
+
+#define CANARY SPAN("CANARY-SECRET-0123456789")
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
+
+static void
+check_notes(const struct config *c)
+{
+	struct buf out = {.max = MIB(4u)};
+
+	config_notes_put(c, &out);
+	for (size_t i = 0; i < out.len; i++)
+		CHECK(out.ptr[i] == '\n' || (out.ptr[i] >= 0x20 && out.ptr[i] != 0x7f));
+	buf_clear(&out);
+}
+
+static void
+check_slices(const struct config *c)
+{
+	CHECK(c->nlisten > 0);
+	for (unsigned k = 0; k < KIND_N; k++) {
+		struct span s = buf_span(&c->slices[k]);
+		struct span secret;
+
+		CHECK(args_check(s) == 0);
+		if (k == KIND_VAULT || args_get_str(buf_span(&c->slices[KIND_VAULT]),
+					       "secret.gateway-token.literal", &secret) != 0)
+			continue;
+		CHECK(!span_eq(secret, CANARY) || span_find(s, CANARY) < 0);
+	}
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
+{
+	struct span text = span_of(data, len);
+	struct buf env = {.max = CONFIG_ENV_MAX};
+	struct config_input in = {.path = SPAN("moltbot.json"), .owner_uid = 1};
+	struct config *c = mem_alloc(1, sizeof(*c));
+	ptrdiff_t cut = span_find(text, SPAN("--\n"));
+
+	if (cut >= 0) {
+		buf_put(&env, span_sub(text, 0, (size_t)cut));
+		text = span_sub(text, (size_t)cut + 3, text.len);
+		for (size_t i = 0; i < env.len; i++) {
+			if (env.ptr[i] == '\n')
+				env.ptr[i] = 0;
+		}
+	}
+	in.env = buf_span(&env);
+	in.text = text;
+	in.absent = text.len == 0;
+	if (config_translate(c, &in) == 0)
+		check_slices(c);
+	else
+		CHECK(c->mistakes > 0);
+	check_notes(c);
+	config_clear(c);
+	free(c);
+	buf_clear(&env);
+	return 0;
+}
