@@ -101,6 +101,11 @@ void core_run_opened(struct core_run *run, const struct core_gate_run_ready *msg
 void core_run_agent_up(struct core *core, struct ipc_chan *agent);
 void core_run_agent_gone(struct core *core, uint64_t id);
 void core_run_agent_refused(struct core *core, uint64_t id, int why);
+/*
+ * Asks for a process, and again until it comes: while the supervisor has not yet noticed that the one before it died, it
+ * takes the request for one that is met already.
+ */
+void core_run_spawn(struct core_run *run, uint8_t kind, uint64_t instance);
 void core_run_gate_up(struct core *core);
 void core_run_gate_gone(struct core *core);
 int core_run_note(struct core_run *run, const struct core_agent_note *msg);

@@ -8,6 +8,7 @@
 #include "base/utf8.h"
 
 #define AGAIN_DELAY_MS 50
+#define SPAWN_NUDGE_MS 250
 #define NOTE_INLINE 6144u
 #define GATE_RETRY_MS 100
 
@@ -56,11 +57,33 @@ core_run_open(struct core_run *run)
 }
 
 static void
+on_nudge(struct ev *ev, void *arg)
+{
+	struct core_run *run = arg;
+
+	(void)ev;
+	run->nudge_timer = 0;
+	if (run->phase == PHASE_SPAWNING && run->agent_asked)
+		core_run_spawn(run, KIND_AGENT, run->id);
+	else if (run->phase == PHASE_RUNNING && run->call.kind == CALL_MODEL &&
+		 run->call.stage == STAGE_EGRESS)
+		core_run_spawn(run, KIND_EGRESS, run->call.row);
+}
+
+void
+core_run_spawn(struct core_run *run, uint8_t kind, uint64_t instance)
+{
+	child_spawn(run->core->child, kind, instance);
+	if (run->nudge_timer == 0)
+		run->nudge_timer = ev_timer_start(run->core->ev, SPAWN_NUDGE_MS, on_nudge, run);
+}
+
+static void
 spawn(struct core_run *run)
 {
 	run->phase = PHASE_SPAWNING;
 	run->agent_asked = true;
-	child_spawn(run->core->child, KIND_AGENT, run->id);
+	core_run_spawn(run, KIND_AGENT, run->id);
 }
 
 static void
@@ -276,6 +299,8 @@ core_run_agent_up(struct core *core, struct ipc_chan *agent)
 		child_kill(core->child, KIND_AGENT, ipc_chan_tag(agent));
 		return;
 	}
+	ev_timer_cancel(core->ev, run->retry_timer);
+	run->retry_timer = 0;
 	run->phase = PHASE_RUNNING;
 	run->agent_up = true;
 	run->agent_asked = false;
@@ -347,7 +372,7 @@ core_run_again(struct core_run *run, const char *what)
 	run->phase = PHASE_SPAWNING;
 	ev_timer_cancel(run->core->ev, run->retry_timer);
 	run->retry_timer = ev_timer_start(
-		run->core->ev, (uint64_t)AGAIN_DELAY_MS * (run->deaths - 1), on_spawn_again, run);
+		run->core->ev, (uint64_t)AGAIN_DELAY_MS * run->deaths, on_spawn_again, run);
 }
 
 void

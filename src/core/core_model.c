@@ -86,18 +86,13 @@ begin_model(struct core_run *run)
 {
 	struct core *core = run->core;
 	struct core_call *c = &run->call;
-	bool asked = false;
 
 	if (child_peer(core->child, KIND_EGRESS, c->row) != NULL) {
 		core_call_judge(run);
 		return;
 	}
-	for (struct core_run *r = core->runs; r != NULL; r = r->next)
-		asked = asked || (r->call.kind == CALL_MODEL && r->call.stage == STAGE_EGRESS &&
-					 r->call.row == c->row);
 	c->stage = STAGE_EGRESS;
-	if (!asked)
-		child_spawn(core->child, KIND_EGRESS, c->row);
+	core_run_spawn(run, KIND_EGRESS, c->row);
 }
 
 int

@@ -96,6 +96,7 @@ free_run(struct core_run *r)
 	ev_timer_cancel(core->ev, r->timer);
 	ev_timer_cancel(core->ev, r->delta_timer);
 	ev_timer_cancel(core->ev, r->retry_timer);
+	ev_timer_cancel(core->ev, r->nudge_timer);
 	core_ask_forget(r->feed);
 	core_held_free(r);
 	core_call_clear(&r->call);

@@ -122,6 +122,7 @@ struct core_run {
 	struct core_held *held; /* a tool call whose result has not come by yet */
 	unsigned deaths;
 	uint64_t retry_timer;
+	uint64_t nudge_timer; /* a process that was asked for has not come yet */
 	unsigned tool_calls;
 	unsigned model_calls;
 	size_t produced;

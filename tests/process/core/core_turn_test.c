@@ -532,6 +532,24 @@ an_agent_that_cannot_be_made_is_tried_again_then_reported(void **state)
 }
 
 static void
+an_agent_that_does_not_come_is_asked_for_again(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_open(&w, OWNER);
+	world_send(&w, "main", "hello", "k");
+	(void)harness_recv(w.gate, &core_gate_proto, IPC_SIDE_B, CORE_GATE_RUN_OPEN, &w.in);
+	harness_send(w.gate, &core_gate_proto, IPC_SIDE_B, CORE_GATE_RUN_READY,
+		&(struct core_gate_run_ready){.run = w.run, .ok = true});
+	for (int i = 0; i < 2; i++)
+		assert_int_equal(
+			((const struct child_spawn *)harness_expect(w.h, CHILD_SPAWN))->instance,
+			w.run);
+	world_close(&w);
+}
+
+static void
 statements_are_repeated_when_store_comes_back(void **state)
 {
 	struct world w;
@@ -752,6 +770,7 @@ main(int argc, char **argv)
 		cmocka_unit_test(an_agent_that_dies_is_run_again),
 		cmocka_unit_test(an_agent_that_always_dies_is_reported),
 		cmocka_unit_test(an_agent_that_cannot_be_made_is_tried_again_then_reported),
+		cmocka_unit_test(an_agent_that_does_not_come_is_asked_for_again),
 		cmocka_unit_test(statements_are_repeated_when_store_comes_back),
 		cmocka_unit_test(a_history_that_store_began_is_not_fed_twice),
 		cmocka_unit_test(a_gate_that_comes_back_is_told_of_the_runs),

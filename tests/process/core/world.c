@@ -258,6 +258,9 @@ feed_history(struct world *w, const char *message)
 {
 	const struct core_store_history *history = world_store(w, CORE_STORE_HISTORY);
 
+	assert_int_equal(history->limit, RUN_HISTORY_ITEMS);
+	assert_int_equal(history->max_bytes, RUN_HISTORY_BYTES);
+
 	harness_send(w->store, &core_store_proto, IPC_SIDE_B, CORE_STORE_ITEM,
 		&(struct core_store_item){.req = history->req,
 			.id = 1,
