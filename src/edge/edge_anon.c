@@ -1,6 +1,7 @@
 #include "edge_anon.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdlib.h>
@@ -194,6 +195,7 @@ take_listeners(struct anon *anon)
 
 	while (anon->nlisteners < LISTENERS_MAX &&
 		(fd = child_handle_steal(anon->child, HANDLE_LISTEN, 0, NULL)) >= 0) {
+		(void)fcntl(fd, F_SETFL, O_NONBLOCK);
 		(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on,
 			sizeof(on)); /* inherited by what it accepts */
 		anon->listeners[anon->nlisteners++] = fd;

@@ -108,6 +108,11 @@ name_session(struct user_conn *u, const struct ask *ask, struct span client_user
 	struct span agent = ask->agent.len > 0 ? ask->agent : SPAN("main");
 	char uuid[CRYPTO_UUID_LEN + 1];
 
+	if (u->http->session_header.err < 0 || u->http->agent_header.err < 0) {
+		chat->session.err =
+			ERR_TOOBIG; /* never another session than the one that was meant */
+		return;
+	}
 	if (u->http->session_header.len > 0) {
 		(void)buf_put(&chat->session, buf_span(&u->http->session_header));
 		return;

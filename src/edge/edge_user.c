@@ -1,6 +1,7 @@
 #include "edge_user.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -328,6 +329,8 @@ user_setup(struct child *child, struct jail_env *jail_env)
 	}
 	user->is_control = PRINCIPAL_KIND(child->instance) == PRINCIPAL_CONTROL;
 	user->listener = user->is_control ? child_handle_steal(child, HANDLE_CONTROL, 0, NULL) : -1;
+	if (user->listener >= 0)
+		(void)fcntl(user->listener, F_SETFL, O_NONBLOCK);
 	user->control_uid = child_option_u64(child, "control.uid", 0);
 	user->behind_tls = child_option_bool(child, "gateway.behindTlsProxy", false);
 	user->chat_api =

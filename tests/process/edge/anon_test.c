@@ -783,6 +783,24 @@ oversized_input_is_refused_early(void **state)
 	finish(&w);
 }
 
+/* A request that would be passed on must fit into the message that passes it on. */
+static void
+a_head_that_cannot_be_passed_on_is_refused(void **state)
+{
+	struct world w = begin(NULL);
+	static char text[EDGE_WINDOW_MAX * 2];
+	int n = snprintf(text, sizeof(text),
+		"GET /v1/x HTTP/1.1\r\nHost: 127.0.0.1:%u\r\nAuthorization: Bearer t\r\nX: ",
+		w.port);
+
+	(void)state;
+	memset(text + n, 'a', EDGE_WINDOW_MAX);
+	memcpy(text + n + EDGE_WINDOW_MAX, "\r\n\r\n", 5);
+	assert_int_equal(kit_status(w.port, text), 431);
+	harness_quiet(w.vault, 20);
+	finish(&w);
+}
+
 /* Slow heads, silent WebSockets and clients that vanish: each phase has its time. */
 static void
 every_phase_has_a_deadline(void **state)
@@ -920,6 +938,7 @@ main(int argc, char **argv)
 		cmocka_unit_test(a_cookie_needs_our_own_origin),
 		cmocka_unit_test(a_dead_vault_is_a_no),
 		cmocka_unit_test(oversized_input_is_refused_early),
+		cmocka_unit_test(a_head_that_cannot_be_passed_on_is_refused),
 		cmocka_unit_test(every_phase_has_a_deadline),
 		cmocka_unit_test(clients_that_vanish_harm_nobody),
 		cmocka_unit_test(memory_before_authentication_is_bounded),

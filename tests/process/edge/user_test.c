@@ -814,6 +814,24 @@ a_client_that_leaves_aborts_its_run(void **state)
 	finish(&w);
 }
 
+#define ONE_MESSAGE "{\"role\":\"user\",\"content\":\"x\"}"
+
+static void
+many_messages(char *head, size_t cap, size_t n)
+{
+	(void)snprintf(head, cap,
+		"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer t\r\n"
+		"Content-Length: %zu\r\n\r\n{\"messages\":[",
+		13 + n * sizeof(ONE_MESSAGE) + 1);
+}
+
+static void
+many_rest(int fd, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		kit_send(fd, i + 1 < n ? ONE_MESSAGE "," : ONE_MESSAGE "]}");
+}
+
 static void
 bad_chat_requests_are_openai_errors(void **state)
 {
@@ -830,6 +848,8 @@ bad_chat_requests_are_openai_errors(void **state)
 		{"{\"messages\":[{\"content\":\"x\"}]}", "HTTP/1.1 400 ", "expected a JSON object"},
 	};
 	struct world w = begin();
+	char header[1024];
+	char many[512];
 	int fd;
 
 	(void)state;
@@ -854,20 +874,33 @@ bad_chat_requests_are_openai_errors(void **state)
 	redeem(&w, (struct user_vault_principal){0});
 	holds(kit_ask(fd, ""), "HTTP/1.1 413 ");
 	close(fd);
+	memset(header, 'k', sizeof(header));
+	memcpy(header, "X-Moltbot-Session-Key: ", 23);
+	memcpy(header + 23 + SESSION_KEY_MAX + 1, "\r\n", 3);
+	fd = chat_request(&w, header, "{\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}]}");
+	holds(kit_ask(fd, ""), "HTTP/1.1 413 ");
+	close(fd);
+	many_messages(many, sizeof(many), EDGE_CHAT_MESSAGES_MAX + 1);
+	fd = hand_over(&w, false, many, false);
+	redeem(&w, (struct user_vault_principal){0});
+	many_rest(fd, EDGE_CHAT_MESSAGES_MAX + 1);
+	holds(kit_ask(fd, ""), "HTTP/1.1 400 ");
+	close(fd);
 	finish(&w);
 }
+
+#define SECOND(path, host, fields) ("GET " path " HTTP/1.1\r\nHost: " host "\r\n" fields "\r\n")
 
 /* Somebody else's request, and one that a page could have made a browser send, are strangers' again. */
 static void
 another_credential_goes_back(void **state)
 {
 	static const char *const seconds[] = {
-		"GET /v1/x HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer other\r\n\r\n",
-		"GET /v1/x HTTP/1.1\r\nHost: x\r\n\r\n",
-		"GET /v1/x HTTP/1.1\r\nHost: evil\r\nAuthorization: Bearer t\r\n\r\n",
-		"GET /v1/x HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer t\r\nOrigin: "
-		"http://evil\r\n\r\n",
-		"GET /healthz HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer t\r\n\r\n",
+		SECOND("/v1/x", "x", "Authorization: Bearer other\r\n"),
+		SECOND("/v1/x", "x", ""),
+		SECOND("/v1/x", "evil", "Authorization: Bearer t\r\n"),
+		SECOND("/v1/x", "x", "Origin: http://e\r\nAuthorization: Bearer t\r\n"),
+		SECOND("/healthz", "x", "Authorization: Bearer t\r\n"),
 	};
 	struct world w = begin();
 
