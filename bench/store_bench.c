@@ -1,0 +1,152 @@
+/*
+ * The store through its socket: turns (accept and final answer, both durable) a second, by how many are under way at once, with one
+ * stored session and with 100,000; memory of the process.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/mem.h"
+#include "crypto/crypto.h"
+#include "store_kit.h"
+
+#define SESSIONS 100000u
+#define SECONDS 3.0
+
+static uint64_t run_number;
+
+static double
+now_s(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+static void
+accept_one(struct kit *k, uint64_t sessions)
+{
+	char key[32];
+
+	snprintf(key, sizeof(key), "agent:main:%llu",
+		(unsigned long long)(crypto_random_u64() % sessions));
+	kit_send_accept(
+		k, ++run_number, key, "", "What is the weather like in the town where I was born?");
+}
+
+static void
+finish_one(struct kit *k, uint64_t run)
+{
+	harness_send(k->core, &core_store_proto, IPC_SIDE_A, CORE_STORE_FINISH,
+		&(struct core_store_finish){.req = run,
+			.run = run,
+			.state = RUN_DONE,
+			.at = run,
+			.label = SPAN("0123456789"),
+			.model = SPAN("model"),
+			.text = SPAN(
+				"I do not know where you were born. Tell me, and I will look."),
+			.body = -1});
+}
+
+/* Turns a second with so many under way. */
+static double
+measure(struct kit *k, unsigned at_once, uint64_t sessions)
+{
+	double from = now_s();
+	uint64_t turns = 0;
+
+	for (unsigned i = 0; i < at_once; i++)
+		accept_one(k, sessions);
+	for (unsigned open = at_once; open > 0;) {
+		if (ipc_sync_recv(k->core, &core_store_proto, IPC_SIDE_A, HARNESS_WAIT_MS, &k->in) <
+			0)
+			exit(1);
+		if (k->in.id == CORE_STORE_ACCEPTED) {
+			finish_one(k,
+				((const struct core_store_accepted *)(const void *)k->in.msg.bytes)
+					->run);
+			continue;
+		}
+		turns++;
+		if (now_s() - from < SECONDS)
+			accept_one(k, sessions);
+		else
+			open--;
+	}
+	return (double)turns / (now_s() - from);
+}
+
+static void
+fill(struct kit *k)
+{
+	char key[32];
+
+	for (unsigned sent = 0, got = 0; got < SESSIONS;) {
+		for (; sent < SESSIONS && sent - got < 256; sent++) {
+			snprintf(key, sizeof(key), "agent:main:%u", sent);
+			kit_send_accept(k, ++run_number, key, "", "hello");
+		}
+		if (ipc_sync_recv(k->core, &core_store_proto, IPC_SIDE_A, HARNESS_WAIT_MS, &k->in) <
+			0)
+			exit(1);
+		if (k->in.id == CORE_STORE_ACCEPTED) {
+			finish_one(k,
+				((const struct core_store_accepted *)(const void *)k->in.msg.bytes)
+					->run);
+			continue;
+		}
+		got++;
+	}
+}
+
+static double
+pss_mb(pid_t pid)
+{
+	char path[64];
+	char text[4096] = {0};
+	const char *at;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%d/smaps_rollup", pid);
+	f = fopen(path, "re");
+	if (f == NULL || fread(text, 1, sizeof(text) - 1, f) == 0)
+		exit(1);
+	fclose(f);
+	at = strstr(text, "\nPss:");
+	return at == NULL ? 0 : (double)strtoull(at + 5, NULL, 10) / 1024;
+}
+
+int
+main(void)
+{
+	const char *build = getenv("MOLTBOT_BUILD");
+	char program[512];
+	double many;
+	double one;
+	struct kit k;
+
+	snprintf(program, sizeof(program), "%s/src/store/moltbot-store",
+		build == NULL ? "build" : build);
+	kit_program = program;
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	if (crypto_init() < 0)
+		return 1;
+	kit_dir(&k);
+	kit_start(&k);
+	printf("store: memory at the start (PSS)\t%.2f\tMB\t5\t3\n", pss_mb(k.h->pid));
+	printf("store: durable turns, 1 at once\t%.0f\t1/s\t-\t-\n", measure(&k, 1, 1));
+	printf("store: durable turns, 8 at once\t%.0f\t1/s\t200\t800\n", measure(&k, 8, 1));
+	one = measure(&k, 64, 1);
+	printf("store: durable turns, 64 at once\t%.0f\t1/s\t200\t800\n", one);
+	fill(&k);
+	many = measure(&k, 64, SESSIONS);
+	printf("store: durable turns, 64 at once, 100,000 sessions\t%.0f\t1/s\t200\t800\n", many);
+	printf("store: a turn with 100,000 sessions against 1\t%.2f\tx\t1.1\t1\n", one / many);
+	printf("store: memory with 100,000 sessions (PSS)\t%.2f\tMB\t6\t4\n", pss_mb(k.h->pid));
+	kit_stop(&k);
+	kit_remove(&k);
+	return 0;
+}
