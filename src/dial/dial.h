@@ -23,7 +23,7 @@
 
 struct dial_row {
 	bool is_set;
-	bool local; /* the owner wrote this very address down, and it may be a private one */
+	bool local;     /* the owner wrote this very address down, and it may be a private one */
 	struct url url; /* host and port only */
 };
 
@@ -55,7 +55,8 @@ typedef void dial_resolved_fn(void *arg, const struct dial_answer *answer);
  * Starts a child that resolves host (NUL-terminated) and calls fn once, within DIAL_RESOLVE_MS. ERR_BUSY above
  * DIAL_RESOLVERS_MAX, ERR_SYS. *out is valid until fn is called or it is cancelled.
  */
-int dial_resolve_start(struct child *child, const char *host, dial_resolved_fn *fn, void *arg, struct dial_resolver **out);
+int dial_resolve_start(struct child *child, const char *host, dial_resolved_fn *fn, void *arg,
+	struct dial_resolver **out);
 void dial_resolve_cancel(struct dial_resolver *r); /* NULL is legal */
 
 /* ---- connecting ---- */
@@ -63,7 +64,8 @@ void dial_resolve_cancel(struct dial_resolver *r); /* NULL is legal */
 struct dial_call;
 
 /* One CONNECT or CONNECT_WEB: answered once on chan, unless that goes first. */
-void dial_call_start(struct child *child, struct ipc_chan *chan, uint64_t req, const struct url *to, bool local);
+void dial_call_start(
+	struct child *child, struct ipc_chan *chan, uint64_t req, const struct url *to, bool local);
 /* An answer without a call. */
 void dial_call_refuse(struct ipc_chan *chan, uint64_t req, int rc, struct span detail);
 /* The egress is gone: its calls end, nothing is sent. */

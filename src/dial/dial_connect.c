@@ -44,7 +44,8 @@ void
 dial_call_refuse(struct ipc_chan *chan, uint64_t req, int rc, struct span detail)
 {
 	(void)egress_dial_connected_send(chan,
-		&(struct egress_dial_connected){.req = req, .rc = rc, .detail = span_sub(detail, 0, 256), .socket = -1});
+		&(struct egress_dial_connected){
+			.req = req, .rc = rc, .detail = span_sub(detail, 0, 256), .socket = -1});
 }
 
 /* ---- the end of a call ---- */
@@ -81,7 +82,8 @@ call_free(struct dial_call *c)
 static void
 call_fail(struct dial_call *c, int rc, struct span detail)
 {
-	log_info("not connected", LOG_U("egress", ipc_chan_tag(c->chan)), LOG_E("why", rc), LOG_S("detail", detail));
+	log_info("not connected", LOG_U("egress", ipc_chan_tag(c->chan)), LOG_E("why", rc),
+		LOG_S("detail", detail));
 	dial_call_refuse(c->chan, c->req, rc, detail);
 	call_free(c);
 }
@@ -136,8 +138,10 @@ is_peer(int fd, const struct addr *a, uint16_t port)
 	if (getpeername(fd, &got.sa, &len) < 0 || got.sa.sa_family != want.sa.sa_family)
 		return false;
 	if (a->family == 4)
-		return got.v4.sin_port == want.v4.sin_port && memcmp(&got.v4.sin_addr, &want.v4.sin_addr, 4) == 0;
-	return got.v6.sin6_port == want.v6.sin6_port && memcmp(&got.v6.sin6_addr, &want.v6.sin6_addr, 16) == 0;
+		return got.v4.sin_port == want.v4.sin_port &&
+		       memcmp(&got.v4.sin_addr, &want.v4.sin_addr, 4) == 0;
+	return got.v6.sin6_port == want.v6.sin6_port &&
+	       memcmp(&got.v6.sin6_addr, &want.v6.sin6_addr, 16) == 0;
 }
 
 static void
@@ -163,9 +167,11 @@ attempt_done(struct attempt *a)
 	}
 	(void)setsockopt(a->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 	(void)addr_format(&a->addr, text);
-	log_debug("connected", LOG_U("egress", ipc_chan_tag(c->chan)), LOG_C("address", text), LOG_U("port", c->port));
+	log_debug("connected", LOG_U("egress", ipc_chan_tag(c->chan)), LOG_C("address", text),
+		LOG_U("port", c->port));
 	(void)egress_dial_connected_send(c->chan,
-		&(struct egress_dial_connected){.req = c->req, .rc = 0, .address = span_from_cstr(text), .socket = a->fd});
+		&(struct egress_dial_connected){
+			.req = c->req, .rc = 0, .address = span_from_cstr(text), .socket = a->fd});
 	call_free(c);
 }
 
@@ -251,7 +257,8 @@ try_next(struct dial_call *c)
 		return;
 	}
 	if (c->nopen == 0)
-		call_fail(c, c->why == ETIMEDOUT ? ERR_TIMEOUT : ERR_SYS, span_from_cstr(strerrordesc_np(c->why)));
+		call_fail(c, c->why == ETIMEDOUT ? ERR_TIMEOUT : ERR_SYS,
+			span_from_cstr(strerrordesc_np(c->why)));
 }
 
 static void
@@ -263,7 +270,8 @@ call_connect(struct dial_call *c, const struct addr *addrs, size_t n)
 
 	if (bad >= 0) {
 		(void)addr_format(&addrs[bad], text);
-		buf_put_fmt(&detail, "the address %s is not public: %s", text, addr_class_text(addr_classify(&addrs[bad])));
+		buf_put_fmt(&detail, "the address %s is not public: %s", text,
+			addr_class_text(addr_classify(&addrs[bad])));
 		call_fail(c, ERR_DENIED, buf_span(&detail));
 		buf_clear(&detail);
 		return;
@@ -280,13 +288,16 @@ on_resolved(void *arg, const struct dial_answer *answer)
 
 	c->resolver = NULL;
 	if (answer->rc < 0)
-		call_fail(c, answer->rc, answer->rc == ERR_NOTFOUND ? SPAN("the name has no address") : SPAN("the name could not be resolved"));
+		call_fail(c, answer->rc,
+			answer->rc == ERR_NOTFOUND ? SPAN("the name has no address")
+						   : SPAN("the name could not be resolved"));
 	else
 		call_connect(c, answer->addrs, answer->n);
 }
 
 void
-dial_call_start(struct child *child, struct ipc_chan *chan, uint64_t req, const struct url *to, bool local)
+dial_call_start(
+	struct child *child, struct ipc_chan *chan, uint64_t req, const struct url *to, bool local)
 {
 	struct dial *d = child->ctx;
 	struct dial_call *c;
@@ -297,7 +308,12 @@ dial_call_start(struct child *child, struct ipc_chan *chan, uint64_t req, const 
 		return;
 	}
 	c = mem_alloc(1, sizeof(*c));
-	*c = (struct dial_call){.next = d->calls, .child = child, .chan = chan, .req = req, .port = to->port, .local = local};
+	*c = (struct dial_call){.next = d->calls,
+		.child = child,
+		.chan = chan,
+		.req = req,
+		.port = to->port,
+		.local = local};
 	d->calls = c;
 	d->ncalls++;
 	if (to->kind != URL_HOST_NAME) {

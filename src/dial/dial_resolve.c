@@ -182,7 +182,8 @@ on_late(struct ev *ev, void *arg)
 }
 
 int
-dial_resolve_start(struct child *child, const char *host, dial_resolved_fn *fn, void *arg, struct dial_resolver **out)
+dial_resolve_start(struct child *child, const char *host, dial_resolved_fn *fn, void *arg,
+	struct dial_resolver **out)
 {
 	struct dial *d = child->ctx;
 	struct dial_resolver *r;

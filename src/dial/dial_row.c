@@ -19,10 +19,12 @@ dial_host_parse(struct span host, uint64_t port, struct url *out)
 		return ERR_RANGE;
 	/* The reader of URLs is the one judge of hosts; nothing may end the host early in it. */
 	for (size_t i = 0; i < host.len; i++) {
-		if (host.ptr[i] == '/' || host.ptr[i] == '?' || host.ptr[i] == '#' || host.ptr[i] == '@' || host.ptr[i] == '[')
+		if (host.ptr[i] == '/' || host.ptr[i] == '?' || host.ptr[i] == '#' ||
+			host.ptr[i] == '@' || host.ptr[i] == '[')
 			return ERR_SYNTAX;
 	}
-	buf_put_fmt(&text, is_v6 ? "https://[%.*s]:%u/" : "https://%.*s:%u/", (int)host.len, (const char *)host.ptr, (unsigned)port);
+	buf_put_fmt(&text, is_v6 ? "https://[%.*s]:%u/" : "https://%.*s:%u/", (int)host.len,
+		(const char *)host.ptr, (unsigned)port);
 	rc = text.err < 0 ? text.err : url_parse(buf_span(&text), 0, out);
 	if (rc == 0 && out->port != port)
 		rc = ERR_SYNTAX;
@@ -37,7 +39,8 @@ dial_may_connect(const struct addr *a, bool local)
 
 	if (c == ADDR_GLOBAL)
 		return true;
-	return local && (c == ADDR_LOOPBACK || c == ADDR_PRIVATE || c == ADDR_UNIQUE_LOCAL || c == ADDR_CGNAT);
+	return local && (c == ADDR_LOOPBACK || c == ADDR_PRIVATE || c == ADDR_UNIQUE_LOCAL ||
+				c == ADDR_CGNAT);
 }
 
 int
@@ -66,7 +69,8 @@ read_field(struct raw_row *r, struct span field, const struct args_leaf *leaf)
 	r->is_set = true;
 	if (span_eq(field, SPAN("host")) && leaf->type == ARGS_STRING)
 		r->host = leaf->value;
-	if (span_eq(field, SPAN("port")) && leaf->type == ARGS_NUMBER && span_to_u64(leaf->value, 1, UINT16_MAX, &r->port) < 0)
+	if (span_eq(field, SPAN("port")) && leaf->type == ARGS_NUMBER &&
+		span_to_u64(leaf->value, 1, UINT16_MAX, &r->port) < 0)
 		r->port = 0;
 	if (span_eq(field, SPAN("local")))
 		r->local = leaf->type == ARGS_TRUE;
@@ -100,7 +104,8 @@ dial_rows_read(struct dial *d)
 
 	d->has_web = args_get_u64(d->child->slice, "web.row", 0, UINT64_MAX, &d->web_row) == 0;
 	while (args_next(&rest, &leaf) > 0) {
-		struct span key = leaf.depth == 1 && !leaf.path[0].is_index ? leaf.path[0].key : SPAN_EMPTY;
+		struct span key =
+			leaf.depth == 1 && !leaf.path[0].is_index ? leaf.path[0].key : SPAN_EMPTY;
 		uint64_t n;
 
 		if (!span_starts_with(key, SPAN("row.")))
@@ -109,14 +114,16 @@ dial_rows_read(struct dial *d)
 		if (span_to_u64(span_cut(&key, '.'), 0, DIAL_ROWS_MAX - 1, &n) == 0)
 			read_field(&raw[n], key, &leaf);
 		else
-			log_error("a destination row has no good number: left out", LOG_S("option", leaf.path[0].key));
+			log_error("a destination row has no good number: left out",
+				LOG_S("option", leaf.path[0].key));
 	}
 	for (size_t i = 0; i < DIAL_ROWS_MAX; i++) {
 		int rc = raw[i].is_set ? check_row(&raw[i], &d->rows[i]) : 0;
 
 		d->rows[i].is_set = raw[i].is_set && rc == 0;
 		if (rc < 0)
-			log_error("a destination row is not good: left out; local rows need a literal private address, others a public one",
+			log_error("a destination row is not good: left out; local rows need a "
+				  "literal private address, others a public one",
 				LOG_U("row", i), LOG_S("host", raw[i].host), LOG_E("why", rc));
 	}
 }

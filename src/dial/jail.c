@@ -30,13 +30,15 @@ const struct jail_spec dial_jail = {
 	.landlock = true,
 	.paths = resolver_paths,
 	.tcp = true,
-	.layers = JAIL_L_LANDLOCK_FS | JAIL_L_LANDLOCK_SCOPE | JAIL_L_IPCNS | JAIL_L_UID | JAIL_L_MDWE | JAIL_L_PDEATH,
+	.layers = JAIL_L_LANDLOCK_FS | JAIL_L_LANDLOCK_SCOPE | JAIL_L_IPCNS | JAIL_L_UID |
+		  JAIL_L_MDWE | JAIL_L_PDEATH,
 	.limits = limits,
 };
 
 const struct jail_spec dial_resolver_jail = {
 	.name = "dial/resolver",
-	.purpose = "one name: reads the resolver's files, asks name servers, writes one answer, ends",
+	.purpose =
+		"one name: reads the resolver's files, asks name servers, writes one answer, ends",
 	.groups = JAIL_BASE | JAIL_CONNECT | JAIL_FS,
 	.deny_errno = EPERM,
 	.landlock = true,

@@ -18,10 +18,12 @@ read_row_key(struct child *child, struct gate *g)
 
 	crypto_random(g->row_key, sizeof(g->row_key));
 	if (fd < 0) {
-		log_warn("no key for stored labels: after a restart every session counts as untrusted");
+		log_warn("no key for stored labels: after a restart every session counts as "
+			 "untrusted");
 		return 0;
 	}
-	if (pread(fd, g->row_key, sizeof(g->row_key), 0) != sizeof(g->row_key) || pread(fd, &more, 1, sizeof(g->row_key)) != 0) {
+	if (pread(fd, g->row_key, sizeof(g->row_key), 0) != sizeof(g->row_key) ||
+		pread(fd, &more, 1, sizeof(g->row_key)) != 0) {
 		log_error("the key for stored labels is not 32 bytes");
 		return ERR_SYNTAX;
 	}
@@ -75,12 +77,14 @@ peer_gone(struct child *child, uint8_t kind, struct ipc_chan *chan)
 }
 
 static void
-key(struct child *child, uint8_t kind, uint64_t instance, uint64_t incarnation, const uint8_t k[WARRANT_KEY_LEN])
+key(struct child *child, uint8_t kind, uint64_t instance, uint64_t incarnation,
+	const uint8_t k[WARRANT_KEY_LEN])
 {
 	struct gate *g = child->ctx;
 
 	if (gate_key_set(&g->keys, kind, instance, incarnation, k) < 0)
-		log_error("too many executors: this one gets no warrant", LOG_C("kind", kind_name(kind)), LOG_U("instance", instance));
+		log_error("too many executors: this one gets no warrant",
+			LOG_C("kind", kind_name(kind)), LOG_U("instance", instance));
 }
 
 static const struct child_spec *const specs[] = {&(const struct child_spec){

@@ -64,9 +64,11 @@ struct gate_row {
 #define GATE_VALUE_MAX 34
 
 /* The MAC over table, key, version and value. */
-void gate_row_mac(const uint8_t key[CRYPTO_KEY_LEN], const struct gate_store_put *row, uint8_t mac[CRYPTO_MAC_LEN]);
+void gate_row_mac(const uint8_t key[CRYPTO_KEY_LEN], const struct gate_store_put *row,
+	uint8_t mac[CRYPTO_MAC_LEN]);
 /* Is what the store gave back what gate once wrote into that place. False when key is NULL. */
-bool gate_row_is_good(const uint8_t *key, uint8_t table, uint64_t row_key, const struct gate_store_row *row);
+bool gate_row_is_good(
+	const uint8_t *key, uint8_t table, uint64_t row_key, const struct gate_store_row *row);
 
 /* ---- sessions, turns, runs ---- */
 
@@ -149,7 +151,8 @@ struct gate_answer {
  * Judges. run may be NULL (not known). Counts the attempt against the run's budget, whatever the verdict, and marks a typed
  * destination as used when it was what allowed the call. Without other side effects.
  */
-struct gate_answer gate_judge(const struct gate_policy *policy, struct gate_run *run, const struct gate_ask *ask);
+struct gate_answer gate_judge(
+	const struct gate_policy *policy, struct gate_run *run, const struct gate_ask *ask);
 
 /* ---- warrants ---- */
 
@@ -167,10 +170,12 @@ struct gate_keys {
 };
 
 /* A new incarnation replaces the former one of the same instance. ERR_FULL. */
-int gate_key_set(struct gate_keys *keys, uint8_t kind, uint64_t instance, uint64_t incarnation, const uint8_t key[WARRANT_KEY_LEN]);
+int gate_key_set(struct gate_keys *keys, uint8_t kind, uint64_t instance, uint64_t incarnation,
+	const uint8_t key[WARRANT_KEY_LEN]);
 struct gate_executor *gate_key_find(struct gate_keys *keys, uint8_t kind, uint64_t instance);
 /* Fills in executor, incarnation, counter and expiry, and signs. ERR_FULL when the counter is at its end. */
-int gate_key_warrant(struct gate_executor *e, struct warrant *w, uint64_t now_ms, uint8_t out[WARRANT_LEN]);
+int gate_key_warrant(
+	struct gate_executor *e, struct warrant *w, uint64_t now_ms, uint8_t out[WARRANT_LEN]);
 
 /* ---- the process ---- */
 
@@ -215,7 +220,8 @@ int gate_run_open(struct gate *g, const struct core_gate_run_open *m);
 void gate_run_close(struct gate *g, uint64_t run);
 void gate_run_close_all(struct gate *g); /* core is gone */
 struct gate_run *gate_run_find(struct gate *g, uint64_t run);
-int gate_run_label(struct gate *g, struct ipc_chan *from, uint8_t kind, const struct executor_gate_label *m);
+int gate_run_label(
+	struct gate *g, struct ipc_chan *from, uint8_t kind, const struct executor_gate_label *m);
 void gate_acks_drop(struct gate *g, const struct ipc_chan *chan); /* that executor is gone */
 /* A row came, or is known to be on disk: go on with whoever waited for it. */
 void gate_run_fetched(struct gate *g, struct gate_run *run, const struct gate_store_row *m);
@@ -227,7 +233,8 @@ size_t gate_session_value(const struct gate_session *s, uint8_t out[GATE_VALUE_M
 
 /* gate_row.c: talking to store. */
 void gate_row_fetch(struct gate *g, struct gate_row *row);
-void gate_row_put(struct gate *g, struct gate_row *row); /* takes the present value of its run or session */
+void gate_row_put(
+	struct gate *g, struct gate_row *row); /* takes the present value of its run or session */
 void gate_row_delete(struct gate *g, struct gate_row *row);
 void gate_row_resume(struct gate *g); /* store is back: asks and sends again */
 void gate_row_got(struct gate *g, const struct gate_store_row *m);

@@ -54,7 +54,8 @@ judge_tool(const struct gate_policy *p, const struct effect_row *row, const stru
 {
 	if (!row->is_tool)
 		return a->tool == 0 ? REASON_ALLOWED : REASON_TOOL_UNKNOWN;
-	if (a->tool == 0 || a->tool >= p->ntools || a->tool >= 64 || p->tools[a->tool].effect != a->effect)
+	if (a->tool == 0 || a->tool >= p->ntools || a->tool >= 64 ||
+		p->tools[a->tool].effect != a->effect)
 		return REASON_TOOL_UNKNOWN;
 	if ((p->deny >> a->tool & 1) != 0)
 		return REASON_TOOL_DENIED;
@@ -72,9 +73,11 @@ is_number(struct span id, uint64_t n)
 
 /* Is the destination one that this run may have, and the executor the one that serves it. */
 static bool
-is_destination(const struct gate_policy *p, const struct gate_run *run, const struct effect_row *row, const struct gate_ask *a)
+is_destination(const struct gate_policy *p, const struct gate_run *run,
+	const struct effect_row *row, const struct gate_ask *a)
 {
-	if (a->dest_kind >= 32 || (row->dests & BIT(a->dest_kind)) == 0 || a->dest.len > GATE_ID_MAX)
+	if (a->dest_kind >= 32 || (row->dests & BIT(a->dest_kind)) == 0 ||
+		a->dest.len > GATE_ID_MAX)
 		return false;
 	switch ((enum dest_kind)a->dest_kind) {
 	case DEST_NONE:
@@ -84,7 +87,8 @@ is_destination(const struct gate_policy *p, const struct gate_run *run, const st
 	case DEST_MEMORY:
 		return is_number(a->dest, run->agent) && a->instance == 0;
 	case DEST_PROVIDER:
-		return a->instance < 64 && (p->providers >> a->instance & 1) != 0 && is_number(a->dest, a->instance);
+		return a->instance < 64 && (p->providers >> a->instance & 1) != 0 &&
+		       is_number(a->dest, a->instance);
 	case DEST_TURN:
 		return is_number(a->dest, run->session_key);
 	case DEST_HOST:
@@ -111,7 +115,8 @@ typed_id(const struct gate_run *run, const struct gate_ask *a)
 	for (size_t i = 0; i < run->nids; i++) {
 		struct gate_id *id = &run->ids[i];
 
-		if (!id->used && id->verb == a->effect && id->kind == a->dest_kind && span_eq(span_of(id->id, id->len), a->dest))
+		if (!id->used && id->verb == a->effect && id->kind == a->dest_kind &&
+			span_eq(span_of(id->id, id->len), a->dest))
 			return id;
 	}
 	return NULL;

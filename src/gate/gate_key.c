@@ -16,7 +16,8 @@ gate_key_find(struct gate_keys *keys, uint8_t kind, uint64_t instance)
 }
 
 int
-gate_key_set(struct gate_keys *keys, uint8_t kind, uint64_t instance, uint64_t incarnation, const uint8_t key[WARRANT_KEY_LEN])
+gate_key_set(struct gate_keys *keys, uint8_t kind, uint64_t instance, uint64_t incarnation,
+	const uint8_t key[WARRANT_KEY_LEN])
 {
 	struct gate_executor *e = gate_key_find(keys, kind, instance);
 
@@ -24,7 +25,8 @@ gate_key_set(struct gate_keys *keys, uint8_t kind, uint64_t instance, uint64_t i
 		if (keys->n == GATE_EXECUTORS_MAX || kind == 0)
 			return ERR_FULL;
 		e = &keys->list[keys->n++];
-	} else if (e->incarnation == incarnation && crypto_bytes_equal(e->key, key, WARRANT_KEY_LEN)) {
+	} else if (e->incarnation == incarnation &&
+		   crypto_bytes_equal(e->key, key, WARRANT_KEY_LEN)) {
 		return 0; /* the counter goes on: under one key no number comes twice */
 	}
 	*e = (struct gate_executor){.kind = kind, .instance = instance, .incarnation = incarnation};
@@ -33,7 +35,8 @@ gate_key_set(struct gate_keys *keys, uint8_t kind, uint64_t instance, uint64_t i
 }
 
 int
-gate_key_warrant(struct gate_executor *e, struct warrant *w, uint64_t now_ms, uint8_t out[WARRANT_LEN])
+gate_key_warrant(
+	struct gate_executor *e, struct warrant *w, uint64_t now_ms, uint8_t out[WARRANT_LEN])
 {
 	if (e->counter == UINT64_MAX)
 		return ERR_FULL;

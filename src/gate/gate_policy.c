@@ -50,7 +50,8 @@ read_mask(struct span slice, const char *name, uint64_t *out)
 int
 gate_policy_read(struct span slice, struct gate_policy *out)
 {
-	struct gate_policy p = {.allow = UINT64_MAX, .tokens = UINT64_MAX, .tools = tool_rows, .ntools = TOOL_N};
+	struct gate_policy p = {
+		.allow = UINT64_MAX, .tokens = UINT64_MAX, .tools = tool_rows, .ntools = TOOL_N};
 	uint64_t tool_calls = RUN_TOOL_CALLS_MAX;
 	uint64_t model_calls = RUN_MODEL_CALLS_MAX;
 	int rc = read_mask(slice, "tools.allow_mask", &p.allow);

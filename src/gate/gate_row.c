@@ -11,11 +11,13 @@
 /* ---- is it ours ---- */
 
 static void
-mac_of(const uint8_t *key, uint8_t table, uint64_t row_key, uint64_t version, struct span value, uint8_t mac[CRYPTO_MAC_LEN])
+mac_of(const uint8_t *key, uint8_t table, uint64_t row_key, uint64_t version, struct span value,
+	uint8_t mac[CRYPTO_MAC_LEN])
 {
 	uint8_t k[WARRANT_NUMBER_LEN];
 	uint8_t v[WARRANT_NUMBER_LEN];
-	const struct span parts[] = {span_of(&table, 1), span_of(k, sizeof(k)), span_of(v, sizeof(v)), value};
+	const struct span parts[] = {
+		span_of(&table, 1), span_of(k, sizeof(k)), span_of(v, sizeof(v)), value};
 
 	warrant_number(row_key, k);
 	warrant_number(version, v);
@@ -23,13 +25,15 @@ mac_of(const uint8_t *key, uint8_t table, uint64_t row_key, uint64_t version, st
 }
 
 void
-gate_row_mac(const uint8_t key[CRYPTO_KEY_LEN], const struct gate_store_put *row, uint8_t mac[CRYPTO_MAC_LEN])
+gate_row_mac(const uint8_t key[CRYPTO_KEY_LEN], const struct gate_store_put *row,
+	uint8_t mac[CRYPTO_MAC_LEN])
 {
 	mac_of(key, row->table, row->key, row->version, row->value, mac);
 }
 
 bool
-gate_row_is_good(const uint8_t *key, uint8_t table, uint64_t row_key, const struct gate_store_row *row)
+gate_row_is_good(
+	const uint8_t *key, uint8_t table, uint64_t row_key, const struct gate_store_row *row)
 {
 	uint8_t mac[CRYPTO_MAC_LEN];
 
@@ -64,7 +68,9 @@ send_get(struct gate *g, const struct gate_row *row)
 	struct ipc_chan *store = child_peer(g->child, KIND_STORE, 0);
 
 	if (store != NULL)
-		(void)gate_store_get_send(store, &(struct gate_store_get){.req = row->get_req, .table = row->table, .key = row->key});
+		(void)gate_store_get_send(
+			store, &(struct gate_store_get){
+				       .req = row->get_req, .table = row->table, .key = row->key});
 }
 
 void
@@ -79,15 +85,19 @@ value_of(const struct gate_row *row, uint8_t out[GATE_VALUE_MAX])
 {
 	const void *owner = row; /* the row is the first member of either */
 
-	return row->table == GATE_SESSION_LABELS ? gate_session_value(owner, out) : gate_run_value(owner, out);
+	return row->table == GATE_SESSION_LABELS ? gate_session_value(owner, out)
+						 : gate_run_value(owner, out);
 }
 
 static void
 send_put(struct gate *g, const struct gate_row *row, struct span value)
 {
 	struct ipc_chan *store = child_peer(g->child, KIND_STORE, 0);
-	struct gate_store_put m = {
-		.req = row->put_req, .table = row->table, .key = row->key, .version = row->version, .value = value};
+	struct gate_store_put m = {.req = row->put_req,
+		.table = row->table,
+		.key = row->key,
+		.version = row->version,
+		.value = value};
 	uint8_t mac[CRYPTO_MAC_LEN];
 
 	if (store == NULL)
@@ -181,8 +191,8 @@ gate_row_stored(struct gate *g, const struct gate_store_stored *m)
 	if (row == NULL)
 		return;
 	if (m->rc < 0) {
-		log_error("a label could not be stored: results wait", LOG_U("table", row->table), LOG_U("key", row->key),
-			LOG_E("why", m->rc));
+		log_error("a label could not be stored: results wait", LOG_U("table", row->table),
+			LOG_U("key", row->key), LOG_E("why", m->rc));
 		retry_later(g);
 		return;
 	}

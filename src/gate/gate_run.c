@@ -8,7 +8,8 @@
 #include "base/mem.h"
 
 const struct label gate_label_new = {.integrity = LABEL_OWNER, .readers_kind = LABEL_READ_OWNER};
-const struct label gate_label_doubtful = {.integrity = LABEL_UNTRUSTED, .readers_kind = LABEL_READ_OWNER};
+const struct label gate_label_doubtful = {
+	.integrity = LABEL_UNTRUSTED, .readers_kind = LABEL_READ_OWNER};
 
 /* ---- turns ---- */
 
@@ -54,7 +55,9 @@ most_integrity(uint64_t principal)
 	case PRINCIPAL_TOKEN:
 	case PRINCIPAL_BROWSER:
 	case PRINCIPAL_DEVICE:
-		return (PRINCIPAL_SCOPES(principal) & (SCOPE_WRITE | SCOPE_ADMIN)) != 0 ? LABEL_OWNER_TYPED : LABEL_UNTRUSTED;
+		return (PRINCIPAL_SCOPES(principal) & (SCOPE_WRITE | SCOPE_ADMIN)) != 0
+			       ? LABEL_OWNER_TYPED
+			       : LABEL_UNTRUSTED;
 	default:
 		return LABEL_UNTRUSTED;
 	}
@@ -72,7 +75,8 @@ gate_turn_add(struct gate *g, uint64_t principal, uint64_t turn, uint8_t integri
 		return ERR_FULL;
 	t->turn = turn;
 	t->principal = principal;
-	t->integrity = integrity < most_integrity(principal) ? integrity : most_integrity(principal);
+	t->integrity =
+		integrity < most_integrity(principal) ? integrity : most_integrity(principal);
 	t->expires_ms = ev_now_ms(g->child->ev) + GATE_TURN_TTL_MS;
 	return 0;
 }
@@ -89,7 +93,8 @@ gate_turn_add_id(struct gate *g, uint64_t principal, const struct edge_gate_turn
 		return ERR_DENIED;
 	if (t->nids == GATE_TURN_IDS_MAX)
 		return ERR_FULL;
-	if (m->verb == EFFECT_NONE || m->verb >= EFFECT_N || m->kind == DEST_NONE || m->id.len == 0 || m->id.len > GATE_ID_MAX)
+	if (m->verb == EFFECT_NONE || m->verb >= EFFECT_N || m->kind == DEST_NONE ||
+		m->id.len == 0 || m->id.len > GATE_ID_MAX)
 		return ERR_RANGE;
 	t->ids = mem_grow(t->ids, t->nids + 1, sizeof(*t->ids));
 	id = &t->ids[t->nids++];
@@ -110,7 +115,8 @@ session_slot(struct gate *g)
 
 		if (s->session == 0)
 			return s;
-		if (s->refs == 0 && s->row.put_req == 0 && (oldest == NULL || s->used_ms < oldest->used_ms))
+		if (s->refs == 0 && s->row.put_req == 0 &&
+			(oldest == NULL || s->used_ms < oldest->used_ms))
 			oldest = s;
 	}
 	return g->nsessions < GATE_SESSIONS_MAX ? &g->sessions[g->nsessions++] : oldest;
@@ -130,8 +136,9 @@ session_take(struct gate *g, uint64_t session)
 		s = session_slot(g);
 		if (s == NULL)
 			return NULL;
-		*s = (struct gate_session){
-			.row = {.table = GATE_SESSION_LABELS, .key = session}, .session = session, .label = gate_label_new};
+		*s = (struct gate_session){.row = {.table = GATE_SESSION_LABELS, .key = session},
+			.session = session,
+			.label = gate_label_new};
 		gate_row_fetch(g, &s->row);
 	}
 	s->used_ms = ev_now_ms(g->child->ev);
@@ -187,13 +194,17 @@ gate_run_value(const struct gate_run *run, uint8_t out[GATE_VALUE_MAX])
 	put_number(&at, run->spend.tokens, 8);
 	return GATE_VALUE_MAX;
 }
-_Static_assert(GATE_VALUE_MAX == LABEL_PACKED_LEN + 8 + 4 + 4 + 8, "GATE_VALUE_MAX does not fit a run's row");
+_Static_assert(GATE_VALUE_MAX == LABEL_PACKED_LEN + 8 + 4 + 4 + 8,
+	"GATE_VALUE_MAX does not fit a run's row");
 
 static void
 audit_run(struct gate *g, const struct gate_run *run, enum audit_event event)
 {
-	(void)witness_line(g->witness, &(struct audit_writer_line){.event = (uint8_t)event, .principal = run->principal,
-					       .run = run->run, .number = (int64_t)run->label.integrity, .text = SPAN_EMPTY});
+	(void)witness_line(g->witness, &(struct audit_writer_line){.event = (uint8_t)event,
+					       .principal = run->principal,
+					       .run = run->run,
+					       .number = (int64_t)run->label.integrity,
+					       .text = SPAN_EMPTY});
 }
 
 static void
@@ -204,8 +215,11 @@ send_ready(struct gate *g, uint64_t run, bool ok, enum reason reason, struct lab
 
 	label_pack(label, packed);
 	if (core != NULL)
-		(void)core_gate_run_ready_send(core, &(struct core_gate_run_ready){.run = run, .ok = ok, .reason = (uint8_t)reason,
-							     .label = span_of(packed, sizeof(packed))});
+		(void)core_gate_run_ready_send(
+			core, &(struct core_gate_run_ready){.run = run,
+				      .ok = ok,
+				      .reason = (uint8_t)reason,
+				      .label = span_of(packed, sizeof(packed))});
 }
 
 static void
@@ -221,7 +235,8 @@ run_clear(struct gate_run *run)
 static void
 run_begin(struct gate *g, struct gate_run *run)
 {
-	if (run->state != GATE_RUN_OPENING || run->row.get_req != 0 || run->session->row.get_req != 0)
+	if (run->state != GATE_RUN_OPENING || run->row.get_req != 0 ||
+		run->session->row.get_req != 0)
 		return;
 	run->label = label_join(run->label, run->session->label);
 	run->state = GATE_RUN_OPEN;
@@ -240,11 +255,13 @@ void
 gate_session_fetched(struct gate *g, struct gate_session *s, const struct gate_store_row *m)
 {
 	struct label stored = gate_label_new;
-	bool doubtful = m->found && (!gate_row_is_good(row_key(g), GATE_SESSION_LABELS, s->session, m) ||
-					    label_unpack(m->value, &stored) < 0);
+	bool doubtful =
+		m->found && (!gate_row_is_good(row_key(g), GATE_SESSION_LABELS, s->session, m) ||
+				    label_unpack(m->value, &stored) < 0);
 
 	if (doubtful) {
-		log_warn("the label of a session is not as it was written: it counts as untrusted", LOG_U("session", s->session));
+		log_warn("the label of a session is not as it was written: it counts as untrusted",
+			LOG_U("session", s->session));
 		stored = gate_label_doubtful;
 	}
 	s->row.version = m->version;
@@ -270,7 +287,8 @@ gate_run_fetched(struct gate *g, struct gate_run *run, const struct gate_store_r
 	run->spend = (struct gate_spend){.tool_calls = 1, .model_calls = 1};
 	at = m->value.len == GATE_VALUE_MAX ? m->value.ptr + LABEL_PACKED_LEN : NULL;
 	if (m->found && at != NULL && gate_row_is_good(row_key(g), GATE_SPEND, run->run, m) &&
-		label_unpack(span_sub(m->value, 0, LABEL_PACKED_LEN), &stored) == 0 && get_number(&at, 8) == run->session_key) {
+		label_unpack(span_sub(m->value, 0, LABEL_PACKED_LEN), &stored) == 0 &&
+		get_number(&at, 8) == run->session_key) {
 		run->label = stored; /* what its turn said is in it */
 		run->spend.tool_calls = (uint32_t)get_number(&at, 4);
 		run->spend.model_calls = (uint32_t)get_number(&at, 4);
@@ -313,15 +331,22 @@ run_open(struct gate *g, const struct core_gate_run_open *m)
 		return REASON_PANIC;
 	if (m->run == 0 || m->session == 0 || gate_run_find(g, m->run) != NULL)
 		return REASON_RUN_UNKNOWN;
-	if (PRINCIPAL_KIND(m->principal) == PRINCIPAL_NONE || (t != NULL && t->principal != m->principal))
+	if (PRINCIPAL_KIND(m->principal) == PRINCIPAL_NONE ||
+		(t != NULL && t->principal != m->principal))
 		return REASON_SCOPE;
 	if (!witness_has_room(g->witness))
 		return REASON_LIMIT;
 	run = run_slot(g);
 	if (run == NULL)
 		return REASON_LIMIT;
-	*run = (struct gate_run){.row = {.table = GATE_SPEND, .key = m->run}, .state = GATE_RUN_OPENING, .run = m->run, .turn = m->turn,
-		.principal = m->principal, .agent = m->agent, .resumed = m->resumed, .session_key = m->session};
+	*run = (struct gate_run){.row = {.table = GATE_SPEND, .key = m->run},
+		.state = GATE_RUN_OPENING,
+		.run = m->run,
+		.turn = m->turn,
+		.principal = m->principal,
+		.agent = m->agent,
+		.resumed = m->resumed,
+		.session_key = m->session};
 	run->session = session_take(g, m->session);
 	if (run->session == NULL) {
 		run_clear(run);
@@ -351,7 +376,8 @@ drop_acks_of(struct gate *g, const struct ipc_chan *chan, uint64_t run)
 	size_t kept = 0;
 
 	for (size_t i = 0; i < g->nacks; i++) {
-		if ((chan != NULL && g->acks[i].chan == chan) || (run != 0 && g->acks[i].run == run))
+		if ((chan != NULL && g->acks[i].chan == chan) ||
+			(run != 0 && g->acks[i].run == run))
 			g->acks[i].session->refs--;
 		else
 			g->acks[kept++] = g->acks[i];
@@ -400,7 +426,8 @@ gate_run_close_all(struct gate *g)
 static void
 send_labeled(const struct gate_ack *ack)
 {
-	(void)executor_gate_labeled_send(ack->chan, &(struct executor_gate_labeled){.run = ack->run, .call = ack->call});
+	(void)executor_gate_labeled_send(
+		ack->chan, &(struct executor_gate_labeled){.run = ack->run, .call = ack->call});
 }
 
 /* Acknowledges what is on disk by now. */
@@ -413,7 +440,8 @@ gate_run_stored(struct gate *g)
 		const struct gate_ack *ack = &g->acks[i];
 		const struct gate_run *run = gate_run_find(g, ack->run);
 
-		if (ack->session->row.get_req != 0 || ack->session->row.put_req != 0 || (run != NULL && run->row.put_req != 0)) {
+		if (ack->session->row.get_req != 0 || ack->session->row.put_req != 0 ||
+			(run != NULL && run->row.put_req != 0)) {
 			g->acks[kept++] = *ack;
 			continue;
 		}
@@ -450,7 +478,8 @@ run_lower(struct gate *g, struct gate_run *run, struct label label)
 	label_pack(joined, packed);
 	if (core != NULL)
 		(void)core_gate_run_label_send(
-			core, &(struct core_gate_run_label){.run = run->run, .label = span_of(packed, sizeof(packed))});
+			core, &(struct core_gate_run_label){
+				      .run = run->run, .label = span_of(packed, sizeof(packed))});
 }
 
 /* The session of a run that is open or ended a moment ago, with a reference; NULL for any other number. */
@@ -467,7 +496,8 @@ session_of(struct gate *g, const struct gate_run *run, uint64_t id)
 }
 
 int
-gate_run_label(struct gate *g, struct ipc_chan *from, uint8_t kind, const struct executor_gate_label *m)
+gate_run_label(
+	struct gate *g, struct ipc_chan *from, uint8_t kind, const struct executor_gate_label *m)
 {
 	struct gate_run *run = gate_run_find(g, m->run);
 	struct gate_session *session;
@@ -477,7 +507,8 @@ gate_run_label(struct gate *g, struct ipc_chan *from, uint8_t kind, const struct
 		return ERR_PROTO;
 	session = session_of(g, run, m->run);
 	if (session == NULL || g->nacks == GATE_ACKS_MAX) {
-		log_warn("label of a result without a run: not acknowledged", LOG_C("peer", kind_name(kind)), LOG_U("run", m->run));
+		log_warn("label of a result without a run: not acknowledged",
+			LOG_C("peer", kind_name(kind)), LOG_U("run", m->run));
 		if (session != NULL)
 			session->refs--;
 		return 0;
@@ -485,10 +516,16 @@ gate_run_label(struct gate *g, struct ipc_chan *from, uint8_t kind, const struct
 	if (run != NULL)
 		run_lower(g, run, label);
 	if (session_lower(g, session, label))
-		(void)witness_line(g->witness,
-			&(struct audit_writer_line){.event = AUDIT_LABEL, .principal = run == NULL ? 0 : run->principal, .run = m->run,
-				.call = m->call, .peer = kind, .instance = ipc_chan_tag(from), .number = (int64_t)label.integrity});
-	g->acks[g->nacks++] = (struct gate_ack){.chan = from, .run = m->run, .call = m->call, .session = session};
+		(void)witness_line(
+			g->witness, &(struct audit_writer_line){.event = AUDIT_LABEL,
+					    .principal = run == NULL ? 0 : run->principal,
+					    .run = m->run,
+					    .call = m->call,
+					    .peer = kind,
+					    .instance = ipc_chan_tag(from),
+					    .number = (int64_t)label.integrity});
+	g->acks[g->nacks++] =
+		(struct gate_ack){.chan = from, .run = m->run, .call = m->call, .session = session};
 	gate_run_stored(g);
 	return 0;
 }

@@ -15,7 +15,7 @@ const struct jail_spec gate_jail = {
 	.purpose = "judge fixed structs, issue warrants",
 	.groups = JAIL_BASE,
 	.landlock = true,
-	.layers = JAIL_L_LANDLOCK_FS | JAIL_L_LANDLOCK_NET | JAIL_L_LANDLOCK_SCOPE | JAIL_L_NETNS | JAIL_L_ROOT | JAIL_L_IPCNS |
-		  JAIL_L_UID | JAIL_L_MDWE | JAIL_L_PDEATH,
+	.layers = JAIL_L_LANDLOCK_FS | JAIL_L_LANDLOCK_NET | JAIL_L_LANDLOCK_SCOPE | JAIL_L_NETNS |
+		  JAIL_L_ROOT | JAIL_L_IPCNS | JAIL_L_UID | JAIL_L_MDWE | JAIL_L_PDEATH,
 	.limits = limits,
 };

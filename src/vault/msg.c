@@ -14,7 +14,8 @@ vault_of(void *arg)
 /* ---- edge/anon ---- */
 
 static void
-audit_sign_in(struct vault *v, enum audit_event ok_event, uint8_t credential, const struct vault_answer *a, struct span text)
+audit_sign_in(struct vault *v, enum audit_event ok_event, uint8_t credential,
+	const struct vault_answer *a, struct span text)
 {
 	bool ok = a->why == AUTH_OK;
 
@@ -22,10 +23,21 @@ audit_sign_in(struct vault *v, enum audit_event ok_event, uint8_t credential, co
 	if (a->why == AUTH_RATE_LIMITED)
 		return;
 	(void)witness_line(v->witness,
-		&(struct audit_writer_line){.event = (uint8_t)(ok ? ok_event : a->why == AUTH_PAIRING_REQUIRED ? AUDIT_PAIRING : AUDIT_AUTH_DENIED),
-			.verdict = ok ? VERDICT_ALLOW : a->why == AUTH_PAIRING_REQUIRED ? VERDICT_ASK : VERDICT_DENY,
-			.reason = (uint8_t)(ok ? REASON_ALLOWED : a->retry_ms != 0 ? REASON_RATE : REASON_CREDENTIAL),
-			.principal = a->principal, .peer = KIND_ANON, .call = credential, .number = a->why, .text = text});
+		&(struct audit_writer_line){
+			.event = (uint8_t)(ok                                ? ok_event
+					   : a->why == AUTH_PAIRING_REQUIRED ? AUDIT_PAIRING
+									     : AUDIT_AUTH_DENIED),
+			.verdict = ok                                ? VERDICT_ALLOW
+				   : a->why == AUTH_PAIRING_REQUIRED ? VERDICT_ASK
+								     : VERDICT_DENY,
+			.reason = (uint8_t)(ok                 ? REASON_ALLOWED
+					    : a->retry_ms != 0 ? REASON_RATE
+							       : REASON_CREDENTIAL),
+			.principal = a->principal,
+			.peer = KIND_ANON,
+			.call = credential,
+			.number = a->why,
+			.text = text});
 }
 
 static int
@@ -42,11 +54,17 @@ on_verify(struct ipc_chan *chan, const void *msg, void *arg)
 	if (a.why == AUTH_OK && vault_ticket_new(v, &a, ticket) < 0)
 		a = (struct vault_answer){.why = AUTH_UNAVAILABLE, .device = -1};
 	if (has_room)
-		audit_sign_in(v, AUDIT_AUTH_OK, m->credential, &a, m->device_id.len != 0 ? m->device_id : m->client_id);
+		audit_sign_in(v, AUDIT_AUTH_OK, m->credential, &a,
+			m->device_id.len != 0 ? m->device_id : m->client_id);
 	(void)anon_vault_verdict_send(chan,
-		&(struct anon_vault_verdict){.req = m->req, .ok = a.why == AUTH_OK, .why = a.why, .principal = a.principal,
+		&(struct anon_vault_verdict){.req = m->req,
+			.ok = a.why == AUTH_OK,
+			.why = a.why,
+			.principal = a.principal,
 			.ticket = a.why == AUTH_OK ? span_of(ticket, sizeof(ticket)) : SPAN_EMPTY,
-			.request_id = a.request_id == NULL ? SPAN_EMPTY : span_from_cstr(a.request_id), .retry_ms = a.retry_ms});
+			.request_id =
+				a.request_id == NULL ? SPAN_EMPTY : span_from_cstr(a.request_id),
+			.retry_ms = a.retry_ms});
 	secret_wipe(ticket, sizeof(ticket));
 	return 0;
 }
@@ -63,9 +81,12 @@ on_claim(struct ipc_chan *chan, const void *msg, void *arg)
 		a = vault_claim(v, m, &cookie);
 		audit_sign_in(v, AUDIT_CLAIM, CRED_NONE, &a, SPAN_EMPTY);
 	}
-	(void)anon_vault_claimed_send(chan,
-		&(struct anon_vault_claimed){.req = m->req, .ok = a.why == AUTH_OK, .why = a.why,
-			.cookie = a.why == AUTH_OK ? buf_span(&cookie) : SPAN_EMPTY, .retry_ms = a.retry_ms});
+	(void)anon_vault_claimed_send(
+		chan, &(struct anon_vault_claimed){.req = m->req,
+			      .ok = a.why == AUTH_OK,
+			      .why = a.why,
+			      .cookie = a.why == AUTH_OK ? buf_span(&cookie) : SPAN_EMPTY,
+			      .retry_ms = a.retry_ms});
 	if (cookie.ptr != NULL)
 		secret_wipe(cookie.ptr, cookie.cap);
 	buf_clear(&cookie);
@@ -98,7 +119,8 @@ may_ask(const struct ipc_chan *chan, uint16_t id)
 
 		if (row->id != id)
 			continue;
-		return (row->kinds == 0 || (PRINCIPAL_KIND(p) < 32 && (row->kinds >> PRINCIPAL_KIND(p) & 1) != 0)) &&
+		return (row->kinds == 0 || (PRINCIPAL_KIND(p) < 32 &&
+						   (row->kinds >> PRINCIPAL_KIND(p) & 1) != 0)) &&
 		       (row->scopes == 0 || (row->scopes & PRINCIPAL_SCOPES(p)) != 0);
 	}
 	return false;
@@ -107,10 +129,14 @@ may_ask(const struct ipc_chan *chan, uint16_t id)
 static void
 send_principal(struct vault *v, struct ipc_chan *chan, uint64_t req, const struct vault_ticket *t)
 {
-	struct user_vault_principal out = {
-		.req = req, .ok = true, .principal = t->principal, .scopes = PRINCIPAL_SCOPES(t->principal), .role = vault_role_name(t->role)};
+	struct user_vault_principal out = {.req = req,
+		.ok = true,
+		.principal = t->principal,
+		.scopes = PRINCIPAL_SCOPES(t->principal),
+		.role = vault_role_name(t->role)};
 	struct vault_device *d = t->device < 0 ? NULL : &v->state.devices[t->device];
-	const struct vault_device_token *token = d == NULL ? NULL : vault_device_token_ensure(v, d, t->role);
+	const struct vault_device_token *token =
+		d == NULL ? NULL : vault_device_token_ensure(v, d, t->role);
 
 	if (d != NULL) {
 		out.device_id = span_of(d->id, CRYPTO_DEVICE_ID_LEN);
@@ -135,7 +161,8 @@ on_redeem(struct ipc_chan *chan, const void *msg, void *arg)
 		send_principal(v, chan, m->req, t);
 		return 0;
 	}
-	log_warn("ticket refused: used, too old, or another principal's", LOG_U("principal", ipc_chan_tag(chan)));
+	log_warn("ticket refused: used, too old, or another principal's",
+		LOG_U("principal", ipc_chan_tag(chan)));
 	(void)user_vault_principal_send(chan, &(struct user_vault_principal){.req = m->req});
 	return 0;
 }
@@ -146,13 +173,18 @@ on_claim_new(struct ipc_chan *chan, const void *msg, void *arg)
 	const struct user_vault_claim_new *m = msg;
 	struct vault *v = vault_of(arg);
 	struct buf code = {.max = 2 * VAULT_CODE_LEN};
-	bool ok = may_ask(chan, USER_VAULT_CLAIM_NEW) && witness_has_room(v->witness) && vault_code_new(v, &code) == 0;
+	bool ok = may_ask(chan, USER_VAULT_CLAIM_NEW) && witness_has_room(v->witness) &&
+		  vault_code_new(v, &code) == 0;
 
-	(void)witness_line(v->witness,
-		&(struct audit_writer_line){.event = AUDIT_CLAIM, .verdict = ok ? VERDICT_ALLOW : VERDICT_DENY,
-			.reason = ok ? REASON_ALLOWED : REASON_SCOPE, .principal = ipc_chan_tag(chan), .peer = KIND_USER});
-	(void)user_vault_claim_code_send(chan, &(struct user_vault_claim_code){.req = m->req, .ok = ok,
-						       .code = ok ? buf_span(&code) : SPAN_EMPTY, .ttl_ms = ok ? CLAIM_TTL_MS : 0});
+	(void)witness_line(v->witness, &(struct audit_writer_line){.event = AUDIT_CLAIM,
+					       .verdict = ok ? VERDICT_ALLOW : VERDICT_DENY,
+					       .reason = ok ? REASON_ALLOWED : REASON_SCOPE,
+					       .principal = ipc_chan_tag(chan),
+					       .peer = KIND_USER});
+	(void)user_vault_claim_code_send(chan, &(struct user_vault_claim_code){.req = m->req,
+						       .ok = ok,
+						       .code = ok ? buf_span(&code) : SPAN_EMPTY,
+						       .ttl_ms = ok ? CLAIM_TTL_MS : 0});
 	if (code.ptr != NULL)
 		secret_wipe(code.ptr, code.cap);
 	buf_clear(&code);
@@ -169,8 +201,10 @@ on_secret_show(struct ipc_chan *chan, const void *msg, void *arg)
 		vault_show(v, chan, m);
 		return 0;
 	}
-	(void)witness_line(v->witness, &(struct audit_writer_line){.event = AUDIT_SHOWN, .reason = REASON_SCOPE,
-					       .principal = ipc_chan_tag(chan), .text = m->name});
+	(void)witness_line(v->witness, &(struct audit_writer_line){.event = AUDIT_SHOWN,
+					       .reason = REASON_SCOPE,
+					       .principal = ipc_chan_tag(chan),
+					       .text = m->name});
 	(void)user_vault_secret_shown_send(chan, &(struct user_vault_secret_shown){.req = m->req});
 	return 0;
 }
@@ -183,7 +217,8 @@ on_devices(struct ipc_chan *chan, const void *msg, void *arg)
 	if (may_ask(chan, USER_VAULT_DEVICES))
 		vault_devices_send(vault_of(arg), chan, m->req);
 	else
-		(void)user_vault_device_send(chan, &(struct user_vault_device){.req = m->req, .last = true});
+		(void)user_vault_device_send(
+			chan, &(struct user_vault_device){.req = m->req, .last = true});
 	return 0;
 }
 
@@ -199,7 +234,8 @@ on_device_do(struct ipc_chan *chan, const void *msg, void *arg)
 	if (rc == 0)
 		vault_device_do(v, chan, m);
 	else
-		(void)user_vault_device_did_send(chan, &(struct user_vault_device_did){.req = m->req, .rc = rc});
+		(void)user_vault_device_did_send(
+			chan, &(struct user_vault_device_did){.req = m->req, .rc = rc});
 	return 0;
 }
 
@@ -231,16 +267,20 @@ on_unseal(struct ipc_chan *chan, const void *msg, void *arg)
 
 #define ROWS(r) (r), sizeof(r) / sizeof((r)[0])
 
-static const struct ipc_handler from_anon[] = {{ANON_VAULT_VERIFY, on_verify}, {ANON_VAULT_CLAIM, on_claim}};
-static const struct ipc_handler from_user[] = {{USER_VAULT_REDEEM, on_redeem}, {USER_VAULT_CLAIM_NEW, on_claim_new},
-	{USER_VAULT_SECRET_SHOW, on_secret_show}, {USER_VAULT_DEVICES, on_devices}, {USER_VAULT_DEVICE_DO, on_device_do}};
+static const struct ipc_handler from_anon[] = {
+	{ANON_VAULT_VERIFY, on_verify}, {ANON_VAULT_CLAIM, on_claim}};
+static const struct ipc_handler from_user[] = {{USER_VAULT_REDEEM, on_redeem},
+	{USER_VAULT_CLAIM_NEW, on_claim_new}, {USER_VAULT_SECRET_SHOW, on_secret_show},
+	{USER_VAULT_DEVICES, on_devices}, {USER_VAULT_DEVICE_DO, on_device_do}};
 static const struct ipc_handler from_egress[] = {{EGRESS_VAULT_RELEASE, on_release}};
-static const struct ipc_handler from_audit[] = {{AUDIT_VAULT_SEAL, on_seal}, {AUDIT_VAULT_UNSEAL, on_unseal}};
+static const struct ipc_handler from_audit[] = {
+	{AUDIT_VAULT_SEAL, on_seal}, {AUDIT_VAULT_UNSEAL, on_unseal}};
 
 const struct child_link vault_links[VAULT_NLINKS] = {
 	{KIND_ANON, &anon_vault_proto, IPC_SIDE_B, IPC_FULL_END, ROWS(from_anon)},
 	{KIND_USER, &user_vault_proto, IPC_SIDE_B, IPC_FULL_END, ROWS(from_user)},
 	{KIND_EGRESS, &egress_vault_proto, IPC_SIDE_B, IPC_FULL_END, ROWS(from_egress)},
-	{KIND_AUDIT, &audit_writer_proto, IPC_SIDE_A, IPC_FULL_END, NULL, 0}, /* first: the one that child_peer() finds */
+	{KIND_AUDIT, &audit_writer_proto, IPC_SIDE_A, IPC_FULL_END, NULL,
+		0}, /* first: the one that child_peer() finds */
 	{KIND_AUDIT, &audit_vault_proto, IPC_SIDE_B, IPC_FULL_END, ROWS(from_audit)},
 };

@@ -9,7 +9,8 @@ static int
 setup(struct child *child, struct jail_env *env)
 {
 	/* Device tokens and the audit seed lie in the struct itself: a mapping of its own, kept out of core files. */
-	struct vault *v = mmap(NULL, sizeof(*v), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	struct vault *v =
+		mmap(NULL, sizeof(*v), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	(void)env;
 	if (v == MAP_FAILED)

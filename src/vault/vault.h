@@ -41,7 +41,13 @@ struct span vault_text_get(const struct vault_text *t);
 
 /* ---- how often strangers may ask ---- */
 
-enum vault_class { VAULT_CLASS_TOKEN, VAULT_CLASS_PASSWORD, VAULT_CLASS_COOKIE, VAULT_CLASS_CLAIM, VAULT_CLASS_N };
+enum vault_class {
+	VAULT_CLASS_TOKEN,
+	VAULT_CLASS_PASSWORD,
+	VAULT_CLASS_COOKIE,
+	VAULT_CLASS_CLAIM,
+	VAULT_CLASS_N
+};
 
 struct vault_bucket {
 	uint64_t level; /* thousandths of a try */
@@ -71,8 +77,8 @@ void vault_rate_init(struct vault_rate *r, uint64_t now_ms);
  * Takes one try of this source, of this class and of all strangers together, before anything is compared. NULL when one of
  * them has none left or the source is locked out: *retry_ms says how long.
  */
-struct vault_source *vault_rate_take(struct vault_rate *r, uint64_t hi, uint64_t lo, enum vault_class class, uint64_t now_ms,
-	uint64_t *retry_ms);
+struct vault_source *vault_rate_take(struct vault_rate *r, uint64_t hi, uint64_t lo,
+	enum vault_class class, uint64_t now_ms, uint64_t *retry_ms);
 /* The credential was good: the try is given back and the source has a clean record. */
 void vault_rate_good(struct vault_rate *r, struct vault_source *s, enum vault_class class);
 /* It was not. True when the source is locked out from now on. */
@@ -80,9 +86,9 @@ bool vault_rate_bad(struct vault_source *s, uint64_t now_ms);
 
 /* ---- what the box holds ---- */
 
-#define VAULT_TOKEN_LEN 32   /* a device token: hex */
-#define VAULT_RANDOM_LEN 32  /* tickets, codes, cookies */
-#define VAULT_CODE_LEN 43    /* their text: base64url */
+#define VAULT_TOKEN_LEN 32  /* a device token: hex */
+#define VAULT_RANDOM_LEN 32 /* tickets, codes, cookies */
+#define VAULT_CODE_LEN 43   /* their text: base64url */
 
 enum vault_role { VAULT_OPERATOR, VAULT_NODE, VAULT_ROLES };
 
@@ -164,7 +170,7 @@ enum vault_scheme { VAULT_SCHEME_NONE, VAULT_HTTP, VAULT_HTTPS };
 
 struct vault_secret {
 	struct vault_text name;
-	struct vault_text source;  /* "env:NAME", "literal" or empty */
+	struct vault_text source; /* "env:NAME", "literal" or empty */
 	struct vault_text scheme_text;
 	struct vault_text host;
 	struct vault_text header;
@@ -245,20 +251,24 @@ uint32_t vault_scopes_parse(struct span list);
 /* vault_device.c */
 struct vault_device *vault_device_find(struct vault *v, struct span id);
 /* The pending request of this device (an older one is kept), or NULL when too many wait. */
-struct vault_pending *vault_pending_put(struct vault *v, const struct anon_vault_verify *m, const uint8_t *public_key,
-	enum vault_role role, uint32_t scopes);
+struct vault_pending *vault_pending_put(struct vault *v, const struct anon_vault_verify *m,
+	const uint8_t *public_key, enum vault_role role, uint32_t scopes);
 /* A token of this device for this role: the one it has, or a new one (sealed). NULL when that failed. */
-struct vault_device_token *vault_device_token_ensure(struct vault *v, struct vault_device *d, enum vault_role role);
+struct vault_device_token *vault_device_token_ensure(
+	struct vault *v, struct vault_device *d, enum vault_role role);
 void vault_devices_send(struct vault *v, struct ipc_chan *chan, uint64_t req);
 void vault_device_do(struct vault *v, struct ipc_chan *chan, const struct user_vault_device_do *m);
 struct span vault_role_name(enum vault_role role);
 
 /* vault_once.c */
-int vault_ticket_new(struct vault *v, const struct vault_answer *a, uint8_t out[VAULT_RANDOM_LEN]); /* ERR_FULL */
+int vault_ticket_new(struct vault *v, const struct vault_answer *a,
+	uint8_t out[VAULT_RANDOM_LEN]); /* ERR_FULL */
 /* The ticket, used up, when it is one for this principal; NULL otherwise (and gone, too). The result is good until the next call. */
-const struct vault_ticket *vault_ticket_redeem(struct vault *v, struct span value, uint64_t principal);
+const struct vault_ticket *vault_ticket_redeem(
+	struct vault *v, struct span value, uint64_t principal);
 int vault_code_new(struct vault *v, struct buf *out);
-struct vault_answer vault_claim(struct vault *v, const struct anon_vault_claim *m, struct buf *cookie);
+struct vault_answer vault_claim(
+	struct vault *v, const struct anon_vault_claim *m, struct buf *cookie);
 bool vault_cookie_is_good(struct vault *v, struct span value, bool *expired);
 
 /* vault_release.c */

@@ -96,7 +96,8 @@ slot_read(const struct vault_box *box, unsigned slot, struct slot_head *head, st
 	sealed = mem_alloc(1, head->len + 1);
 	rc = read_at(box->fd, slot_at(slot) + PAGE, sealed, head->len);
 	if (rc == 0)
-		rc = crypto_open(box->key, slot_ad(head->generation, ad), span_of(sealed, head->len), out);
+		rc = crypto_open(
+			box->key, slot_ad(head->generation, ad), span_of(sealed, head->len), out);
 	free(sealed);
 	if (rc == ERR_EOF)
 		rc = ERR_CRYPTO;
@@ -142,7 +143,8 @@ vault_box_open(struct vault_box *box, int fd, struct span key, struct buf *out)
 	if (rc == 0 && found[0] <= 0 && found[1] <= 0)
 		rc = found[0] < 0 ? found[0] : found[1];
 	else if (rc == 0) {
-		newest = found[1] > 0 && (found[0] <= 0 || heads[1].generation > heads[0].generation);
+		newest = found[1] > 0 &&
+			 (found[0] <= 0 || heads[1].generation > heads[0].generation);
 		box->generation = heads[newest].generation;
 		rc = buf_put(out, buf_span(&content[newest]));
 		if (rc == 0)
@@ -182,6 +184,7 @@ vault_box_write(struct vault_box *box, struct span content)
 	if (rc == 0)
 		box->generation = head.generation;
 	else
-		log_error("the box could not be written: what was asked is refused", LOG_E("why", rc), LOG_ERRNO("errno", errno));
+		log_error("the box could not be written: what was asked is refused",
+			LOG_E("why", rc), LOG_ERRNO("errno", errno));
 	return rc;
 }

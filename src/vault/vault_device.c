@@ -30,7 +30,8 @@ is_waiting(const struct vault *v, const struct vault_pending *p)
 }
 
 struct vault_pending *
-vault_pending_put(struct vault *v, const struct anon_vault_verify *m, const uint8_t *public_key, enum vault_role role, uint32_t scopes)
+vault_pending_put(struct vault *v, const struct anon_vault_verify *m, const uint8_t *public_key,
+	enum vault_role role, uint32_t scopes)
 {
 	struct vault_pending *slot = NULL;
 
@@ -60,7 +61,8 @@ static struct vault_pending *
 find_pending(struct vault *v, struct span request_id)
 {
 	for (size_t i = 0; i < PAIRING_PENDING_MAX; i++) {
-		if (is_waiting(v, &v->pending[i]) && span_eq(span_from_cstr(v->pending[i].request_id), request_id))
+		if (is_waiting(v, &v->pending[i]) &&
+			span_eq(span_from_cstr(v->pending[i].request_id), request_id))
 			return &v->pending[i];
 	}
 	return NULL;
@@ -107,13 +109,21 @@ send_device(struct ipc_chan *chan, uint64_t req, const struct vault_device *d, b
 	struct buf key = {.max = 64};
 
 	(void)crypto_base64url_put(&key, span_of(d->public_key, CRYPTO_PUBLIC_LEN));
-	(void)user_vault_device_send(chan,
-		&(struct user_vault_device){.req = req, .device_id = span_of(d->id, CRYPTO_DEVICE_ID_LEN), .public_key = buf_span(&key),
-			.display = vault_text_get(&d->display), .platform = span_sub(vault_text_get(&d->platform), 0, 64),
-			.client_id = span_sub(vault_text_get(&d->client_id), 0, 64),
-			.client_mode = span_sub(vault_text_get(&d->client_mode), 0, 32),
-			.role = vault_role_name((d->roles & 1u << VAULT_OPERATOR) != 0 ? VAULT_OPERATOR : VAULT_NODE), .scopes = d->scopes,
-			.created_at = d->created_ms, .approved_at = d->approved_ms, .last = last});
+	(void)user_vault_device_send(
+		chan, &(struct user_vault_device){.req = req,
+			      .device_id = span_of(d->id, CRYPTO_DEVICE_ID_LEN),
+			      .public_key = buf_span(&key),
+			      .display = vault_text_get(&d->display),
+			      .platform = span_sub(vault_text_get(&d->platform), 0, 64),
+			      .client_id = span_sub(vault_text_get(&d->client_id), 0, 64),
+			      .client_mode = span_sub(vault_text_get(&d->client_mode), 0, 32),
+			      .role = vault_role_name((d->roles & 1u << VAULT_OPERATOR) != 0
+							      ? VAULT_OPERATOR
+							      : VAULT_NODE),
+			      .scopes = d->scopes,
+			      .created_at = d->created_ms,
+			      .approved_at = d->approved_ms,
+			      .last = last});
 	buf_clear(&key);
 }
 
@@ -123,13 +133,20 @@ send_pending(struct ipc_chan *chan, uint64_t req, const struct vault_pending *p,
 	struct buf key = {.max = 64};
 
 	(void)crypto_base64url_put(&key, span_of(p->public_key, CRYPTO_PUBLIC_LEN));
-	(void)user_vault_device_send(chan,
-		&(struct user_vault_device){.req = req, .pending = true, .request_id = span_from_cstr(p->request_id),
-			.device_id = span_of(p->id, CRYPTO_DEVICE_ID_LEN), .public_key = buf_span(&key),
-			.display = vault_text_get(&p->display), .platform = span_sub(vault_text_get(&p->platform), 0, 64),
-			.client_id = span_sub(vault_text_get(&p->client_id), 0, 64),
-			.client_mode = span_sub(vault_text_get(&p->client_mode), 0, 32), .role = vault_role_name(p->role),
-			.scopes = p->scopes, .created_at = p->created_ms, .last = last});
+	(void)user_vault_device_send(
+		chan, &(struct user_vault_device){.req = req,
+			      .pending = true,
+			      .request_id = span_from_cstr(p->request_id),
+			      .device_id = span_of(p->id, CRYPTO_DEVICE_ID_LEN),
+			      .public_key = buf_span(&key),
+			      .display = vault_text_get(&p->display),
+			      .platform = span_sub(vault_text_get(&p->platform), 0, 64),
+			      .client_id = span_sub(vault_text_get(&p->client_id), 0, 64),
+			      .client_mode = span_sub(vault_text_get(&p->client_mode), 0, 32),
+			      .role = vault_role_name(p->role),
+			      .scopes = p->scopes,
+			      .created_at = p->created_ms,
+			      .last = last});
 	buf_clear(&key);
 }
 
@@ -141,7 +158,8 @@ vault_devices_send(struct vault *v, struct ipc_chan *chan, uint64_t req)
 	for (size_t i = 0; i < PAIRING_PENDING_MAX; i++)
 		left += is_waiting(v, &v->pending[i]);
 	if (left == 0)
-		(void)user_vault_device_send(chan, &(struct user_vault_device){.req = req, .last = true});
+		(void)user_vault_device_send(
+			chan, &(struct user_vault_device){.req = req, .last = true});
 	for (size_t i = 0; i < PAIRING_PENDING_MAX; i++) {
 		if (is_waiting(v, &v->pending[i]))
 			send_pending(chan, req, &v->pending[i], --left == 0);
@@ -175,8 +193,10 @@ tell_revoked(struct child *child, struct ipc_chan *chan, void *arg)
 	uint64_t p = ipc_chan_tag(chan);
 
 	(void)child;
-	if ((PRINCIPAL_KIND(p) == PRINCIPAL_DEVICE || PRINCIPAL_KIND(p) == PRINCIPAL_NODE) && (p & 0xffffffffffffu) == d->serial)
-		(void)user_vault_revoked_send(chan, &(struct user_vault_revoked){.epoch = d->epoch});
+	if ((PRINCIPAL_KIND(p) == PRINCIPAL_DEVICE || PRINCIPAL_KIND(p) == PRINCIPAL_NODE) &&
+		(p & 0xffffffffffffu) == d->serial)
+		(void)user_vault_revoked_send(
+			chan, &(struct user_vault_revoked){.epoch = d->epoch});
 }
 
 /* After this no ticket, no connection and no request of the device is as new as its credentials. */
@@ -185,7 +205,8 @@ revoke_all(struct vault *v, struct vault_device *d)
 {
 	d->epoch = ++v->state.epoch;
 	for (size_t i = 0; i < VAULT_TICKETS_MAX; i++) {
-		if (v->tickets[i].principal != 0 && v->tickets[i].device == (int)(d - v->state.devices))
+		if (v->tickets[i].principal != 0 &&
+			v->tickets[i].device == (int)(d - v->state.devices))
 			v->tickets[i] = (struct vault_ticket){0};
 	}
 	child_peers(v->child, KIND_USER, tell_revoked, d);
@@ -206,7 +227,8 @@ approve(struct vault *v, uint64_t principal, struct span id, struct change *c)
 		if (v->state.ndevices == DEVICES_MAX)
 			return ERR_FULL;
 		d = &v->state.devices[v->state.ndevices++];
-		*d = (struct vault_device){.serial = v->state.next_serial++, .created_ms = ev_wall_ms()};
+		*d = (struct vault_device){
+			.serial = v->state.next_serial++, .created_ms = ev_wall_ms()};
 		memcpy(d->id, p->id, sizeof(d->id));
 		memcpy(d->public_key, p->public_key, sizeof(d->public_key));
 	}
@@ -261,7 +283,8 @@ rotate(uint64_t principal, const struct user_vault_device_do *m, struct change *
 }
 
 static int
-change_device(struct vault *v, uint64_t principal, const struct user_vault_device_do *m, struct change *c)
+change_device(
+	struct vault *v, uint64_t principal, const struct user_vault_device_do *m, struct change *c)
 {
 	int rc = read_role(m->role, &c->role);
 
@@ -302,9 +325,16 @@ send_did(struct ipc_chan *chan, uint64_t req, int rc, const struct change *c)
 	const struct vault_device *d = c->device;
 
 	(void)user_vault_device_did_send(chan,
-		&(struct user_vault_device_did){.req = req, .rc = rc, .role = vault_role_name(c->role), .scopes = c->scopes,
-			.device_id = rc == 0 && d != NULL ? span_of(d->id, CRYPTO_DEVICE_ID_LEN) : SPAN_EMPTY, .at = ev_wall_ms(),
-			.token = rc == 0 && c->shows_token ? span_of(d->tokens[c->role].value, VAULT_TOKEN_LEN) : SPAN_EMPTY});
+		&(struct user_vault_device_did){.req = req,
+			.rc = rc,
+			.role = vault_role_name(c->role),
+			.scopes = c->scopes,
+			.device_id = rc == 0 && d != NULL ? span_of(d->id, CRYPTO_DEVICE_ID_LEN)
+							  : SPAN_EMPTY,
+			.at = ev_wall_ms(),
+			.token = rc == 0 && c->shows_token
+					 ? span_of(d->tokens[c->role].value, VAULT_TOKEN_LEN)
+					 : SPAN_EMPTY});
 }
 
 /* Its place is closed up after everything that names it by index is gone. */
@@ -322,10 +352,7 @@ forget(struct vault *v, struct vault_device *d)
 	secret_wipe(&v->state.devices[v->state.ndevices], sizeof(*d));
 }
 
-/*
- * In memory first, then on disk: a revocation is in force even when the disk is full, and the answer says that it may not
- * last.
- */
+/* A revocation is in force even when the disk is full; the answer then says that it may not last. */
 void
 vault_device_do(struct vault *v, struct ipc_chan *chan, const struct user_vault_device_do *m)
 {
@@ -341,9 +368,19 @@ vault_device_do(struct vault *v, struct ipc_chan *chan, const struct user_vault_
 	}
 	if (rc == 0 && m->what != DEVICE_REJECT)
 		rc = vault_save(v);
+	/* What was granted and is not on disk is not granted. */
+	if (rc < 0 && m->what == DEVICE_APPROVE && c.device != NULL) {
+		c.device->roles &= ~(1u << c.role);
+		c.device->tokens[c.role] = (struct vault_device_token){0};
+	}
 	(void)witness_line(v->witness,
-		&(struct audit_writer_line){.event = m->what == TOKEN_ROTATE || m->what == TOKEN_REVOKE ? AUDIT_ROTATED : AUDIT_PAIRING,
-			.verdict = rc == 0 ? VERDICT_ALLOW : VERDICT_DENY, .reason = rc == 0 ? REASON_ALLOWED : REASON_SCOPE,
-			.principal = principal, .number = m->what, .text = m->id});
+		&(struct audit_writer_line){
+			.event = m->what == TOKEN_ROTATE || m->what == TOKEN_REVOKE ? AUDIT_ROTATED
+										    : AUDIT_PAIRING,
+			.verdict = rc == 0 ? VERDICT_ALLOW : VERDICT_DENY,
+			.reason = rc == 0 ? REASON_ALLOWED : REASON_SCOPE,
+			.principal = principal,
+			.number = m->what,
+			.text = m->id});
 	send_did(chan, m->req, rc, &c);
 }

@@ -35,8 +35,10 @@ vault_ticket_new(struct vault *v, const struct vault_answer *a, uint8_t out[VAUL
 
 		if (t->principal != 0 && now < t->expires_ms)
 			continue;
-		*t = (struct vault_ticket){
-			.principal = a->principal, .expires_ms = now + TICKET_TTL_MS, .device = a->device, .role = a->role};
+		*t = (struct vault_ticket){.principal = a->principal,
+			.expires_ms = now + TICKET_TTL_MS,
+			.device = a->device,
+			.role = a->role};
 		crypto_random(t->value, sizeof(t->value));
 		memcpy(out, t->value, sizeof(t->value));
 		return 0;
@@ -166,8 +168,8 @@ vault_claim(struct vault *v, const struct anon_vault_claim *m, struct buf *cooki
 {
 	struct vault_answer a = {.why = AUTH_RATE_LIMITED, .device = -1};
 	uint64_t now = ev_now_ms(v->child->ev);
-	struct vault_source *source =
-		vault_rate_take(&v->rate, m->source_hi, m->source_lo, VAULT_CLASS_CLAIM, now, &a.retry_ms);
+	struct vault_source *source = vault_rate_take(
+		&v->rate, m->source_hi, m->source_lo, VAULT_CLASS_CLAIM, now, &a.retry_ms);
 
 	if (source == NULL)
 		return a;

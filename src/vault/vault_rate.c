@@ -32,9 +32,11 @@ vault_rate_init(struct vault_rate *r, uint64_t now_ms)
 {
 	memset(r, 0, sizeof(*r));
 	crypto_random(r->key, sizeof(r->key));
-	r->all = (struct vault_bucket){.level = (uint64_t)AUTH_GLOBAL_PER_MIN * TRY, .at_ms = now_ms};
+	r->all = (struct vault_bucket){
+		.level = (uint64_t)AUTH_GLOBAL_PER_MIN * TRY, .at_ms = now_ms};
 	for (size_t i = 0; i < VAULT_CLASS_N; i++)
-		r->class[i] = (struct vault_bucket){.level = (uint64_t)AUTH_CLASS_PER_MIN * TRY, .at_ms = now_ms};
+		r->class[i] = (struct vault_bucket){
+			.level = (uint64_t)AUTH_CLASS_PER_MIN * TRY, .at_ms = now_ms};
 }
 
 /* One host, one key: an IPv4 address however it is written, the whole /64 of an IPv6 address. */
@@ -65,13 +67,15 @@ source_at(struct vault_rate *r, uint64_t hi, uint64_t lo, uint64_t now_ms)
 		if (set[i].used_ms < oldest->used_ms)
 			oldest = &set[i];
 	}
-	*oldest = (struct vault_source){
-		.hi = hi, .lo = lo, .bucket = {.level = (uint64_t)AUTH_TRIES_BURST * TRY, .at_ms = now_ms}};
+	*oldest = (struct vault_source){.hi = hi,
+		.lo = lo,
+		.bucket = {.level = (uint64_t)AUTH_TRIES_BURST * TRY, .at_ms = now_ms}};
 	return oldest;
 }
 
 struct vault_source *
-vault_rate_take(struct vault_rate *r, uint64_t hi, uint64_t lo, enum vault_class class, uint64_t now_ms, uint64_t *retry_ms)
+vault_rate_take(struct vault_rate *r, uint64_t hi, uint64_t lo, enum vault_class class,
+	uint64_t now_ms, uint64_t *retry_ms)
 {
 	struct vault_source *s;
 
@@ -86,7 +90,8 @@ vault_rate_take(struct vault_rate *r, uint64_t hi, uint64_t lo, enum vault_class
 	s = source_at(r, hi, lo, now_ms);
 	s->used_ms = now_ms + 1; /* never 0 */
 	bucket_fill(&s->bucket, AUTH_TRIES_BURST, AUTH_TRIES_PER_MIN, now_ms);
-	*retry_ms = now_ms < s->locked_until_ms ? s->locked_until_ms - now_ms : bucket_wait(&s->bucket, AUTH_TRIES_PER_MIN);
+	*retry_ms = now_ms < s->locked_until_ms ? s->locked_until_ms - now_ms
+						: bucket_wait(&s->bucket, AUTH_TRIES_PER_MIN);
 	if (*retry_ms != 0)
 		return NULL;
 	s->bucket.level -= TRY;

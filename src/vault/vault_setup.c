@@ -11,8 +11,8 @@
 
 #define KEY_FILE_MAX 1024u /* bytes of a passphrase */
 
-#define TOKEN_RANDOM 48    /* random bytes of a token that we make */
-#define WEAK_BITS 64       /* below this a configured token is worth a warning */
+#define TOKEN_RANDOM 48 /* random bytes of a token that we make */
+#define WEAK_BITS 64    /* below this a configured token is worth a warning */
 
 struct vault_secret *
 vault_secret_find(struct vault *v, struct span name)
@@ -27,8 +27,8 @@ vault_secret_find(struct vault *v, struct span name)
 struct span
 vault_owner_secret(struct vault *v)
 {
-	const struct vault_secret *s =
-		vault_secret_find(v, v->password_mode ? SPAN("gateway-password") : SPAN("gateway-token"));
+	const struct vault_secret *s = vault_secret_find(
+		v, v->password_mode ? SPAN("gateway-password") : SPAN("gateway-token"));
 
 	if (s != NULL && s->value.len > 0)
 		return secret_get(&s->value);
@@ -82,14 +82,16 @@ static int
 set_row(struct vault_secret *s, const struct args_leaf *leaf)
 {
 	s->has_row = true;
-	return leaf->type != ARGS_NUMBER ? ERR_TYPE : span_to_u64(leaf->value, 0, UINT32_MAX, &s->row);
+	return leaf->type != ARGS_NUMBER ? ERR_TYPE
+					 : span_to_u64(leaf->value, 0, UINT32_MAX, &s->row);
 }
 
 static int
 set_port(struct vault_secret *s, const struct args_leaf *leaf)
 {
 	uint64_t port = 0;
-	int rc = leaf->type != ARGS_NUMBER ? ERR_TYPE : span_to_u64(leaf->value, 1, UINT16_MAX, &port);
+	int rc = leaf->type != ARGS_NUMBER ? ERR_TYPE
+					   : span_to_u64(leaf->value, 1, UINT16_MAX, &port);
 
 	s->port = (uint32_t)port;
 	return rc;
@@ -114,7 +116,9 @@ set_field(struct vault_secret *s, struct span field, const struct args_leaf *lea
 		return set_port(s, leaf);
 	if (span_eq(field, SPAN("literal"))) {
 		s->literal = leaf->value;
-		return leaf->type != ARGS_STRING ? ERR_TYPE : leaf->value.len > SECRET_LEN_MAX ? ERR_TOOBIG : 0;
+		return leaf->type != ARGS_STRING          ? ERR_TYPE
+		       : leaf->value.len > SECRET_LEN_MAX ? ERR_TOOBIG
+							  : 0;
 	}
 	return ERR_UNKNOWN;
 }
@@ -158,7 +162,8 @@ read_slice(struct vault *v)
 			continue;
 		rc = add_field(v, span_sub(key, 7, key.len), &leaf);
 		if (rc < 0) {
-			log_error("a secret's row in the slice is not good: ends", LOG_S("option", key), LOG_E("why", rc));
+			log_error("a secret's row in the slice is not good: ends",
+				LOG_S("option", key), LOG_E("why", rc));
 			return rc;
 		}
 	}
@@ -173,11 +178,12 @@ from_env(struct vault_secret *s, struct span name, struct span env)
 	while (env.len > 0) {
 		struct span line = span_cut(&env, 0);
 
-		if (line.len > name.len && span_starts_with(line, name) && line.ptr[name.len] == '=')
+		if (line.len > name.len && span_starts_with(line, name) &&
+			line.ptr[name.len] == '=')
 			return secret_set(&s->value, span_sub(line, name.len + 1, line.len));
 	}
-	log_error("the environment variable of a secret is not set: ends", LOG_S("secret", vault_text_get(&s->name)),
-		LOG_S("variable", name));
+	log_error("the environment variable of a secret is not set: ends",
+		LOG_S("secret", vault_text_get(&s->name)), LOG_S("variable", name));
 	return ERR_MISSING;
 }
 
@@ -194,7 +200,8 @@ find_literal(struct vault *v, struct span name)
 static bool
 is_bound_alike(const struct vault_secret *s, const struct vault_literal *l)
 {
-	return s->scheme == l->scheme && s->port == l->port && span_eq(vault_text_get(&s->host), vault_text_get(&l->host)) &&
+	return s->scheme == l->scheme && s->port == l->port &&
+	       span_eq(vault_text_get(&s->host), vault_text_get(&l->host)) &&
 	       span_eq(vault_text_get(&s->header), vault_text_get(&l->header));
 }
 
@@ -232,14 +239,17 @@ from_literal(struct vault *v, struct vault_secret *s, bool *changed)
 	}
 	if (l != NULL && s->literal.len > 0) {
 		if (!crypto_secret_equal(s->literal, secret_get(&l->value))) {
-			log_error("another value for a secret that is sealed already: ends; remove the sealed one first",
+			log_error("another value for a secret that is sealed already: ends; remove "
+				  "the sealed one first",
 				LOG_S("secret", name));
 			return ERR_EXISTS;
 		}
-		log_warn("the configuration still holds a secret that is sealed: remove it there", LOG_S("secret", name));
+		log_warn("the configuration still holds a secret that is sealed: remove it there",
+			LOG_S("secret", name));
 	}
 	if (l != NULL && s->literal.len == 0 && !is_bound_alike(s, l)) {
-		log_error("a sealed secret is bound to another destination: ends; give its value again to rebind it",
+		log_error("a sealed secret is bound to another destination: ends; give its value "
+			  "again to rebind it",
 			LOG_S("secret", name));
 		return ERR_DENIED;
 	}
@@ -343,7 +353,8 @@ open_box(struct vault *v)
 	secret_wipe(content.ptr, content.len);
 	buf_clear(&content);
 	if (rc < 0)
-		log_error("the box cannot be opened: ends; is this the right vault.key?", LOG_E("why", rc));
+		log_error("the box cannot be opened: ends; is this the right vault.key?",
+			LOG_E("why", rc));
 	return rc;
 }
 

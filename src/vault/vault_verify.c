@@ -73,15 +73,22 @@ check_signature(struct request *r)
 	const struct anon_vault_verify *m = r->m;
 	struct span names[SCOPES_MAX];
 	struct span list = m->scopes;
-	struct crypto_device_claim claim = {.id = m->device_id, .client_id = m->client_id, .client_mode = m->client_mode,
-		.role = r->role == VAULT_NODE ? SPAN("node") : SPAN("operator"), .scopes = names, .signed_at_ms = m->signed_at,
-		.token = m->credential == CRED_TOKEN ? m->secret : SPAN_EMPTY, .nonce = m->nonce};
+	struct crypto_device_claim claim = {.id = m->device_id,
+		.client_id = m->client_id,
+		.client_mode = m->client_mode,
+		.role = r->role == VAULT_NODE ? SPAN("node") : SPAN("operator"),
+		.scopes = names,
+		.signed_at_ms = m->signed_at,
+		.token = m->credential == CRED_TOKEN ? m->secret : SPAN_EMPTY,
+		.nonce = m->nonce};
 
 	while (list.len > 0 && claim.nscopes < SCOPES_MAX)
 		names[claim.nscopes++] = span_cut(&list, ',');
 	if (list.len > 0)
 		return AUTH_SIGNATURE_INVALID;
-	return crypto_device_check(&claim, m->public_key, m->signature, r->public_key) == 0 ? AUTH_OK : AUTH_SIGNATURE_INVALID;
+	return crypto_device_check(&claim, m->public_key, m->signature, r->public_key) == 0
+		       ? AUTH_OK
+		       : AUTH_SIGNATURE_INVALID;
 }
 
 /*
@@ -127,8 +134,9 @@ device_answer(struct vault *v, const struct vault_device *d, enum vault_role rol
 {
 	struct vault_answer a = answer(AUTH_OK);
 
-	a.principal = role == VAULT_NODE ? PRINCIPAL((uint64_t)PRINCIPAL_NODE, 0u, d->serial)
-					 : PRINCIPAL((uint64_t)PRINCIPAL_DEVICE, (uint64_t)held, d->serial);
+	a.principal = role == VAULT_NODE
+			      ? PRINCIPAL((uint64_t)PRINCIPAL_NODE, 0u, d->serial)
+			      : PRINCIPAL((uint64_t)PRINCIPAL_DEVICE, (uint64_t)held, d->serial);
 	a.device = (int)(d - v->state.devices);
 	a.role = role;
 	return a;
@@ -155,7 +163,8 @@ by_device_token(struct vault *v, const struct request *r)
 	if (d == NULL || r->m->credential != CRED_TOKEN)
 		return answer(AUTH_MISMATCH);
 	t = &d->tokens[r->role];
-	if (!crypto_secret_equal(r->m->secret, t->good ? span_of(t->value, VAULT_TOKEN_LEN) : SPAN_EMPTY))
+	if (!crypto_secret_equal(
+		    r->m->secret, t->good ? span_of(t->value, VAULT_TOKEN_LEN) : SPAN_EMPTY))
 		return answer(AUTH_MISMATCH);
 	if ((d->roles >> r->role & 1) == 0 || (r->scopes & ~t->scopes) != 0)
 		return answer(AUTH_MISMATCH);
@@ -216,6 +225,14 @@ evaluate(struct vault *v, struct request *r)
 	return r->has_device ? by_device_token(v, r) : answer(AUTH_MISMATCH);
 }
 
+/* Was something guessed, and wrongly. What was not looked at costs its try and no more. */
+static bool
+is_bad_guess(uint8_t why)
+{
+	return why != AUTH_UNAVAILABLE && why != AUTH_MISSING && why != AUTH_DEVICE_REQUIRED &&
+	       why != AUTH_ROLE_INVALID;
+}
+
 static enum vault_class
 class_of(uint8_t credential)
 {
@@ -236,14 +253,15 @@ vault_verify(struct vault *v, const struct anon_vault_verify *m)
 	struct request r = {.m = m};
 	uint64_t now = ev_now_ms(v->child->ev);
 	enum vault_class class = class_of(m->credential);
-	struct vault_source *source = vault_rate_take(&v->rate, m->source_hi, m->source_lo, class, now, &a.retry_ms);
+	struct vault_source *source =
+		vault_rate_take(&v->rate, m->source_hi, m->source_lo, class, now, &a.retry_ms);
 
 	if (source == NULL)
 		return a;
 	a = evaluate(v, &r);
 	if (a.why == AUTH_OK || a.why == AUTH_PAIRING_REQUIRED)
 		vault_rate_good(&v->rate, source, class);
-	else if (a.why != AUTH_UNAVAILABLE && vault_rate_bad(source, now))
+	else if (is_bad_guess(a.why) && vault_rate_bad(source, now))
 		a.retry_ms = source->locked_until_ms - now;
 	return a;
 }

@@ -71,7 +71,8 @@ launch(void)
 	struct harness *h;
 
 	assert_int_equal(args_out_done(&out), 0);
-	h = harness_new(program, NULL, &(struct harness_options){.kind = KIND_DIAL, .slice = buf_span(&slice)});
+	h = harness_new(program, NULL,
+		&(struct harness_options){.kind = KIND_DIAL, .slice = buf_span(&slice)});
 	harness_start(h);
 	return h;
 }
@@ -82,7 +83,8 @@ connect_row(int egress, uint32_t n, int *fd)
 {
 	const struct egress_dial_connected *c;
 
-	harness_send(egress, &egress_dial_proto, IPC_SIDE_A, EGRESS_DIAL_CONNECT, &(struct egress_dial_connect){.req = n, .row = n});
+	harness_send(egress, &egress_dial_proto, IPC_SIDE_A, EGRESS_DIAL_CONNECT,
+		&(struct egress_dial_connect){.req = n, .row = n});
 	c = harness_recv(egress, &egress_dial_proto, IPC_SIDE_A, EGRESS_DIAL_CONNECTED, &in);
 	assert_int_equal(c->req, n);
 	assert_int_equal(c->socket >= 0, c->rc == 0);
@@ -96,7 +98,8 @@ connect_web(int egress, const char *host, uint32_t port)
 	const struct egress_dial_connected *c;
 
 	harness_send(egress, &egress_dial_proto, IPC_SIDE_A, EGRESS_DIAL_CONNECT_WEB,
-		&(struct egress_dial_connect_web){.req = 1, .host = span_from_cstr(host), .port = port});
+		&(struct egress_dial_connect_web){
+			.req = 1, .host = span_from_cstr(host), .port = port});
 	c = harness_recv(egress, &egress_dial_proto, IPC_SIDE_A, EGRESS_DIAL_CONNECTED, &in);
 	assert_int_equal(c->socket, -1);
 	return (int)c->rc;
@@ -165,11 +168,12 @@ an_egress_gets_its_own_row_only(void **state)
 }
 
 /* Addresses of this machine and of networks that are nobody's business, in every spelling. */
-static const char *const bad_hosts[] = {
-	"127.0.0.1", "127.1", "2130706433", "0x7f.1", "0177.0.0.1", "127.0.0.1.", "0.0.0.0", "0", "10.0.0.1", "192.168.0.1", "172.16.0.1",
-	"169.254.169.254", "100.100.100.200", "::1", "::", "::ffff:127.0.0.1", "::ffff:7f00:1", "64:ff9b::7f00:1", "2002:7f00:1::",
-	"fe80::1", "fd00::1", "fec0::1", "ff02::1", "224.0.0.1", "255.255.255.255", "192.0.2.1", "2001:db8::1", "[::1]", "localhost",
-	"LOCALHOST", "127.0.0.1/", "127.0.0.1?", "127.0.0.1#", "x@127.0.0.1", "127.0.0.1:80", "127.0.0.1%20", "", " ", "a b", "a..b",
+static const char *const bad_hosts[] = {"127.0.0.1", "127.1", "2130706433", "0x7f.1", "0177.0.0.1",
+	"127.0.0.1.", "0.0.0.0", "0", "10.0.0.1", "192.168.0.1", "172.16.0.1", "169.254.169.254",
+	"100.100.100.200", "::1", "::", "::ffff:127.0.0.1", "::ffff:7f00:1", "64:ff9b::7f00:1",
+	"2002:7f00:1::", "fe80::1", "fd00::1", "fec0::1", "ff02::1", "224.0.0.1", "255.255.255.255",
+	"192.0.2.1", "2001:db8::1", "[::1]", "localhost", "LOCALHOST", "127.0.0.1/", "127.0.0.1?",
+	"127.0.0.1#", "x@127.0.0.1", "127.0.0.1:80", "127.0.0.1%20", "", " ", "a b", "a..b",
 	"\xe2\x91\xa0.0.0.1"};
 
 static void
@@ -207,7 +211,8 @@ no_spelling_of_a_private_address_is_connected_to(void **state)
 static void
 a_local_row_is_a_literal_private_address_and_never_a_name_or_a_metadata_service(void **state)
 {
-	static const char *const hosts[] = {"localhost", "169.254.169.254", "0.0.0.0", "::ffff:127.0.0.1", "224.0.0.1", "fe80::1"};
+	static const char *const hosts[] = {"localhost", "169.254.169.254", "0.0.0.0",
+		"::ffff:127.0.0.1", "224.0.0.1", "fe80::1"};
 	uint16_t port;
 	int listen_fd = listener(&port);
 	struct harness *h;
@@ -264,7 +269,8 @@ an_egress_that_goes_leaves_nothing_behind(void **state)
 	for (unsigned i = 0; i < 3 * DIAL_RESOLVERS_MAX; i++) {
 		int egress = harness_peer(h, KIND_EGRESS, 2);
 
-		harness_send(egress, &egress_dial_proto, IPC_SIDE_A, EGRESS_DIAL_CONNECT, &(struct egress_dial_connect){.req = 1, .row = 2});
+		harness_send(egress, &egress_dial_proto, IPC_SIDE_A, EGRESS_DIAL_CONNECT,
+			&(struct egress_dial_connect){.req = 1, .row = 2});
 		close(egress);
 	}
 	/* still there, and with room for another */
@@ -292,15 +298,74 @@ no_more_names_are_resolved_at_once_than_the_limit_says(void **state)
 	h = launch();
 	egress = harness_peer(h, KIND_EGRESS, 2);
 	for (unsigned i = 0; i < 200; i++)
-		harness_send(egress, &egress_dial_proto, IPC_SIDE_A, EGRESS_DIAL_CONNECT, &(struct egress_dial_connect){.req = i, .row = 2});
+		harness_send(egress, &egress_dial_proto, IPC_SIDE_A, EGRESS_DIAL_CONNECT,
+			&(struct egress_dial_connect){.req = i, .row = 2});
 	for (unsigned i = 0; i < 200; i++) {
-		c = harness_recv(egress, &egress_dial_proto, IPC_SIDE_A, EGRESS_DIAL_CONNECTED, &in);
+		c = harness_recv(
+			egress, &egress_dial_proto, IPC_SIDE_A, EGRESS_DIAL_CONNECTED, &in);
 		assert_true(c->rc < 0);
 		busy += c->rc == ERR_BUSY;
 	}
 	assert_in_range(busy, 1, 200 - DIAL_RESOLVERS_MAX);
 	close(egress);
 	assert_int_equal(harness_free(h), 0);
+}
+
+/* A listener whose queue is full answers nobody: connections stay under way. */
+static void
+no_more_connections_are_made_at_once_than_the_limit_says(void **state)
+{
+	const struct egress_dial_connected *c;
+	struct harness *h;
+	uint16_t port;
+	int listen_fd = listener(&port);
+	unsigned busy = 0;
+	int egress;
+
+	(void)state;
+	assert_int_equal(listen(listen_fd, 0), 0);
+	rows_begin();
+	row(2, "127.0.0.1", port, true);
+	h = launch();
+	egress = harness_peer(h, KIND_EGRESS, 2);
+	for (unsigned i = 0; i < DIAL_CALLS_MAX + 20; i++)
+		harness_send(egress, &egress_dial_proto, IPC_SIDE_A, EGRESS_DIAL_CONNECT,
+			&(struct egress_dial_connect){.req = i, .row = 2});
+	while (ipc_sync_recv(egress, &egress_dial_proto, IPC_SIDE_A, 500, &in) == 0) {
+		c = (const void *)in.msg.bytes;
+		busy += c->rc == ERR_BUSY;
+		if (c->socket >= 0)
+			close(c->socket);
+	}
+	assert_in_range(busy, 1, 20);
+	close(egress);
+	assert_int_equal(harness_free(h), 0);
+	close(listen_fd);
+}
+
+static void
+a_row_beyond_the_last_number_does_not_exist(void **state)
+{
+	struct harness *h;
+	uint16_t port;
+	int listen_fd = listener(&port);
+	int egress;
+	int fd;
+
+	(void)state;
+	rows_begin();
+	row(DIAL_ROWS_MAX - 1, "127.0.0.1", port, true);
+	row(DIAL_ROWS_MAX, "127.0.0.1", port, true);
+	h = launch();
+	egress = harness_peer(h, KIND_EGRESS, DIAL_ROWS_MAX);
+	assert_int_equal(connect_row(egress, DIAL_ROWS_MAX, &fd), ERR_DENIED);
+	close(egress);
+	egress = harness_peer(h, KIND_EGRESS, DIAL_ROWS_MAX - 1);
+	assert_int_equal(connect_row(egress, DIAL_ROWS_MAX - 1, &fd), 0);
+	close(fd);
+	close(egress);
+	assert_int_equal(harness_free(h), 0);
+	close(listen_fd);
 }
 
 /* ---- names that mean what somebody else wants: in a mount namespace with a hosts file of ours ---- */
@@ -329,13 +394,15 @@ enter_own_hosts(void)
 	char hosts[64];
 	char conf[64];
 
-	if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 || mkdtemp(dir) == NULL)
+	if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
+		mkdtemp(dir) == NULL)
 		return false;
 	(void)snprintf(hosts, sizeof(hosts), "%s/hosts", dir);
 	(void)snprintf(conf, sizeof(conf), "%s/nsswitch.conf", dir);
 	if (write_all(hosts, hosts_file) < 0 || write_all(conf, "hosts: files\n") < 0)
 		return false;
-	if (mount(hosts, "/etc/hosts", NULL, MS_BIND, NULL) < 0 || mount(conf, "/etc/nsswitch.conf", NULL, MS_BIND, NULL) < 0)
+	if (mount(hosts, "/etc/hosts", NULL, MS_BIND, NULL) < 0 ||
+		mount(conf, "/etc/nsswitch.conf", NULL, MS_BIND, NULL) < 0)
 		return false;
 	return true;
 }
@@ -346,7 +413,8 @@ a_name_with_one_answer_that_is_not_public_is_refused_whole(void **state)
 	static const struct {
 		const char *name;
 		const char *detail;
-	} rows[] = {{"plain.test", "the address 127.0.0.1 is not public: loopback"}, {"mixed.test", "the address 127.0.0.1 is not public: loopback"},
+	} rows[] = {{"plain.test", "the address 127.0.0.1 is not public: loopback"},
+		{"mixed.test", "the address 127.0.0.1 is not public: loopback"},
 		{"six.test", "the address ::1 is not public: loopback"}, {"mapped.test", NULL},
 		{"metadata.test", "the address 169.254.169.254 is not public: link-local"}};
 	uint16_t port;
@@ -356,7 +424,8 @@ a_name_with_one_answer_that_is_not_public_is_refused_whole(void **state)
 
 	(void)state;
 	if (!enter_own_hosts()) {
-		print_message("skipped: a mount namespace with a hosts file of its own is not to be had here\n");
+		print_message("skipped: a mount namespace with a hosts file of its own is not to "
+			      "be had here\n");
 		skip();
 	}
 	listen_fd = listener(&port);
@@ -366,7 +435,9 @@ a_name_with_one_answer_that_is_not_public_is_refused_whole(void **state)
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		assert_int_equal(connect_web(web, rows[i].name, port), ERR_DENIED);
 		if (rows[i].detail != NULL)
-			assert_true(span_eq(((const struct egress_dial_connected *)(const void *)in.msg.bytes)->detail,
+			assert_true(span_eq(
+				((const struct egress_dial_connected *)(const void *)in.msg.bytes)
+					->detail,
 				span_from_cstr(rows[i].detail)));
 	}
 	assert_int_equal(connect_web(web, "absent.test", port), ERR_NOTFOUND);
@@ -384,7 +455,10 @@ one_bad_address_among_good_ones_is_found_wherever_it_stands(void **state)
 	(void)state;
 	for (size_t bad = 0; bad < DIAL_ANSWERS_MAX; bad++) {
 		for (size_t i = 0; i < DIAL_ANSWERS_MAX; i++)
-			assert_int_equal(addr_parse(i == bad ? SPAN("10.0.0.1") : SPAN("93.184.216.34"), &addrs[i]), 0);
+			assert_int_equal(
+				addr_parse(i == bad ? SPAN("10.0.0.1") : SPAN("93.184.216.34"),
+					&addrs[i]),
+				0);
 		assert_int_equal(dial_first_bad(addrs, DIAL_ANSWERS_MAX, false), (int)bad);
 		assert_int_equal(dial_first_bad(addrs, DIAL_ANSWERS_MAX, true), -1);
 	}
@@ -398,10 +472,13 @@ main(int argc, char **argv)
 		cmocka_unit_test(an_exact_local_row_is_connected_and_the_descriptor_carries_bytes),
 		cmocka_unit_test(an_egress_gets_its_own_row_only),
 		cmocka_unit_test(no_spelling_of_a_private_address_is_connected_to),
-		cmocka_unit_test(a_local_row_is_a_literal_private_address_and_never_a_name_or_a_metadata_service),
+		cmocka_unit_test(
+			a_local_row_is_a_literal_private_address_and_never_a_name_or_a_metadata_service),
 		cmocka_unit_test(a_port_where_nobody_listens_is_an_error_with_words),
 		cmocka_unit_test(an_egress_that_goes_leaves_nothing_behind),
 		cmocka_unit_test(no_more_names_are_resolved_at_once_than_the_limit_says),
+		cmocka_unit_test(no_more_connections_are_made_at_once_than_the_limit_says),
+		cmocka_unit_test(a_row_beyond_the_last_number_does_not_exist),
 		cmocka_unit_test(one_bad_address_among_good_ones_is_found_wherever_it_stands),
 		cmocka_unit_test(a_name_with_one_answer_that_is_not_public_is_refused_whole),
 	};

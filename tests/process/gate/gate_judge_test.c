@@ -26,14 +26,22 @@ reset_policy(void)
 {
 	for (unsigned e = 0; e < EFFECT_N; e++)
 		tools[e + 1].effect = (uint8_t)e;
-	policy = (struct gate_policy){.allow = UINT64_MAX, .providers = 1u << ROW, .tool_calls = 50, .model_calls = 50,
-		.tokens = UINT64_MAX, .tools = tools, .ntools = EFFECT_N + 1};
+	policy = (struct gate_policy){.allow = UINT64_MAX,
+		.providers = 1u << ROW,
+		.tool_calls = 50,
+		.model_calls = 50,
+		.tokens = UINT64_MAX,
+		.tools = tools,
+		.ntools = EFFECT_N + 1};
 }
 
 static struct gate_run
 run_with(uint8_t integrity, uint8_t readers)
 {
-	return (struct gate_run){.state = GATE_RUN_OPEN, .run = 1, .agent = 0, .session_key = SESSION,
+	return (struct gate_run){.state = GATE_RUN_OPEN,
+		.run = 1,
+		.agent = 0,
+		.session_key = SESSION,
 		.label = {.integrity = integrity, .readers_kind = readers}};
 }
 
@@ -47,15 +55,23 @@ number_of(uint64_t n)
 static struct gate_ask
 ask_model(void)
 {
-	return (struct gate_ask){.effect = EFFECT_MODEL, .executor = KIND_EGRESS, .instance = ROW, .dest_kind = DEST_PROVIDER,
-		.dest = number_of(ROW), .ready = true};
+	return (struct gate_ask){.effect = EFFECT_MODEL,
+		.executor = KIND_EGRESS,
+		.instance = ROW,
+		.dest_kind = DEST_PROVIDER,
+		.dest = number_of(ROW),
+		.ready = true};
 }
 
 static struct gate_ask
 ask_tool(uint8_t effect)
 {
-	return (struct gate_ask){.effect = effect, .tool = (uint8_t)(effect + 1), .executor = KIND_SANDBOX, .dest_kind = DEST_WORKSPACE,
-		.dest = number_of(0), .ready = true};
+	return (struct gate_ask){.effect = effect,
+		.tool = (uint8_t)(effect + 1),
+		.executor = KIND_SANDBOX,
+		.dest_kind = DEST_WORKSPACE,
+		.dest = number_of(0),
+		.ready = true};
 }
 
 static void
@@ -71,7 +87,8 @@ static void
 an_owners_run_may_do_what_the_policy_allows(void **state)
 {
 	struct gate_run run = run_with(LABEL_OWNER, LABEL_READ_OWNER);
-	static const uint8_t local[] = {EFFECT_PURE, EFFECT_READ, EFFECT_WRITE, EFFECT_DELETE, EFFECT_EXEC};
+	static const uint8_t local[] = {
+		EFFECT_PURE, EFFECT_READ, EFFECT_WRITE, EFFECT_DELETE, EFFECT_EXEC};
 
 	(void)state;
 	reset_policy();
@@ -84,8 +101,12 @@ static void
 a_tainted_run_works_in_its_workspace_but_deletes_and_remembers_nothing(void **state)
 {
 	struct gate_run run = run_with(LABEL_UNTRUSTED, LABEL_READ_OWNER);
-	struct gate_ask remember = {.effect = EFFECT_REMEMBER, .tool = EFFECT_REMEMBER + 1, .executor = KIND_STORE,
-		.dest_kind = DEST_MEMORY, .dest = number_of(0), .ready = true};
+	struct gate_ask remember = {.effect = EFFECT_REMEMBER,
+		.tool = EFFECT_REMEMBER + 1,
+		.executor = KIND_STORE,
+		.dest_kind = DEST_MEMORY,
+		.dest = number_of(0),
+		.ready = true};
 
 	(void)state;
 	reset_policy();
@@ -104,8 +125,12 @@ static void
 secrets_and_invalid_labels_go_nowhere(void **state)
 {
 	struct gate_run run = run_with(LABEL_OWNER_TYPED, LABEL_SECRET);
-	struct gate_ask reply = {.effect = EFFECT_REPLY, .tool = EFFECT_REPLY + 1, .executor = KIND_EGRESS, .dest_kind = DEST_TURN,
-		.dest = number_of(SESSION), .ready = true};
+	struct gate_ask reply = {.effect = EFFECT_REPLY,
+		.tool = EFFECT_REPLY + 1,
+		.executor = KIND_EGRESS,
+		.dest_kind = DEST_TURN,
+		.dest = number_of(SESSION),
+		.ready = true};
 
 	(void)state;
 	reset_policy();
@@ -119,17 +144,23 @@ secrets_and_invalid_labels_go_nowhere(void **state)
 static void
 a_host_needs_control_and_flow_and_a_typed_one_is_good_once(void **state)
 {
-	struct gate_id typed[] = {{.verb = EFFECT_FETCH, .kind = DEST_HOST, .len = 11, .id = "example.com"}};
+	struct gate_id typed[] = {
+		{.verb = EFFECT_FETCH, .kind = DEST_HOST, .len = 11, .id = "example.com"}};
 	struct gate_run run = run_with(LABEL_UNTRUSTED, LABEL_PUBLIC);
-	struct gate_ask fetch = {.effect = EFFECT_FETCH, .tool = EFFECT_FETCH + 1, .executor = KIND_EGRESS, .dest_kind = DEST_HOST,
-		.dest = SPAN("example.com"), .ready = true};
+	struct gate_ask fetch = {.effect = EFFECT_FETCH,
+		.tool = EFFECT_FETCH + 1,
+		.executor = KIND_EGRESS,
+		.dest_kind = DEST_HOST,
+		.dest = SPAN("example.com"),
+		.ready = true};
 
 	(void)state;
 	reset_policy();
 	expect(&run, fetch, VERDICT_ASK, REASON_TAINTED);
 	run.ids = typed;
 	run.nids = 1;
-	run.label.readers_kind = LABEL_READ_OWNER; /* what the owner alone may read does not go to a host */
+	run.label.readers_kind =
+		LABEL_READ_OWNER; /* what the owner alone may read does not go to a host */
 	expect(&run, fetch, VERDICT_ASK, REASON_FLOW);
 	run.label.readers_kind = LABEL_PUBLIC;
 	fetch.dest = SPAN("example.org");
@@ -235,8 +266,13 @@ the_limits_of_a_run_are_the_named_ones(void **state)
 	(void)state;
 	assert_int_equal(gate_policy_read(SPAN_EMPTY, &policy), 0);
 	for (unsigned i = 0; i < RUN_TOOL_CALLS_MAX; i++)
-		expect(&run, (struct gate_ask){.effect = EFFECT_READ, .tool = TOOL_FILE_READ, .executor = KIND_SANDBOX,
-				     .dest_kind = DEST_WORKSPACE, .dest = number_of(0), .ready = true},
+		expect(&run,
+			(struct gate_ask){.effect = EFFECT_READ,
+				.tool = TOOL_FILE_READ,
+				.executor = KIND_SANDBOX,
+				.dest_kind = DEST_WORKSPACE,
+				.dest = number_of(0),
+				.ready = true},
 			VERDICT_ALLOW, REASON_ALLOWED);
 	expect(&run, ask_tool(EFFECT_READ), VERDICT_DENY, REASON_BUDGET);
 	policy.providers = 1u << ROW;
@@ -375,7 +411,8 @@ random_ids(struct gate_id *ids, size_t n)
 	for (size_t i = 0; i < n; i++) {
 		const char *host = hosts[next(3)];
 
-		ids[i] = (struct gate_id){.verb = next(2) == 0 ? EFFECT_SEND : EFFECT_FETCH, .len = 9};
+		ids[i] = (struct gate_id){
+			.verb = next(2) == 0 ? EFFECT_SEND : EFFECT_FETCH, .len = 9};
 		ids[i].kind = ids[i].verb == EFFECT_SEND ? DEST_CHAT : DEST_HOST;
 		memcpy(ids[i].id, host, 9);
 	}
@@ -398,7 +435,8 @@ reading_something_untrusted_never_allows_more(void **state)
 	for (unsigned h = 0; h < 10000; h++) {
 		struct gate_id ids_clean[3];
 		struct gate_id ids_tainted[3];
-		struct gate_run clean = run_with((uint8_t)(2 + next(2)), next(2) == 0 ? LABEL_READ_OWNER : LABEL_PUBLIC);
+		struct gate_run clean = run_with(
+			(uint8_t)(2 + next(2)), next(2) == 0 ? LABEL_READ_OWNER : LABEL_PUBLIC);
 		struct gate_run tainted = clean;
 		uint64_t when = next(12);
 
@@ -501,8 +539,9 @@ masks_are_numbers_or_hex_and_anything_else_is_an_error(void **state)
 		const char *hex;
 		int rc;
 		uint64_t mask;
-	} rows[] = {{"00000000000000ff", 0, 255}, {"ffffffffffffffff", 0, UINT64_MAX}, {"ff", ERR_SYNTAX, 0}, {"", ERR_SYNTAX, 0},
-		{"00000000000000FF", ERR_SYNTAX, 0}, {"00000000000000fg", ERR_SYNTAX, 0}};
+	} rows[] = {{"00000000000000ff", 0, 255}, {"ffffffffffffffff", 0, UINT64_MAX},
+		{"ff", ERR_SYNTAX, 0}, {"", ERR_SYNTAX, 0}, {"00000000000000FF", ERR_SYNTAX, 0},
+		{"00000000000000fg", ERR_SYNTAX, 0}};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -527,7 +566,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_owners_run_may_do_what_the_policy_allows),
-		cmocka_unit_test(a_tainted_run_works_in_its_workspace_but_deletes_and_remembers_nothing),
+		cmocka_unit_test(
+			a_tainted_run_works_in_its_workspace_but_deletes_and_remembers_nothing),
 		cmocka_unit_test(secrets_and_invalid_labels_go_nowhere),
 		cmocka_unit_test(a_host_needs_control_and_flow_and_a_typed_one_is_good_once),
 		cmocka_unit_test(deny_wins_over_allow_and_an_empty_allow_allows_nothing),

@@ -50,7 +50,10 @@ struct fixture {
 static void
 launch(struct fixture *f)
 {
-	struct harness_options o = {.kind = KIND_GATE, .slice = buf_span(&slice), .handles = {{HANDLE_BOX_KEY, 0, f->row_key}}, .nhandles = 1};
+	struct harness_options o = {.kind = KIND_GATE,
+		.slice = buf_span(&slice),
+		.handles = {{HANDLE_BOX_KEY, 0, f->row_key}},
+		.nhandles = 1};
 
 	if (f->no_key)
 		o.nhandles = 0;
@@ -119,7 +122,8 @@ store_put(struct fixture *f, const struct gate_store_put *m, int64_t rc)
 			memcpy(s->value, m->value.ptr, m->value.len);
 		memcpy(s->mac, m->mac.ptr, sizeof(s->mac));
 	}
-	harness_send(f->store, &gate_store_proto, IPC_SIDE_B, GATE_STORE_STORED, &(struct gate_store_stored){.req = m->req, .rc = rc});
+	harness_send(f->store, &gate_store_proto, IPC_SIDE_B, GATE_STORE_STORED,
+		&(struct gate_store_stored){.req = m->req, .rc = rc});
 }
 
 static void
@@ -129,8 +133,12 @@ store_get(struct fixture *f, const struct gate_store_get *m)
 	struct gate_store_row row = {.req = m->req, .key = m->key};
 
 	if (s != NULL && s->len > 0)
-		row = (struct gate_store_row){.req = m->req, .found = true, .key = m->key, .version = s->version,
-			.value = span_of(s->value, s->len), .mac = span_of(s->mac, sizeof(s->mac))};
+		row = (struct gate_store_row){.req = m->req,
+			.found = true,
+			.key = m->key,
+			.version = s->version,
+			.value = span_of(s->value, s->len),
+			.mac = span_of(s->mac, sizeof(s->mac))};
 	harness_send(f->store, &gate_store_proto, IPC_SIDE_B, GATE_STORE_ROW, &row);
 }
 
@@ -151,7 +159,8 @@ turn(struct fixture *f, uint64_t number, uint8_t integrity, bool ok)
 {
 	const struct edge_gate_turn_ok *m;
 
-	harness_send(f->user, &edge_gate_proto, IPC_SIDE_A, EDGE_GATE_TURN, &(struct edge_gate_turn){.turn = number, .integrity = integrity});
+	harness_send(f->user, &edge_gate_proto, IPC_SIDE_A, EDGE_GATE_TURN,
+		&(struct edge_gate_turn){.turn = number, .integrity = integrity});
 	m = harness_recv(f->user, &edge_gate_proto, IPC_SIDE_A, EDGE_GATE_TURN_OK, &in);
 	assert_int_equal(m->ok, ok);
 }
@@ -179,7 +188,8 @@ open_run(struct fixture *f, struct core_gate_run_open m, bool ok, enum reason re
 static void
 close_run(struct fixture *f, uint64_t run)
 {
-	harness_send(f->core, &core_gate_proto, IPC_SIDE_A, CORE_GATE_RUN_CLOSE, &(struct core_gate_run_close){.run = run});
+	harness_send(f->core, &core_gate_proto, IPC_SIDE_A, CORE_GATE_RUN_CLOSE,
+		&(struct core_gate_run_close){.run = run});
 	store_serve(f);
 }
 
@@ -189,8 +199,14 @@ judge(struct fixture *f, uint64_t run, uint8_t tool, uint8_t effect, uint8_t war
 {
 	static const uint8_t plan[WARRANT_HASH_LEN] = {42};
 	uint8_t dest[WARRANT_NUMBER_LEN];
-	struct core_gate_judge m = {.run = run, .call = 9, .effect = effect, .tool = tool, .executor = KIND_SANDBOX,
-		.dest_kind = DEST_WORKSPACE, .plan = span_of(plan, sizeof(plan)), .dest = span_of(dest, sizeof(dest))};
+	struct core_gate_judge m = {.run = run,
+		.call = 9,
+		.effect = effect,
+		.tool = tool,
+		.executor = KIND_SANDBOX,
+		.dest_kind = DEST_WORKSPACE,
+		.plan = span_of(plan, sizeof(plan)),
+		.dest = span_of(dest, sizeof(dest))};
 	const struct core_gate_verdict *v;
 	enum verdict got;
 
@@ -218,13 +234,15 @@ send_label(struct fixture *f, uint64_t run, uint8_t integrity, uint8_t readers)
 
 	label_pack((struct label){.integrity = integrity, .readers_kind = readers}, packed);
 	harness_send(f->sandbox, &executor_gate_proto, IPC_SIDE_A, EXECUTOR_GATE_LABEL,
-		&(struct executor_gate_label){.run = run, .call = 9, .label = span_of(packed, sizeof(packed))});
+		&(struct executor_gate_label){
+			.run = run, .call = 9, .label = span_of(packed, sizeof(packed))});
 }
 
 static void
 expect_labeled(struct fixture *f, uint64_t run)
 {
-	const struct executor_gate_labeled *m = harness_recv(f->sandbox, &executor_gate_proto, IPC_SIDE_A, EXECUTOR_GATE_LABELED, &in);
+	const struct executor_gate_labeled *m = harness_recv(
+		f->sandbox, &executor_gate_proto, IPC_SIDE_A, EXECUTOR_GATE_LABELED, &in);
 
 	assert_true(m->run == run && m->call == 9);
 }
@@ -236,8 +254,14 @@ an_owners_turn_gets_a_warrant_that_its_executor_accepts_once(void **state)
 {
 	struct fixture f;
 	struct warrant_window window = {0};
-	struct warrant want = {.effect = EFFECT_READ, .tool = TOOL_FILE_READ, .executor = KIND_SANDBOX, .incarnation = 3, .run = 1, .call = 9,
-		.dest_kind = DEST_WORKSPACE, .plan = {42}};
+	struct warrant want = {.effect = EFFECT_READ,
+		.tool = TOOL_FILE_READ,
+		.executor = KIND_SANDBOX,
+		.incarnation = 3,
+		.run = 1,
+		.call = 9,
+		.dest_kind = DEST_WORKSPACE,
+		.plan = {42}};
 	uint8_t number[WARRANT_NUMBER_LEN];
 	uint8_t warrant[WARRANT_LEN];
 	uint64_t now;
@@ -253,9 +277,14 @@ an_owners_turn_gets_a_warrant_that_its_executor_accepts_once(void **state)
 	assert_int_equal(judge(&f, 1, TOOL_FILE_READ, EFFECT_READ, warrant), VERDICT_ALLOW);
 	warrant_number(0, number);
 	warrant_dest(DEST_WORKSPACE, span_of(number, sizeof(number)), want.dest);
-	now = ev_now_ms(ev); /* of the loop's birth: before the warrant was made, so it has not expired */
-	assert_int_equal(warrant_check(sandbox_key, &window, span_of(warrant, sizeof(warrant)), &want, now), 0);
-	assert_int_equal(warrant_check(sandbox_key, &window, span_of(warrant, sizeof(warrant)), &want, now), ERR_REPLAY);
+	now = ev_now_ms(
+		ev); /* of the loop's birth: before the warrant was made, so it has not expired */
+	assert_int_equal(
+		warrant_check(sandbox_key, &window, span_of(warrant, sizeof(warrant)), &want, now),
+		0);
+	assert_int_equal(
+		warrant_check(sandbox_key, &window, span_of(warrant, sizeof(warrant)), &want, now),
+		ERR_REPLAY);
 	ev_free(ev);
 	close_run(&f, 1);
 	assert_int_equal(verdict_of(&f, 1, TOOL_FILE_READ, EFFECT_READ), VERDICT_DENY);
@@ -275,19 +304,32 @@ a_turn_is_for_one_run_of_its_own_principal(void **state)
 	turn(&f, 7, LABEL_OWNER_TYPED, true);
 	turn(&f, 7, LABEL_OWNER_TYPED, false);
 	turn(&f, 0, LABEL_OWNER_TYPED, false);
-	(void)open_run(&f, (struct core_gate_run_open){.run = 1, .turn = 7, .principal = other}, false, REASON_SCOPE);
-	assert_int_equal(open_run(&f, (struct core_gate_run_open){.run = 2, .turn = 7}, true, REASON_ALLOWED).integrity, LABEL_OWNER);
+	(void)open_run(&f, (struct core_gate_run_open){.run = 1, .turn = 7, .principal = other},
+		false, REASON_SCOPE);
+	assert_int_equal(
+		open_run(&f, (struct core_gate_run_open){.run = 2, .turn = 7}, true, REASON_ALLOWED)
+			.integrity,
+		LABEL_OWNER);
 	/* a run without a turn of its own, and one with a turn that was used */
 	assert_int_equal(
-		open_run(&f, (struct core_gate_run_open){.run = 3, .turn = 7, .session = 501}, true, REASON_ALLOWED).integrity, LABEL_UNTRUSTED);
-	assert_int_equal(open_run(&f, (struct core_gate_run_open){.run = 4, .session = 502}, true, REASON_ALLOWED).integrity, LABEL_UNTRUSTED);
+		open_run(&f, (struct core_gate_run_open){.run = 3, .turn = 7, .session = 501}, true,
+			REASON_ALLOWED)
+			.integrity,
+		LABEL_UNTRUSTED);
+	assert_int_equal(open_run(&f, (struct core_gate_run_open){.run = 4, .session = 502}, true,
+				 REASON_ALLOWED)
+				 .integrity,
+		LABEL_UNTRUSTED);
 	(void)open_run(&f, (struct core_gate_run_open){.run = 4}, false, REASON_RUN_UNKNOWN);
 	/* a credential that may not write does not speak as the owner, whatever its edge says */
 	user = harness_peer(f.h, KIND_USER, reader);
 	close(f.user);
 	f.user = user;
 	turn(&f, 8, LABEL_OWNER_TYPED, true);
-	assert_int_equal(open_run(&f, (struct core_gate_run_open){.run = 5, .turn = 8, .principal = reader, .session = 503}, true, REASON_ALLOWED)
+	assert_int_equal(open_run(&f,
+				 (struct core_gate_run_open){
+					 .run = 5, .turn = 8, .principal = reader, .session = 503},
+				 true, REASON_ALLOWED)
 				 .integrity,
 		LABEL_UNTRUSTED);
 	end(&f);
@@ -336,7 +378,10 @@ a_result_is_acknowledged_only_when_its_label_is_on_disk(void **state)
 	/* and the next run of the session begins where this one ended */
 	close_run(&f, 1);
 	turn(&f, 8, LABEL_OWNER_TYPED, true);
-	assert_int_equal(open_run(&f, (struct core_gate_run_open){.run = 2, .turn = 8}, true, REASON_ALLOWED).integrity, LABEL_UNTRUSTED);
+	assert_int_equal(
+		open_run(&f, (struct core_gate_run_open){.run = 2, .turn = 8}, true, REASON_ALLOWED)
+			.integrity,
+		LABEL_UNTRUSTED);
 	end(&f);
 }
 
@@ -356,7 +401,10 @@ a_result_of_a_run_that_just_ended_still_taints_its_session(void **state)
 	send_label(&f, 99, LABEL_OWNER, LABEL_READ_OWNER);
 	harness_quiet(f.sandbox, 100); /* of no run: no acknowledgement */
 	turn(&f, 8, LABEL_OWNER_TYPED, true);
-	assert_int_equal(open_run(&f, (struct core_gate_run_open){.run = 2, .turn = 8}, true, REASON_ALLOWED).integrity, LABEL_UNTRUSTED);
+	assert_int_equal(
+		open_run(&f, (struct core_gate_run_open){.run = 2, .turn = 8}, true, REASON_ALLOWED)
+			.integrity,
+		LABEL_UNTRUSTED);
 	end(&f);
 }
 
@@ -385,14 +433,18 @@ labels_and_budgets_survive_a_restart(void **state)
 	taint(&f);
 	end(&f);
 	launch(&f);
-	l = open_run(&f, (struct core_gate_run_open){.run = 1, .turn = 7, .resumed = true}, true, REASON_ALLOWED);
+	l = open_run(&f, (struct core_gate_run_open){.run = 1, .turn = 7, .resumed = true}, true,
+		REASON_ALLOWED);
 	assert_int_equal(l.integrity, LABEL_MEMBER);
 	/* three of five calls were made before */
 	assert_int_equal(verdict_of(&f, 1, TOOL_FILE_READ, EFFECT_READ), VERDICT_ALLOW);
 	assert_int_equal(verdict_of(&f, 1, TOOL_FILE_DELETE, EFFECT_DELETE), VERDICT_ASK);
 	assert_int_equal(verdict_of(&f, 1, TOOL_FILE_READ, EFFECT_READ), VERDICT_DENY);
 	turn(&f, 8, LABEL_OWNER_TYPED, true);
-	assert_int_equal(open_run(&f, (struct core_gate_run_open){.run = 2, .turn = 8}, true, REASON_ALLOWED).integrity, LABEL_MEMBER);
+	assert_int_equal(
+		open_run(&f, (struct core_gate_run_open){.run = 2, .turn = 8}, true, REASON_ALLOWED)
+			.integrity,
+		LABEL_MEMBER);
 	end(&f);
 }
 
@@ -438,10 +490,14 @@ rows_that_were_changed_exchanged_or_lost_count_as_untrusted(void **state)
 		}
 		launch(&f);
 		if (what == 5) {
-			l = open_run(&f, (struct core_gate_run_open){.run = 1, .turn = 7, .session = 999, .resumed = true}, true, REASON_ALLOWED);
+			l = open_run(&f,
+				(struct core_gate_run_open){
+					.run = 1, .turn = 7, .session = 999, .resumed = true},
+				true, REASON_ALLOWED);
 		} else {
 			turn(&f, 8, LABEL_OWNER_TYPED, true);
-			l = open_run(&f, (struct core_gate_run_open){.run = 2, .turn = 8}, true, REASON_ALLOWED);
+			l = open_run(&f, (struct core_gate_run_open){.run = 2, .turn = 8}, true,
+				REASON_ALLOWED);
 		}
 		assert_int_equal(l.integrity, LABEL_UNTRUSTED);
 		end(&f);
@@ -475,8 +531,9 @@ every_verdict_is_a_line_in_the_audit_log(void **state)
 {
 	static const struct {
 		uint8_t event, verdict, reason;
-	} want[] = {{AUDIT_RUN_OPEN, 0, 0}, {AUDIT_VERDICT, VERDICT_ALLOW, REASON_ALLOWED}, {AUDIT_VERDICT, VERDICT_DENY, REASON_TOOL_UNKNOWN},
-		{AUDIT_LABEL, 0, 0}, {AUDIT_VERDICT, VERDICT_ASK, REASON_TAINTED}, {AUDIT_RUN_CLOSE, 0, 0},
+	} want[] = {{AUDIT_RUN_OPEN, 0, 0}, {AUDIT_VERDICT, VERDICT_ALLOW, REASON_ALLOWED},
+		{AUDIT_VERDICT, VERDICT_DENY, REASON_TOOL_UNKNOWN}, {AUDIT_LABEL, 0, 0},
+		{AUDIT_VERDICT, VERDICT_ASK, REASON_TAINTED}, {AUDIT_RUN_CLOSE, 0, 0},
 		{AUDIT_VERDICT, VERDICT_DENY, REASON_RUN_UNKNOWN}};
 	struct fixture f;
 
@@ -493,7 +550,8 @@ every_verdict_is_a_line_in_the_audit_log(void **state)
 	close_run(&f, 1);
 	(void)verdict_of(&f, 1, TOOL_FILE_READ, EFFECT_READ);
 	for (size_t i = 0; i < sizeof(want) / sizeof(want[0]); i++) {
-		const struct audit_writer_line *line = harness_recv(f.audit, &audit_writer_proto, IPC_SIDE_B, AUDIT_WRITER_LINE, &in);
+		const struct audit_writer_line *line = harness_recv(
+			f.audit, &audit_writer_proto, IPC_SIDE_B, AUDIT_WRITER_LINE, &in);
 
 		assert_int_equal(line->event, want[i].event);
 		assert_int_equal(line->verdict, want[i].verdict);
@@ -506,7 +564,8 @@ every_verdict_is_a_line_in_the_audit_log(void **state)
 static void
 without_a_policy_it_does_not_start(void **state)
 {
-	struct harness *h = harness_new(program, NULL, &(struct harness_options){.kind = KIND_GATE, .keep_not_ready = true});
+	struct harness *h = harness_new(program, NULL,
+		&(struct harness_options){.kind = KIND_GATE, .keep_not_ready = true});
 
 	(void)state;
 	(void)harness_expect(h, CHILD_FAILED);
@@ -527,7 +586,10 @@ runs_and_turns_are_limited(void **state)
 		const struct edge_gate_turn_ok *ok;
 
 		harness_send(f.user, &edge_gate_proto, IPC_SIDE_A, EDGE_GATE_TURN_ID,
-			&(struct edge_gate_turn_id){.turn = 1, .verb = EFFECT_FETCH, .kind = DEST_HOST, .id = SPAN("example.com")});
+			&(struct edge_gate_turn_id){.turn = 1,
+				.verb = EFFECT_FETCH,
+				.kind = DEST_HOST,
+				.id = SPAN("example.com")});
 		ok = harness_recv(f.user, &edge_gate_proto, IPC_SIDE_A, EDGE_GATE_TURN_OK, &in);
 		assert_int_equal(ok->ok, i < GATE_TURN_IDS_MAX);
 	}
@@ -535,16 +597,20 @@ runs_and_turns_are_limited(void **state)
 		const struct core_gate_run_ready *ready;
 
 		harness_send(f.core, &core_gate_proto, IPC_SIDE_A, CORE_GATE_RUN_OPEN,
-			&(struct core_gate_run_open){.run = i, .session = SESSION, .principal = OWNER});
+			&(struct core_gate_run_open){
+				.run = i, .session = SESSION, .principal = OWNER});
 		if (i == 1) {
-			(void)harness_recv(f.store, &gate_store_proto, IPC_SIDE_B, GATE_STORE_GET, &in);
+			(void)harness_recv(
+				f.store, &gate_store_proto, IPC_SIDE_B, GATE_STORE_GET, &in);
 			store_get(&f, (const void *)in.msg.bytes);
 		}
-		ready = harness_recv(f.core, &core_gate_proto, IPC_SIDE_A, CORE_GATE_RUN_READY, &in);
+		ready = harness_recv(
+			f.core, &core_gate_proto, IPC_SIDE_A, CORE_GATE_RUN_READY, &in);
 		assert_int_equal(ready->ok, i <= GATE_RUNS_MAX);
 		(void)ready;
 		if (i <= GATE_RUNS_MAX)
-			(void)harness_recv(f.store, &gate_store_proto, IPC_SIDE_B, GATE_STORE_PUT, &in);
+			(void)harness_recv(
+				f.store, &gate_store_proto, IPC_SIDE_B, GATE_STORE_PUT, &in);
 		(void)ipc_sync_recv(f.audit, &audit_writer_proto, IPC_SIDE_B, 0, &in);
 	}
 	end(&f);
@@ -559,9 +625,76 @@ a_label_that_is_none_ends_the_executors_channel(void **state)
 	(void)state;
 	begin(&f);
 	harness_send(f.sandbox, &executor_gate_proto, IPC_SIDE_A, EXECUTOR_GATE_LABEL,
-		&(struct executor_gate_label){.run = 1, .call = 9, .label = span_of(bad, sizeof(bad))});
+		&(struct executor_gate_label){
+			.run = 1, .call = 9, .label = span_of(bad, sizeof(bad))});
 	(void)harness_expect(f.h, CHILD_PEER_BAD);
 	harness_closed(f.sandbox, &executor_gate_proto, IPC_SIDE_A);
+	end(&f);
+}
+
+static void
+labels_that_wait_for_the_store_are_limited(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	begin(&f);
+	turn(&f, 7, LABEL_OWNER_TYPED, true);
+	(void)open_run(&f, (struct core_gate_run_open){.run = 1, .turn = 7}, true, REASON_ALLOWED);
+	for (unsigned i = 0; i < GATE_ACKS_MAX + 5; i++)
+		send_label(&f, 1, LABEL_UNTRUSTED, LABEL_PUBLIC);
+	harness_quiet(f.sandbox, 100);
+	store_serve(&f);
+	for (unsigned i = 0; i < GATE_ACKS_MAX; i++)
+		expect_labeled(&f, 1);
+	harness_quiet(f.sandbox, 100);
+	end(&f);
+}
+
+/* Opens and closes a run of a session, playing the store by hand. */
+static struct label
+visit(struct fixture *f, uint64_t run, uint64_t session, bool fetched)
+{
+	const struct core_gate_run_ready *ready;
+	struct label label;
+
+	turn(f, run, LABEL_OWNER_TYPED, true);
+	harness_send(f->core, &core_gate_proto, IPC_SIDE_A, CORE_GATE_RUN_OPEN,
+		&(struct core_gate_run_open){
+			.run = run, .session = session, .turn = run, .principal = OWNER});
+	if (fetched) {
+		(void)harness_recv(f->store, &gate_store_proto, IPC_SIDE_B, GATE_STORE_GET, &in);
+		store_get(f, (const void *)in.msg.bytes);
+	}
+	ready = harness_wait(f->core, &core_gate_proto, IPC_SIDE_A, CORE_GATE_RUN_READY, &in);
+	assert_true(ready->ok);
+	assert_int_equal(label_unpack(ready->label, &label), 0);
+	(void)harness_recv(f->store, &gate_store_proto, IPC_SIDE_B, GATE_STORE_PUT, &in);
+	harness_send(f->core, &core_gate_proto, IPC_SIDE_A, CORE_GATE_RUN_CLOSE,
+		&(struct core_gate_run_close){.run = run});
+	(void)harness_recv(f->store, &gate_store_proto, IPC_SIDE_B, GATE_STORE_PUT, &in);
+	while (ipc_sync_recv(f->audit, &audit_writer_proto, IPC_SIDE_B, 0, &in) == 0) {
+	}
+	return label;
+}
+
+static void
+a_session_that_had_to_give_way_comes_back_with_its_label(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	begin(&f);
+	turn(&f, 7, LABEL_OWNER_TYPED, true);
+	(void)open_run(&f, (struct core_gate_run_open){.run = 1, .turn = 7}, true, REASON_ALLOWED);
+	send_label(&f, 1, LABEL_UNTRUSTED, LABEL_PUBLIC);
+	store_serve(&f);
+	expect_labeled(&f, 1);
+	close_run(&f, 1);
+	assert_int_equal(visit(&f, 2, SESSION, false).integrity, LABEL_UNTRUSTED);
+	for (uint64_t i = 0; i < GATE_SESSIONS_MAX; i++)
+		assert_int_equal(visit(&f, 100 + i, 10000 + i, true).integrity, LABEL_OWNER);
+	assert_int_equal(visit(&f, 3, SESSION, true).integrity, LABEL_UNTRUSTED);
 	end(&f);
 }
 
@@ -579,6 +712,8 @@ main(int argc, char **argv)
 		cmocka_unit_test(every_verdict_is_a_line_in_the_audit_log),
 		cmocka_unit_test(without_a_policy_it_does_not_start),
 		cmocka_unit_test(runs_and_turns_are_limited),
+		cmocka_unit_test(labels_that_wait_for_the_store_are_limited),
+		cmocka_unit_test(a_session_that_had_to_give_way_comes_back_with_its_label),
 		cmocka_unit_test(a_label_that_is_none_ends_the_executors_channel),
 	};
 

@@ -124,8 +124,11 @@ a_kill_at_any_moment_of_a_write_leaves_the_old_or_the_new(void **state)
 	/* head wiped, then any prefix of the bytes */
 	for (size_t cut = 0; cut <= 100; cut++) {
 		assert_int_equal(pwrite(fd, before, (size_t)n_before, 0), n_before);
-		assert_int_equal(pwrite(fd, "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", 24, (off_t)head), 24);
-		assert_int_equal(pwrite(fd, after + head + 4096, cut, (off_t)head + 4096), (ssize_t)cut);
+		assert_int_equal(pwrite(fd, "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", 24,
+					 (off_t)head),
+			24);
+		assert_int_equal(
+			pwrite(fd, after + head + 4096, cut, (off_t)head + 4096), (ssize_t)cut);
 		expect_content(fd, SPAN("old state"));
 	}
 	/* all bytes, and any prefix of the head: the old one until the head is whole */
@@ -136,7 +139,8 @@ a_kill_at_any_moment_of_a_write_leaves_the_old_or_the_new(void **state)
 		assert_int_equal(pwrite(fd, after, (size_t)n_after, 0), n_after);
 		assert_int_equal(pwrite(fd, torn, sizeof(torn), (off_t)head), sizeof(torn));
 		assert_int_equal(open_into(fd, KEY, &box, &got), 1);
-		assert_true(span_eq(buf_span(&got), SPAN("old state")) || span_eq(buf_span(&got), SPAN("new state, longer than the old")));
+		assert_true(span_eq(buf_span(&got), SPAN("old state")) ||
+			    span_eq(buf_span(&got), SPAN("new state, longer than the old")));
 		buf_clear(&got);
 	}
 	assert_int_equal(pwrite(fd, after, (size_t)n_after, 0), n_after);
@@ -155,7 +159,8 @@ content_above_the_limit_is_refused_and_the_old_stays(void **state)
 	(void)state;
 	assert_int_equal(open_into(fd, KEY, &box, &got), 0);
 	assert_int_equal(vault_box_write(&box, span_of(big, VAULT_BOX_MAX - CRYPTO_SEAL_EXTRA)), 0);
-	assert_int_equal(vault_box_write(&box, span_of(big, VAULT_BOX_MAX - CRYPTO_SEAL_EXTRA + 1)), ERR_TOOBIG);
+	assert_int_equal(vault_box_write(&box, span_of(big, VAULT_BOX_MAX - CRYPTO_SEAL_EXTRA + 1)),
+		ERR_TOOBIG);
 	expect_content(fd, span_of(big, VAULT_BOX_MAX - CRYPTO_SEAL_EXTRA));
 	free(big);
 	close(fd);
@@ -176,7 +181,8 @@ fill_state(struct vault_state *s)
 		d->serial = i + 2;
 		d->roles = 1;
 		d->scopes = SCOPE_READ;
-		d->tokens[0] = (struct vault_device_token){.good = true, .scopes = SCOPE_READ, .at_ms = i};
+		d->tokens[0] =
+			(struct vault_device_token){.good = true, .scopes = SCOPE_READ, .at_ms = i};
 		memset(d->display.bytes, 'd', sizeof(d->display.bytes));
 		d->display.len = sizeof(d->display.bytes);
 	}
@@ -205,7 +211,9 @@ the_fullest_state_fits_the_box_and_comes_back_the_same(void **state)
 	assert_true(span_eq(buf_span(&a), buf_span(&b)));
 	for (size_t cut = 0; cut < 400; cut++) {
 		memset(&back, 0, sizeof(back));
-		assert_int_equal(vault_state_decode(span_sub(buf_span(&a), 0, cut * (a.len / 400)), &back), ERR_SYNTAX);
+		assert_int_equal(
+			vault_state_decode(span_sub(buf_span(&a), 0, cut * (a.len / 400)), &back),
+			ERR_SYNTAX);
 	}
 	buf_clear(&a);
 	buf_clear(&b);
@@ -282,7 +290,8 @@ one_host_is_one_source_however_it_is_written(void **state)
 		AUTH_TRIES_BURST);
 	/* a /64 of IPv6 */
 	assert_int_equal(tries(0x20010db800000001u, 1, VAULT_CLASS_TOKEN, 1000, 6, false) +
-				 tries(0x20010db800000001u, 0xffffffffu, VAULT_CLASS_COOKIE, 1000, 100, false),
+				 tries(0x20010db800000001u, 0xffffffffu, VAULT_CLASS_COOKIE, 1000,
+					 100, false),
 		AUTH_TRIES_BURST);
 	assert_int_equal(tries(0x20010db800000002u, 1, VAULT_CLASS_TOKEN, 1000, 1, false), 1);
 }
@@ -310,9 +319,128 @@ static void
 scopes_are_the_known_names_and_nothing_else(void **state)
 {
 	(void)state;
-	assert_int_equal(vault_scopes_parse(SPAN("operator.read,operator.admin")), SCOPE_READ | SCOPE_ADMIN);
-	assert_int_equal(vault_scopes_parse(SPAN("operator.readx,Operator.read, operator.read,operator.*,admin,,")), 0);
+	assert_int_equal(
+		vault_scopes_parse(SPAN("operator.read,operator.admin")), SCOPE_READ | SCOPE_ADMIN);
+	assert_int_equal(vault_scopes_parse(SPAN(
+				 "operator.readx,Operator.read, operator.read,operator.*,admin,,")),
+		0);
 	assert_int_equal(vault_scopes_parse(SPAN_EMPTY), 0);
+}
+
+/* ---- things good for once ---- */
+
+static struct child test_child;
+static struct vault vault;
+
+static void
+vault_begin(void)
+{
+	struct buf got;
+
+	memset(&vault, 0, sizeof(vault));
+	test_child.ev = ev_new();
+	vault.child = &test_child;
+	assert_int_equal(open_into(memfd(), KEY, &vault.box, &got), 0);
+	vault_rate_init(&vault.rate, ev_now_ms(test_child.ev));
+}
+
+static void
+vault_end(void)
+{
+	close(vault.box.fd);
+	ev_free(test_child.ev);
+}
+
+static struct vault_answer
+claim(struct span code, struct buf *cookie)
+{
+	*cookie = (struct buf){.max = 128};
+	return vault_claim(&vault,
+		&(struct anon_vault_claim){.source_lo = crypto_random_u64() >> 32, .code = code},
+		cookie);
+}
+
+static void
+the_oldest_link_gives_way_to_one_too_many(void **state)
+{
+	struct buf codes[VAULT_CODES_MAX + 1];
+	struct buf cookie;
+
+	(void)state;
+	vault_begin();
+	for (size_t i = 0; i <= VAULT_CODES_MAX; i++) {
+		codes[i] = (struct buf){.max = 128};
+		usleep(1100); /* another millisecond, and so another age */
+		(void)ev_turn(test_child.ev, 0);
+		assert_int_equal(vault_code_new(&vault, &codes[i]), 0);
+	}
+	for (size_t i = 0; i <= VAULT_CODES_MAX; i++) {
+		assert_int_equal(
+			claim(buf_span(&codes[i]), &cookie).why, i == 0 ? AUTH_MISMATCH : AUTH_OK);
+		buf_clear(&cookie);
+		buf_clear(&codes[i]);
+	}
+	vault_end();
+}
+
+static void
+a_link_is_too_old_after_its_time(void **state)
+{
+	struct buf code = {.max = 128};
+	struct buf cookie;
+
+	(void)state;
+	vault_begin();
+	assert_int_equal(vault_code_new(&vault, &code), 0);
+	vault.codes[0].expires_ms -= CLAIM_TTL_MS;
+	assert_int_equal(claim(buf_span(&code), &cookie).why, AUTH_EXPIRED);
+	assert_int_equal(claim(buf_span(&code), &cookie).why, AUTH_MISMATCH);
+	buf_clear(&code);
+	vault_end();
+}
+
+static void
+the_oldest_browser_session_gives_way_and_an_old_one_is_no_good(void **state)
+{
+	static struct buf cookies[VAULT_COOKIES_MAX + 1];
+	bool expired;
+
+	(void)state;
+	vault_begin();
+	for (size_t i = 0; i <= VAULT_COOKIES_MAX; i++) {
+		struct buf code = {.max = 128};
+
+		assert_int_equal(vault_code_new(&vault, &code), 0);
+		assert_int_equal(claim(buf_span(&code), &cookies[i]).why, AUTH_OK);
+		buf_clear(&code);
+	}
+	assert_false(vault_cookie_is_good(&vault, buf_span(&cookies[0]), &expired));
+	assert_false(expired);
+	for (size_t i = 1; i <= VAULT_COOKIES_MAX; i++)
+		assert_true(vault_cookie_is_good(&vault, buf_span(&cookies[i]), &expired));
+	vault.state.cookies[VAULT_COOKIES_MAX - 1].expires_ms = ev_wall_ms();
+	assert_false(vault_cookie_is_good(&vault, buf_span(&cookies[VAULT_COOKIES_MAX]), &expired));
+	assert_true(expired);
+	for (size_t i = 0; i <= VAULT_COOKIES_MAX; i++)
+		buf_clear(&cookies[i]);
+	vault_end();
+}
+
+static void
+a_ticket_is_too_old_after_its_time(void **state)
+{
+	const struct vault_answer a = {.principal = 5, .device = -1};
+	uint8_t ticket[VAULT_RANDOM_LEN];
+
+	(void)state;
+	vault_begin();
+	assert_int_equal(vault_ticket_new(&vault, &a, ticket), 0);
+	assert_non_null(vault_ticket_redeem(&vault, span_of(ticket, sizeof(ticket)), 5));
+	assert_int_equal(vault_ticket_new(&vault, &a, ticket), 0);
+	vault.tickets[0].expires_ms -= TICKET_TTL_MS;
+	assert_null(vault_ticket_redeem(&vault, span_of(ticket, sizeof(ticket)), 5));
+	assert_null(vault_ticket_redeem(&vault, SPAN_EMPTY, 0));
+	vault_end();
 }
 
 int
@@ -329,6 +457,10 @@ main(void)
 		cmocka_unit_test(a_good_credential_costs_nothing),
 		cmocka_unit_test(one_host_is_one_source_however_it_is_written),
 		cmocka_unit_test(many_sources_share_the_budget_of_their_class_and_of_all),
+		cmocka_unit_test(the_oldest_link_gives_way_to_one_too_many),
+		cmocka_unit_test(a_link_is_too_old_after_its_time),
+		cmocka_unit_test(the_oldest_browser_session_gives_way_and_an_old_one_is_no_good),
+		cmocka_unit_test(a_ticket_is_too_old_after_its_time),
 		cmocka_unit_test(scopes_are_the_known_names_and_nothing_else),
 	};
 
