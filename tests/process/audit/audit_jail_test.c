@@ -46,7 +46,8 @@ attempt(int fd, enum attempt what)
 	switch (what) {
 	case A_APPEND:
 		(void)fcntl(fd, F_SETFL, O_RDWR | O_APPEND);
-		/* fall through */
+		(void)!write(fd, "XXXX", 4);
+		break;
 	case A_WRITE_AT_OFFSET:
 		(void)!write(fd, "XXXX", 4);
 		break;
