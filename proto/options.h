@@ -97,7 +97,7 @@ const struct option_alias *option_alias_apply(struct option_step *steps, size_t 
 /* The names that may stand beneath a path, without wildcards, each once; returns how many. Static storage. */
 size_t option_names(const struct option_step *steps, size_t n, struct span names[OPTION_NAMES_MAX]);
 
-/* A variable whose value is a secret by its name: the command line keeps it away from everything but vault. */
+/* A variable whose value is a secret by the end of its name, in any case: the command line keeps it away from everything but vault. */
 bool option_env_is_secret(struct span name);
 
 #endif

@@ -46,6 +46,7 @@
 /* cli */
 #define ENV_VARS_MAX 1024         /* variables that gateway run hands on */
 #define ENV_FILE_MAX KIB(256u)    /* bytes of <state>/.env */
+#define CLI_MESSAGE_MAX MIB(25u)  /* bytes of one message of the gateway to the command line */
 
 /* http, ws, edge */
 #define HTTP_HEAD_MAX KIB(16u)     /* bytes of request line and headers */

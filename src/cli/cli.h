@@ -124,6 +124,9 @@ void cli_put_style(struct cli *cli, enum cli_style style); /* nothing without co
 void cli_put_row(struct cli *cli, unsigned width, const char *key, struct span value);
 void cli_put_wrapped(struct cli *cli, unsigned indent, const char *text);
 void cli_put_title(struct cli *cli, const char *title);
+struct text_table;
+void cli_put_table(
+	struct cli *cli, const struct text_table *table); /* head line dim, cut to the terminal */
 
 /* Pretty JSON into cli->out; cli_json_end prints it with a line end. */
 struct json_out *cli_json_begin(struct cli *cli);

@@ -1,11 +1,29 @@
-/* The struct of every command: src/cli/cmd_<words>.c defines one each. */
+/* The struct of every command: src/cli/cmd_<words>.c defines one each, or a few that belong together. */
 #ifndef CLI_CLI_COMMANDS_H
 #define CLI_CLI_COMMANDS_H
 
 #include "cli.h"
 
+extern const struct cli_command cmd_agent;
+extern const struct cli_command cmd_chat;
+extern const struct cli_command cmd_completion;
+extern const struct cli_command cmd_config_validate;
+extern const struct cli_command cmd_dashboard;
+extern const struct cli_command cmd_devices_approve;
+extern const struct cli_command cmd_devices_list;
+extern const struct cli_command cmd_devices_reject;
+extern const struct cli_command cmd_devices_remove;
+extern const struct cli_command cmd_doctor;
+extern const struct cli_command cmd_gateway_resume;
 extern const struct cli_command cmd_gateway_run;
-extern const struct cli_command cmd_version;
+extern const struct cli_command cmd_gateway_status;
+extern const struct cli_command cmd_gateway_stop;
 extern const struct cli_command cmd_help;
+extern const struct cli_command cmd_logs;
+extern const struct cli_command cmd_panic;
+extern const struct cli_command cmd_secrets_show;
+extern const struct cli_command cmd_status;
+extern const struct cli_command cmd_topology;
+extern const struct cli_command cmd_version;
 
 #endif

@@ -12,12 +12,7 @@
 #include "base/err.h"
 #include "base/limits.h"
 #include "base/secret.h"
-
-static const char *const secret_names[] = {"DATABASE_URL", "REDIS_URL", "MONGO_URL", "MONGODB_URI",
-	"POSTGRES_URL", "TOKEN", "SECRET", "PASSWORD", "PASSWD", "COOKIE"};
-static const char *const secret_ends[] = {"_TOKEN", "_TOKENS", "_KEY", "_KEYS", "APIKEY", "_SECRET",
-	"_SECRETS", "_PASSWORD", "_PASSWD", "_PASS", "_PASSPHRASE", "_CREDENTIAL", "_CREDENTIALS",
-	"_COOKIE", "_AUTH", "_DSN", "_WEBHOOK_URL"};
+#include "proto/options.h"
 
 /* Everything read so far, as spans into environ, extra and the text of the .env file: nothing is copied. */
 struct var {
@@ -28,23 +23,6 @@ struct vars {
 	struct var rows[ENV_VARS_MAX];
 	size_t n;
 };
-
-bool
-cli_env_is_secret(struct span name)
-{
-	for (size_t i = 0; i < sizeof(secret_names) / sizeof(secret_names[0]); i++) {
-		if (span_eq_nocase(name, span_from_cstr(secret_names[i])))
-			return true;
-	}
-	for (size_t i = 0; i < sizeof(secret_ends) / sizeof(secret_ends[0]); i++) {
-		struct span end = span_from_cstr(secret_ends[i]);
-
-		if (name.len > end.len &&
-			span_eq_nocase(span_sub(name, name.len - end.len, end.len), end))
-			return true;
-	}
-	return false;
-}
 
 static bool
 is_name(struct span s)
@@ -237,7 +215,7 @@ write_out(const struct vars *vars, const char *state, struct cli_env *env)
 	if (env->plain_fd < 0 || env->secrets_fd < 0)
 		return ERR_SYS;
 	for (size_t i = 0; rc == 0 && i < vars->n; i++) {
-		bool secret = cli_env_is_secret(vars->rows[i].name);
+		bool secret = option_env_is_secret(vars->rows[i].name);
 
 		if (secret && names.len > 0)
 			(void)buf_put_u8(&names, ',');

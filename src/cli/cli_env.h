@@ -1,5 +1,5 @@
 /*
- * The environment of `gateway run`, parted: variables that hold secrets go into one sealed memfd, the others into another,
+ * The environment of `gateway run`, parted: variables that hold secrets (by their names: proto/options.h) go into one sealed memfd, the others into another,
  * both as NAME=value NUL …, and then nothing of them is left in this process.
  */
 #ifndef CLI_CLI_ENV_H
@@ -11,9 +11,6 @@ struct cli_env {
 	int plain_fd;   /* CLOEXEC, sealed */
 	int secrets_fd; /* CLOEXEC, sealed */
 };
-
-/* Does a variable of this name hold a secret? By a table of names and endings, without regard to case. */
-bool cli_env_is_secret(struct span name);
 
 /*
  * Reads environ and, where it exists, <state>/.env (which must be a plain file of ours with mode 0600, and never overrides the

@@ -158,6 +158,18 @@ read_source(const char *path, char dst[CLI_PATH_MAX])
 	return 0;
 }
 
+/* "/a/b/" to "/a" */
+static void
+parent_of(char *path)
+{
+	for (int cuts = 0; cuts < 2; cuts++) {
+		char *slash = strrchr(path, '/');
+
+		if (slash != NULL && slash != path)
+			*slash = '\0';
+	}
+}
+
 static int
 find_programs(struct cli *cli)
 {
@@ -181,8 +193,10 @@ find_programs(struct cli *cli)
 		return CLI_FAILED;
 	if (exists(path))
 		return 0;
-	if (join(cli, cli->paths.libexec, here, "..") != 0 ||
-		join(cli, path, cli->paths.libexec, "supervisor/moltbot-supervisor") != 0)
+	if (join(cli, cli->paths.libexec, here, "") != 0)
+		return CLI_FAILED;
+	parent_of(cli->paths.libexec);
+	if (join(cli, path, cli->paths.libexec, "supervisor/moltbot-supervisor") != 0)
 		return CLI_FAILED;
 	if (exists(path) && join(cli, path, here, "source-root") == 0 &&
 		read_source(path, source) == 0)

@@ -11,6 +11,7 @@
 
 #include "base/limits.h"
 #include "base/log.h"
+#include "text/text_table.h"
 
 #define WIDTH_MAX 120 /* columns that text is wrapped at on wider terminals */
 #define SAFE_MAX 200
@@ -291,4 +292,21 @@ cli_usage(struct cli *cli, const char *fmt, ...)
 		cli->command == NULL ? "" : cli->command->name, cli->command == NULL ? "" : " ");
 	put_error(cli, what, help);
 	return CLI_USAGE;
+}
+
+void
+cli_put_table(struct cli *cli, const struct text_table *table)
+{
+	struct buf b = {.max = MIB(16u)};
+	struct span rest;
+
+	if (text_table_put(table, cli->width, &b) == 0) {
+		rest = buf_span(&b);
+		cli_put_style(cli, CLI_DIM);
+		(void)buf_put(&cli->out, span_cut(&rest, '\n'));
+		cli_put_style(cli, CLI_PLAIN);
+		cli_put(cli, "\n");
+		(void)buf_put(&cli->out, rest);
+	}
+	buf_clear(&b);
 }

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "cli_env.h"
+#include "cli_link.h"
 
 #define ARG_LEN (CLI_PATH_MAX + 16)
 
@@ -123,6 +124,7 @@ run(struct cli *cli)
 	if (rc != 0)
 		return rc;
 	make_plan(cli, &env, &plan);
+	cli_link_leave(cli);
 	cli_env_wipe();
 	umask(077);
 	sigemptyset(&none);

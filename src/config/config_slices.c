@@ -102,8 +102,8 @@ put_gateway(struct slices *s)
 {
 	struct config *c = s->c;
 
-	put_u64(s, TO_EDGES, "gateway.port", c->port);
-	put_str(s, TO_EDGES, "gateway.bind",
+	put_u64(s, TO_EDGES | TO(CORE), "gateway.port", c->port);
+	put_str(s, TO_EDGES | TO(CORE), "gateway.bind",
 		c->is_railway && !c->values[OPT_GATEWAY_BIND].set
 			? SPAN("lan")
 			: config_text(c, OPT_GATEWAY_BIND));

@@ -1,0 +1,249 @@
+#include "cli_socket.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "base/limits.h"
+#include "crypto/crypto.h"
+#include "crypto/crypto_encode.h"
+#include "ws/ws.h"
+
+#define READ_STEP KIB(64u)
+
+static int
+connected(int fd, const struct sockaddr *sa, socklen_t len, const char **what)
+{
+	int saved;
+
+	if (connect(fd, sa, len) == 0)
+		return fd;
+	saved = errno;
+	*what = strerror(saved);
+	close(fd);
+	if (saved == ENOENT || saved == ECONNREFUSED)
+		return saved == ENOENT ? ERR_NOTFOUND : ERR_CLOSED;
+	return saved == EACCES || saved == EPERM ? ERR_DENIED : ERR_SYS;
+}
+
+/* Whoever listens there must be us or root: a state directory is private, so anything else is somebody's trick. */
+static int
+check_listener(int fd, const char **what)
+{
+	struct ucred cred;
+	socklen_t len = sizeof(cred);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) == 0 &&
+		(cred.uid == geteuid() || cred.uid == 0))
+		return fd;
+	close(fd);
+	*what = "the control socket belongs to another user";
+	return ERR_DENIED;
+}
+
+int
+cli_socket_pid(int fd)
+{
+	struct ucred cred = {0};
+	socklen_t len = sizeof(cred);
+
+	return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) == 0 ? cred.pid : 0;
+}
+
+int
+cli_socket_control(const char *state, const char **what)
+{
+	struct sockaddr_un sa = {.sun_family = AF_UNIX};
+	int dir = open(state, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	int fd;
+
+	if (dir < 0) {
+		*what = strerror(errno);
+		return errno == ENOENT ? ERR_NOTFOUND : errno == EACCES ? ERR_DENIED : ERR_SYS;
+	}
+	/* The path may be longer than sun_path: go through the directory's descriptor. */
+	snprintf(sa.sun_path, sizeof(sa.sun_path), "/proc/self/fd/%d/control.sock", dir);
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		*what = strerror(errno);
+	else
+		fd = connected(fd, (const void *)&sa, sizeof(sa), what);
+	close(dir);
+	return fd < 0 ? fd : check_listener(fd, what);
+}
+
+/* ws://127.0.0.1:PORT, ws://[::1]:PORT or ws://localhost:PORT: without TLS the token must not leave the machine. */
+int
+cli_socket_url(const char *url, const char **what)
+{
+	static const struct {
+		const char *prefix;
+		bool v6;
+	} hosts[] = {{"ws://127.0.0.1:", false}, {"ws://localhost:", false}, {"ws://[::1]:", true}};
+	struct sockaddr_in v4 = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	struct sockaddr_in6 v6 = {.sin6_family = AF_INET6, .sin6_addr = in6addr_loopback};
+	struct span s = span_from_cstr(url);
+	uint64_t port;
+	int yes = 1;
+	int fd;
+
+	if (span_ends_with(s, SPAN("/")))
+		s.len--;
+	for (size_t i = 0; i < sizeof(hosts) / sizeof(hosts[0]); i++) {
+		struct span prefix = span_from_cstr(hosts[i].prefix);
+
+		if (!span_starts_with(s, prefix) ||
+			span_to_u64(span_sub(s, prefix.len, SIZE_MAX), 1, 65535, &port) < 0)
+			continue;
+		v4.sin_port = v6.sin6_port = htons((uint16_t)port);
+		fd = socket(hosts[i].v6 ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+		if (fd < 0)
+			return ERR_SYS;
+		(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof(yes));
+		return hosts[i].v6 ? connected(fd, (const void *)&v6, sizeof(v6), what)
+				   : connected(fd, (const void *)&v4, sizeof(v4), what);
+	}
+	*what = "only ws://127.0.0.1:PORT, ws://[::1]:PORT and ws://localhost:PORT are spoken";
+	return ERR_UNSUPPORTED;
+}
+
+/* Signals are let in only here. */
+static int
+wait_for(int fd, short events, int64_t timeout_ms)
+{
+	struct pollfd p = {.fd = fd, .events = events};
+	struct timespec ts = {.tv_sec = timeout_ms / 1000, .tv_nsec = timeout_ms % 1000 * 1000000};
+	sigset_t none;
+	int n;
+
+	sigemptyset(&none);
+	n = ppoll(&p, 1, timeout_ms < 0 ? NULL : &ts, &none);
+	if (n < 0)
+		return errno == EINTR ? ERR_ABORTED : ERR_SYS;
+	return n == 0 ? ERR_TIMEOUT : 0;
+}
+
+int
+cli_socket_write(int fd, struct span s, int64_t timeout_ms)
+{
+	while (s.len > 0) {
+		ssize_t n = send(fd, s.ptr, s.len, MSG_NOSIGNAL | MSG_DONTWAIT);
+		int rc = 0;
+
+		if (n > 0)
+			s = span_sub(s, (size_t)n, SIZE_MAX);
+		else if (n < 0 && errno == EAGAIN)
+			rc = wait_for(fd, POLLOUT, timeout_ms);
+		else if (n < 0 && errno != EINTR)
+			return ERR_EOF;
+		if (rc < 0 && rc != ERR_ABORTED)
+			return rc;
+	}
+	return 0;
+}
+
+int
+cli_socket_read(int fd, struct buf *in, int64_t timeout_ms)
+{
+	size_t step = in->max - in->len < READ_STEP ? in->max - in->len : READ_STEP;
+	uint8_t *p = step == 0 ? NULL : buf_room(in, step);
+	int rc = wait_for(fd, POLLIN, timeout_ms);
+	ssize_t n;
+
+	if (p == NULL)
+		return ERR_TOOBIG;
+	if (rc < 0)
+		return rc;
+	n = recv(fd, p, step, MSG_DONTWAIT);
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return 0;
+	if (n <= 0)
+		return ERR_EOF;
+	buf_added(in, (size_t)n);
+	return 0;
+}
+
+/* The value of a field in an answer's head; empty when it is not there. */
+static struct span
+field_of(struct span head, struct span name)
+{
+	while (head.len > 0) {
+		struct span line = span_cut(&head, '\n');
+		struct span field = span_cut(&line, ':');
+
+		if (span_eq_nocase(field, name))
+			return span_trim(line);
+	}
+	return SPAN_EMPTY;
+}
+
+static int
+check_answer(struct span head, struct span key, const char **what)
+{
+	char accept[WS_ACCEPT_LEN];
+
+	if (!span_starts_with(head, SPAN("HTTP/1.1 101 "))) {
+		*what = "the other side does not speak WebSocket; is it Moltbot?";
+		return ERR_PROTO;
+	}
+	if (ws_accept_key(key, accept) < 0 || !span_eq(field_of(head, SPAN("sec-websocket-accept")),
+						      span_of(accept, sizeof(accept)))) {
+		*what = "the answer to the WebSocket handshake is wrong";
+		return ERR_PROTO;
+	}
+	return 0;
+}
+
+int
+cli_socket_upgrade(int fd, struct span host, struct buf *in, int64_t timeout_ms, const char **what)
+{
+	struct buf out = {.max = KIB(1u)};
+	uint8_t random[16];
+	struct buf key = {.max = 64};
+	ptrdiff_t end = -1;
+	int rc;
+
+	crypto_random(random, sizeof(random));
+	(void)crypto_base64_put(&key, span_of(random, sizeof(random)));
+	(void)buf_put(&out, SPAN("GET / HTTP/1.1\r\nHost: "));
+	(void)buf_put(&out, host);
+	(void)buf_put(
+		&out, SPAN("\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: "));
+	(void)buf_put(&out, buf_span(&key));
+	(void)buf_put(&out, SPAN("\r\nSec-WebSocket-Version: 13\r\n\r\n"));
+	rc = out.err < 0 ? out.err : cli_socket_write(fd, buf_span(&out), timeout_ms);
+	buf_clear(&out);
+	while (rc == 0 && end < 0) {
+		rc = in->len > HTTP_HEAD_MAX ? ERR_PROTO : cli_socket_read(fd, in, timeout_ms);
+		if (rc == ERR_ABORTED)
+			rc = 0;
+		if (rc == 0)
+			end = span_find(buf_span(in), SPAN("\r\n\r\n"));
+	}
+	if (rc == 0)
+		rc = check_answer(span_of(in->ptr, (size_t)end + 2), buf_span(&key), what);
+	if (rc == 0)
+		buf_consume(in, (size_t)end + 4);
+	buf_clear(&key);
+	return rc;
+}
+
+struct span
+cli_socket_host(const char *url)
+{
+	struct span s = span_from_cstr(url);
+
+	if (url == NULL)
+		return SPAN("localhost");
+	s = span_sub(s, 5, SIZE_MAX);
+	return span_ends_with(s, SPAN("/")) ? span_sub(s, 0, s.len - 1) : s;
+}

@@ -1,0 +1,439 @@
+/* moltbot doctor: looks at everything that a working gateway stands on, and says what to do. */
+#include "cli_commands.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "base/limits.h"
+#include "cli_gateway.h"
+#include "cli_run.h"
+#include "jail/jail.h"
+#include "proto/ids.h"
+#include "text/text_table.h"
+
+#define FINDINGS_MAX 64
+#define FIX_MAX (CLI_PATH_MAX + 128)
+#define PROVE_TIMEOUT_MS 180000
+#define DISK_LEAST MIB(100u)
+
+enum verdict_of { DOCTOR_OK, DOCTOR_WARN, DOCTOR_BAD };
+static const char *const words[] = {"ok", "warn", "bad"};
+
+struct finding {
+	enum verdict_of verdict;
+	const char *id;
+	char what[CLI_PATH_MAX + 256];
+	char fix[FIX_MAX];
+};
+
+struct doctor {
+	struct cli *cli;
+	struct cli_gateway gateway;
+	struct finding list[FINDINGS_MAX];
+	size_t n;
+	const struct json_node *proof; /* NULL: not asked, or no answer */
+	char no_proof[256];
+};
+
+static void add(struct doctor *d, enum verdict_of verdict, const char *id, const char *fix,
+	const char *fmt, ...) __attribute__((format(printf, 5, 6)));
+
+static void
+add(struct doctor *d, enum verdict_of verdict, const char *id, const char *fix, const char *fmt,
+	...)
+{
+	struct finding *f = &d->list[d->n];
+	va_list ap;
+
+	if (d->n == FINDINGS_MAX)
+		return;
+	d->n++;
+	f->verdict = verdict;
+	f->id = id;
+	va_start(ap, fmt);
+	vsnprintf(f->what, sizeof(f->what), fmt, ap);
+	va_end(ap);
+	snprintf(f->fix, sizeof(f->fix), "%s", fix == NULL ? "" : fix);
+}
+
+/* ---- the state directory ---- */
+
+static const struct {
+	const char *name;
+	bool secret;
+} files[] = {{"vault.key", true}, {"vault.box", true}, {".env", true}, {"audit.log", true},
+	{"moltbot.json", true}, {"logs/gateway.log", false}, {"control.sock", true}};
+
+static void
+check_files(struct doctor *d)
+{
+	char path[CLI_PATH_MAX + 64];
+	char fix[FIX_MAX];
+	struct stat st;
+	unsigned bad = 0;
+
+	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+		snprintf(path, sizeof(path), "%s/%s", d->cli->paths.state, files[i].name);
+		if (lstat(path, &st) < 0 || (st.st_mode & 077) == 0)
+			continue;
+		snprintf(fix, sizeof(fix), "chmod 600 '%s'", path);
+		add(d, DOCTOR_BAD, "file-mode", fix, "%s is open to others (mode %03o)",
+			files[i].name, (unsigned)st.st_mode & 0777);
+		bad++;
+	}
+	if (bad == 0)
+		add(d, DOCTOR_OK, "file-mode", NULL,
+			"files of the state directory are closed to others");
+}
+
+static void
+check_disk(struct doctor *d)
+{
+	struct statvfs fs;
+	uint64_t room;
+
+	if (statvfs(d->cli->paths.state, &fs) < 0)
+		return;
+	room = (uint64_t)fs.f_bavail * fs.f_frsize;
+	if (room < DISK_LEAST)
+		add(d, DOCTOR_BAD, "disk",
+			"Make room; messages are refused when they cannot be stored.",
+			"only %llu MiB are free", (unsigned long long)room >> 20);
+	else
+		add(d, DOCTOR_OK, "disk", NULL, "%llu MiB are free",
+			(unsigned long long)room >> 20);
+}
+
+static void
+check_state(struct doctor *d)
+{
+	const char *path = d->cli->paths.state;
+	char fix[FIX_MAX];
+	struct stat st;
+
+	if (stat(path, &st) < 0) {
+		add(d, errno == ENOENT ? DOCTOR_WARN : DOCTOR_BAD, "state",
+			"`moltbot gateway run` makes it.", "%s: %s", path, strerror(errno));
+		return;
+	}
+	snprintf(fix, sizeof(fix), "chmod 700 '%s'", path);
+	if (!S_ISDIR(st.st_mode))
+		add(d, DOCTOR_BAD, "state", NULL, "%s is no directory", path);
+	else if (st.st_uid != geteuid())
+		add(d, DOCTOR_BAD, "state", "Run as its owner.",
+			"%s belongs to uid %u, we are uid %u", path, (unsigned)st.st_uid,
+			(unsigned)geteuid());
+	else if ((st.st_mode & 077) != 0)
+		add(d, DOCTOR_BAD, "state", fix, "%s is open to others (mode %03o)", path,
+			(unsigned)st.st_mode & 0777);
+	else
+		add(d, DOCTOR_OK, "state", NULL, "%s is ours and private", path);
+	check_files(d);
+	check_disk(d);
+}
+
+/* ---- programs, configuration ---- */
+
+static void
+check_programs(struct doctor *d)
+{
+	char path[CLI_PATH_MAX + 64];
+	unsigned missing = 0;
+
+	for (unsigned k = 0; k < KIND_N; k++) {
+		if (k == KIND_CLI || k == KIND_CHANNEL ||
+			cli_run_find(d->cli, process_rows[k].program, path))
+			continue;
+		add(d, DOCTOR_BAD, "programs", "Install Moltbot again.", "%s is not there",
+			process_rows[k].program);
+		missing++;
+	}
+	if (missing == 0)
+		add(d, DOCTOR_OK, "programs", NULL, "all programs are in %s",
+			d->cli->paths.libexec);
+}
+
+static void
+check_config(struct doctor *d)
+{
+	const char *path = d->cli->paths.config;
+	struct buf out = {.max = MIB(4u)};
+	int status = cli_run(d->cli, "moltbot-config",
+		(const char *[]){"--check", path, "--json", NULL}, true, &out);
+
+	if (status == 0 && access(path, F_OK) != 0)
+		add(d, DOCTOR_OK, "config", NULL, "there is no %s: the safe defaults hold", path);
+	else if (status == 0)
+		add(d, DOCTOR_OK, "config", NULL, "%s is valid", path);
+	else if (status == 1)
+		add(d, DOCTOR_BAD, "config", "moltbot config validate",
+			"%s has mistakes; the gateway does not start with it", path);
+	else
+		add(d, DOCTOR_BAD, "config", "Install Moltbot again.",
+			"the configuration could not be checked: %s",
+			status < 0 ? err_text(status) : "moltbot-config ended unexpectedly");
+	buf_clear(&out);
+}
+
+/* ---- the gateway and its sandbox ---- */
+
+static void
+check_gateway(struct doctor *d)
+{
+	const struct cli_gateway *g = &d->gateway;
+
+	if (g->client != NULL)
+		add(d, DOCTOR_OK, "gateway", NULL, "running, pid %d, %u processes", g->pid,
+			g->processes);
+	else
+		add(d, DOCTOR_WARN, "gateway", "moltbot gateway run", "%s", g->why);
+	if (g->panic)
+		add(d, DOCTOR_WARN, "panic", "moltbot gateway resume",
+			"the kill switch is on: nothing runs");
+}
+
+static const char *
+fix_of_tier(const struct jail_caps *caps)
+{
+	if (!caps->userns)
+		return "Allow user namespaces: sysctl kernel.unprivileged_userns_clone=1, or "
+		       "kernel.apparmor_restrict_unprivileged_userns=0";
+	if (caps->landlock_abi == 0)
+		return "Landlock is off: boot with lsm=landlock,... or use a kernel that has it "
+		       "(5.13)";
+	return "See docs/sandbox.md.";
+}
+
+static void
+check_tier_down(struct doctor *d)
+{
+	struct jail_caps caps;
+
+	(void)jail_probe(&caps, -1);
+	if (caps.tier == JAIL_TIER_FULL)
+		add(d, DOCTOR_OK, "sandbox", NULL,
+			"tier full; Landlock ABI %d (tried on this machine; the gateway is down)",
+			caps.landlock_abi);
+	else
+		add(d, DOCTOR_WARN, "sandbox", fix_of_tier(&caps), "tier %s: %s%s%s",
+			jail_tier_name(caps.tier), caps.why == NULL ? "" : caps.why,
+			caps.err != 0 ? ": " : "", caps.err != 0 ? strerror(caps.err) : "");
+}
+
+static void
+check_tier_up(struct doctor *d, const struct json_node *sandbox)
+{
+	struct span tier = cli_get_str(sandbox, "tier");
+	struct span why = cli_get_str(sandbox, "why");
+	struct span missing = cli_get_str(sandbox, "missing");
+	struct span proof = cli_get_str(sandbox, "proof");
+	bool full = span_eq(tier, SPAN("full"));
+
+	add(d, full ? DOCTOR_OK : DOCTOR_WARN, "sandbox", full ? NULL : "See docs/sandbox.md.",
+		"tier %s%s%s%s%s", tier.len > 0 ? cli_safe(tier) : "unknown",
+		why.len > 0 ? ": " : "", why.len > 0 ? cli_safe(why) : "",
+		missing.len > 0 ? "; missing: " : "", missing.len > 0 ? cli_safe(missing) : "");
+	if (span_eq(proof, SPAN("passed")))
+		add(d, DOCTOR_OK, "proof", NULL,
+			"the self-proof at start has passed; tools that execute are on");
+	else
+		add(d, span_eq(proof, SPAN("failed")) ? DOCTOR_BAD : DOCTOR_WARN, "proof",
+			"moltbot doctor --prove",
+			"the self-proof at start: %s; tools that execute are off",
+			proof.len > 0 ? cli_safe(proof) : "unknown");
+}
+
+/* ---- the proof ---- */
+
+static void
+prove(struct doctor *d)
+{
+	struct cli_frame frame;
+	uint64_t id;
+	int rc;
+
+	if (d->gateway.client == NULL) {
+		snprintf(d->no_proof, sizeof(d->no_proof), "the gateway must run: %s",
+			d->gateway.why);
+		return;
+	}
+	rc = cli_client_send(
+		d->gateway.client, "moltbot.sandbox.prove", SPAN("{\"level\":1}"), &id);
+	do
+		rc = rc < 0 ? rc : cli_client_next(d->gateway.client, PROVE_TIMEOUT_MS, &frame);
+	while (rc == 0 && (frame.is_event || frame.id != id));
+	if (rc < 0)
+		snprintf(d->no_proof, sizeof(d->no_proof), "no answer: %s", err_text(rc));
+	else if (!frame.ok)
+		snprintf(d->no_proof, sizeof(d->no_proof), "%s",
+			cli_safe(cli_get_str(frame.error, "message")));
+	else
+		d->proof = frame.payload;
+}
+
+static void
+put_proof(struct cli *cli, const struct json_node *proof)
+{
+	static const char *const titles[] = {
+		"Attempt", "Held", "Got", "Expected", "Outside", "What"};
+	static const char *const paired[] = {"unpaired", "works", "works"};
+	struct text_table *t = text_table_new(titles, 6);
+
+	for (const struct json_node *p = json_first(cli_get(proof, "probes")); p != NULL;
+		p = p->next) {
+		uint64_t pair = cli_get_u64(p, "paired", 0);
+
+		(void)text_table_add(
+			t, (const struct span[]){cli_get_str(p, "name"),
+				   cli_get_bool(p, "held", false) ? SPAN("held") : SPAN("ESCAPED"),
+				   cli_get_str(p, "got"), cli_get_str(p, "expected"),
+				   span_from_cstr(paired[pair > 2 ? 2 : pair]),
+				   cli_get_str(p, "what")});
+	}
+	cli_put(cli, "\n");
+	cli_put_title(cli, "Self-proof: escapes tried from inside the sandbox, and the same "
+			   "attempts outside it");
+	cli_put_table(cli, t);
+	cli_put_fmt(cli, "%llu attempts, %llu escaped, tier %s\n",
+		(unsigned long long)cli_get_u64(proof, "attempts", 0),
+		(unsigned long long)cli_get_u64(proof, "escaped", 0),
+		cli_safe(cli_get_str(proof, "tier")));
+	text_table_free(t);
+}
+
+/* ---- the report ---- */
+
+static void
+put_text(struct doctor *d)
+{
+	static const enum cli_style styles[] = {CLI_GOOD, CLI_WARN, CLI_BAD};
+	static const char *const marks[] = {"ok  ", "warn", "bad "};
+	struct cli *cli = d->cli;
+
+	for (size_t i = 0; i < d->n; i++) {
+		const struct finding *f = &d->list[i];
+
+		cli_put(cli, "  ");
+		cli_put_style(cli, styles[f->verdict]);
+		cli_put(cli, marks[f->verdict]);
+		cli_put_style(cli, CLI_PLAIN);
+		cli_put_fmt(cli, "  %-10s  ", f->id);
+		cli_put_safe(cli, span_from_cstr(f->what));
+		cli_put(cli, "\n");
+		if (f->fix[0] == '\0')
+			continue;
+		cli_put_style(cli, CLI_DIM);
+		cli_put(cli, "                    fix: ");
+		cli_put_safe(cli, span_from_cstr(f->fix));
+		cli_put(cli, "\n");
+		cli_put_style(cli, CLI_PLAIN);
+	}
+	if (d->proof != NULL)
+		put_proof(cli, d->proof);
+}
+
+static void
+put_json(struct doctor *d, bool ok)
+{
+	struct json_out *o = cli_json_begin(d->cli);
+
+	(void)json_out_begin_object(o);
+	cli_json_bool(o, "ok", ok);
+	(void)json_out_key(o, SPAN("checks"));
+	(void)json_out_begin_array(o);
+	for (size_t i = 0; i < d->n; i++) {
+		const struct finding *f = &d->list[i];
+
+		(void)json_out_begin_object(o);
+		cli_json_str(o, "id", span_from_cstr(f->id));
+		cli_json_str(o, "verdict", span_from_cstr(words[f->verdict]));
+		cli_json_str(o, "what", span_from_cstr(f->what));
+		if (f->fix[0] != '\0')
+			cli_json_str(o, "fix", span_from_cstr(f->fix));
+		(void)json_out_end_object(o);
+	}
+	(void)json_out_end_array(o);
+	if (d->proof != NULL) {
+		(void)json_out_key(o, SPAN("proof"));
+		(void)json_out_node(o, d->proof);
+	}
+	(void)json_out_end_object(o);
+	cli_json_end(d->cli);
+}
+
+static void
+look(struct doctor *d)
+{
+	const struct json_node *sandbox;
+
+	check_programs(d);
+	check_state(d);
+	check_config(d);
+	(void)cli_gateway_look(d->cli, &d->gateway);
+	check_gateway(d);
+	sandbox = cli_get(d->gateway.status, "sandbox");
+	if (sandbox != NULL)
+		check_tier_up(d, sandbox);
+	else
+		check_tier_down(d);
+	if (!cli_has(d->cli, "prove"))
+		return;
+	prove(d);
+	if (d->proof == NULL)
+		add(d, DOCTOR_BAD, "prove", "moltbot gateway run",
+			"the sandbox could not be proved: %s", d->no_proof);
+	else if (!cli_get_bool(d->proof, "ok", false) || cli_get_u64(d->proof, "escaped", 1) > 0)
+		add(d, DOCTOR_BAD, "prove", "See docs/sandbox.md.", "an escape was not held");
+	else
+		add(d, DOCTOR_OK, "prove", NULL, "every escape that was tried was held");
+}
+
+static int
+run(struct cli *cli)
+{
+	static struct doctor d;
+	bool ok = true;
+	int rc = cli_paths_find(cli);
+
+	if (rc != 0)
+		return rc;
+	d.cli = cli;
+	look(&d);
+	for (size_t i = 0; i < d.n; i++)
+		ok &= d.list[i].verdict != DOCTOR_BAD;
+	if (cli->json)
+		put_json(&d, ok);
+	else
+		put_text(&d);
+	cli_client_close(d.gateway.client);
+	return ok ? CLI_OK : CLI_FAILED;
+}
+
+static const struct cli_option options[] = {
+	{"prove", 0, CLI_FLAG, NULL, 0, 0,
+		"try to escape from the running gateway's sandbox, and show every attempt"},
+	{"timeout", 0, CLI_TIME, "TIME", 0, 86400000,
+		"wait at most this long for an answer (default 10s)"},
+	{NULL, 0, CLI_FLAG, NULL, 0, 0, NULL},
+};
+
+static const struct cli_example examples[] = {
+	{"moltbot doctor", "what is wrong, and the command that fixes it"},
+	{"moltbot doctor --prove --json", "every escape attempt with what came back, as data"},
+	{NULL, NULL},
+};
+
+const struct cli_command cmd_doctor = {
+	.name = "doctor",
+	.summary = "check the machine, the state directory, the configuration and the sandbox",
+	.text = "Works with the gateway up or down. Exit status 1 when something is bad; warnings "
+		"leave it 0.",
+	.options = options,
+	.examples = examples,
+	.run = run,
+};

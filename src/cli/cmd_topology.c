@@ -1,0 +1,337 @@
+/* moltbot topology: processes, edges, messages, rights and jails, from the tables and from the programs themselves. */
+#include "cli_commands.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "base/limits.h"
+#include "cli_client.h"
+#include "cli_run.h"
+#include "ipc/ipc.h"
+#include "proto/child.def.h"
+#include "proto/ids.h"
+#include "text/text_table.h"
+
+#define DESCRIBE_MAX KIB(256u)
+
+static const char *const lives[] = {"always", "on request", "once", "made by another"};
+
+/* What the programs say of themselves, one JSON array each. */
+struct jails {
+	struct arena arena;
+	const struct json_node *root
+		[KIND_N]; /* NULL: it says nothing, or is the same program as an earlier kind's */
+};
+
+static bool
+is_program_seen(unsigned kind)
+{
+	for (unsigned k = 0; k < kind; k++) {
+		if (strcmp(process_rows[k].program, process_rows[kind].program) == 0)
+			return true;
+	}
+	return false;
+}
+
+static void
+describe(struct cli *cli, struct jails *j)
+{
+	static const char *const args[] = {"--describe", NULL};
+
+	arena_init(&j->arena, MIB(16u));
+	for (unsigned k = 0; k < KIND_N; k++) {
+		struct buf out = {.max = DESCRIBE_MAX};
+		struct json_node *root = NULL;
+
+		j->root[k] = NULL;
+		if (k == KIND_SUPERVISOR || k == KIND_CLI || is_program_seen(k))
+			continue;
+		if (cli_run(cli, process_rows[k].program, args, false, &out) == 0 &&
+			json_parse(&j->arena, buf_span(&out), NULL, &root, NULL) == 0)
+			j->root[k] = root;
+		buf_clear(&out);
+	}
+}
+
+/* The description of one kind, wherever its program gave it. */
+static const struct json_node *
+jail_of(const struct jails *j, unsigned kind)
+{
+	for (unsigned k = 0; k < KIND_N; k++) {
+		for (const struct json_node *n = json_first(j->root[k]); n != NULL; n = n->next) {
+			if (span_eq(cli_get_str(n, "process"), span_from_cstr(kind_name(kind))))
+				return n;
+		}
+	}
+	return NULL;
+}
+
+/* ---- JSON ---- */
+
+static void
+put_str(struct json_out *o, const char *key, const char *value)
+{
+	cli_json_str(o, key, span_from_cstr(value));
+}
+
+static const char *
+type_name(enum ipc_type type)
+{
+	static const char *const names[] = {
+		"u8", "u32", "u64", "i64", "bool", "str", "bytes", "args", "fd"};
+
+	return (size_t)type < sizeof(names) / sizeof(names[0]) ? names[type] : "?";
+}
+
+static void
+json_messages(struct json_out *o, const struct ipc_proto *p)
+{
+	(void)json_out_key(o, SPAN("messages"));
+	(void)json_out_begin_array(o);
+	for (size_t i = 0; i < p->n; i++) {
+		const struct ipc_message *m = &p->messages[i];
+
+		(void)json_out_begin_object(o);
+		put_str(o, "name", m->name);
+		put_str(o, "from", m->dir == IPC_A_TO_B ? p->a : p->b);
+		put_str(o, "to", m->dir == IPC_A_TO_B ? p->b : p->a);
+		cli_json_u64(o, "perSecond", m->rate);
+		(void)json_out_key(o, SPAN("fields"));
+		(void)json_out_begin_array(o);
+		for (size_t f = 0; f < m->nfields; f++) {
+			(void)json_out_begin_object(o);
+			put_str(o, "name", m->fields[f].name);
+			put_str(o, "type", type_name(m->fields[f].type));
+			cli_json_u64(o, "max", m->fields[f].max);
+			(void)json_out_end_object(o);
+		}
+		(void)json_out_end_array(o);
+		(void)json_out_end_object(o);
+	}
+	(void)json_out_end_array(o);
+}
+
+static void
+json_edges(struct json_out *o)
+{
+	(void)json_out_key(o, SPAN("edges"));
+	(void)json_out_begin_array(o);
+	for (unsigned i = 0; i < peer_rows_n; i++) {
+		const struct peer_row *p = &peer_rows[i];
+
+		(void)json_out_begin_object(o);
+		put_str(o, "proto", p->proto->name);
+		put_str(o, "a", kind_name(p->a));
+		put_str(o, "b", kind_name(p->b));
+		put_str(o, "aFull", p->a_full);
+		put_str(o, "bFull", p->b_full);
+		put_str(o, "why", p->why);
+		json_messages(o, p->proto);
+		(void)json_out_end_object(o);
+	}
+	(void)json_out_end_array(o);
+	(void)json_out_key(o, SPAN("control"));
+	(void)json_out_begin_object(o);
+	put_str(o, "proto", child_proto.name);
+	put_str(o, "a", "supervisor");
+	put_str(o, "b", "every process");
+	json_messages(o, &child_proto);
+	(void)json_out_end_object(o);
+}
+
+static void
+put_json(struct cli *cli, const struct jails *j)
+{
+	struct json_out *o = cli_json_begin(cli);
+
+	(void)json_out_begin_object(o);
+	(void)json_out_key(o, SPAN("processes"));
+	(void)json_out_begin_array(o);
+	for (unsigned k = 0; k < KIND_N; k++) {
+		const struct process_row *row = &process_rows[k];
+		const struct json_node *jail = jail_of(j, k);
+
+		(void)json_out_begin_object(o);
+		put_str(o, "name", row->name);
+		put_str(o, "program", row->program);
+		put_str(o, "instances", row->instances);
+		put_str(o, "life", lives[row->life]);
+		put_str(o, "holds", row->holds);
+		put_str(o, "may", row->may);
+		put_str(o, "takeover", row->takeover);
+		(void)json_out_key(o, SPAN("jail"));
+		if (cli_get(jail, "jail") != NULL)
+			(void)json_out_node(o, cli_get(jail, "jail"));
+		else
+			(void)json_out_null(o);
+		if (cli_get(jail, "links") != NULL) {
+			(void)json_out_key(o, SPAN("links"));
+			(void)json_out_node(o, cli_get(jail, "links"));
+		}
+		(void)json_out_end_object(o);
+	}
+	(void)json_out_end_array(o);
+	json_edges(o);
+	(void)json_out_end_object(o);
+	cli_json_end(cli);
+}
+
+/* ---- text ---- */
+
+static void
+put_words(struct cli *cli, const char *key, const struct json_node *list)
+{
+	if (list == NULL)
+		return;
+	cli_put_style(cli, CLI_DIM);
+	cli_put_fmt(cli, "    %-9s ", key);
+	cli_put_style(cli, CLI_PLAIN);
+	for (const struct json_node *n = json_first(list); n != NULL; n = n->next) {
+		struct span s = SPAN_EMPTY;
+
+		(void)json_node_str(n, &s);
+		cli_put_safe(cli, s);
+		cli_put(cli, n->next == NULL ? "" : ", ");
+	}
+	cli_put(cli, json_first(list) == NULL ? "none\n" : "\n");
+}
+
+static void
+put_fact(struct cli *cli, const char *key, const char *value)
+{
+	cli_put_style(cli, CLI_DIM);
+	cli_put_fmt(cli, "    %-9s ", key);
+	cli_put_style(cli, CLI_PLAIN);
+	cli_put_fmt(cli, "%s\n", value);
+}
+
+static void
+put_process(struct cli *cli, unsigned kind, const struct json_node *described)
+{
+	const struct process_row *row = &process_rows[kind];
+	const struct json_node *jail = cli_get(described, "jail");
+
+	cli_put(cli, "  ");
+	cli_put_style(cli, CLI_ACCENT);
+	cli_put(cli, row->name);
+	cli_put_style(cli, CLI_DIM);
+	cli_put_fmt(cli, "  %s, %s, %s\n", row->program, row->instances, lives[row->life]);
+	cli_put_style(cli, CLI_PLAIN);
+	put_fact(cli, "holds", row->holds);
+	put_fact(cli, "may", row->may);
+	put_fact(cli, "takeover", row->takeover);
+	put_words(cli, "layers", cli_get(jail, "layers"));
+	put_words(cli, "calls", cli_get(jail, "calls"));
+	put_words(cli, "rules", cli_get(jail, "rules"));
+	put_words(cli, "files", cli_get(jail, "files"));
+	if (jail == NULL && kind != KIND_SUPERVISOR && kind != KIND_CLI && kind != KIND_CHANNEL)
+		put_fact(cli, "jail", "its program is not there to say");
+}
+
+static void
+put_edges(struct cli *cli)
+{
+	static const char *const titles[] = {
+		"A", "B", "Protocol", "A's full", "B's full", "What for"};
+	struct text_table *t = text_table_new(titles, 6);
+
+	for (unsigned i = 0; i < peer_rows_n; i++) {
+		const struct peer_row *p = &peer_rows[i];
+
+		(void)text_table_add(
+			t, (const struct span[]){span_from_cstr(kind_name(p->a)),
+				   span_from_cstr(kind_name(p->b)), span_from_cstr(p->proto->name),
+				   span_from_cstr(p->a_full), span_from_cstr(p->b_full),
+				   span_from_cstr(p->why)});
+	}
+	cli_put_table(cli, t);
+	text_table_free(t);
+}
+
+static void
+put_message(struct cli *cli, const struct ipc_proto *p, const struct ipc_message *m)
+{
+	cli_put_fmt(cli, "    %s > %s  ", m->dir == IPC_A_TO_B ? p->a : p->b,
+		m->dir == IPC_A_TO_B ? p->b : p->a);
+	cli_put_style(cli, CLI_BOLD);
+	cli_put(cli, m->name);
+	cli_put_style(cli, CLI_PLAIN);
+	cli_put(cli, "(");
+	for (size_t f = 0; f < m->nfields; f++)
+		cli_put_fmt(cli, "%s%s %s", f == 0 ? "" : ", ", type_name(m->fields[f].type),
+			m->fields[f].name);
+	cli_put(cli, ")");
+	cli_put_style(cli, CLI_DIM);
+	cli_put_fmt(cli, " %u/s\n", m->rate);
+	cli_put_style(cli, CLI_PLAIN);
+}
+
+static void
+put_protocol(struct cli *cli, const struct ipc_proto *p)
+{
+	cli_put(cli, "  ");
+	cli_put_style(cli, CLI_ACCENT);
+	cli_put_fmt(cli, "%s\n", p->name);
+	cli_put_style(cli, CLI_PLAIN);
+	for (size_t i = 0; i < p->n; i++)
+		put_message(cli, p, &p->messages[i]);
+}
+
+static void
+put_protocols(struct cli *cli)
+{
+	put_protocol(cli, &child_proto);
+	for (unsigned i = 0; i < peer_rows_n; i++) {
+		bool seen = false;
+
+		for (unsigned k = 0; k < i; k++)
+			seen |= peer_rows[k].proto == peer_rows[i].proto;
+		if (!seen)
+			put_protocol(cli, peer_rows[i].proto);
+	}
+}
+
+static int
+run(struct cli *cli)
+{
+	struct jails jails;
+	int rc = cli_paths_find(cli);
+
+	if (rc != 0)
+		return rc;
+	describe(cli, &jails);
+	if (cli->json) {
+		put_json(cli, &jails);
+	} else {
+		cli_put_title(cli, "Processes: what each holds, what it may do, and what a "
+				   "takeover of it yields");
+		for (unsigned k = 0; k < KIND_N; k++)
+			put_process(cli, k, jail_of(&jails, k));
+		cli_put(cli, "\n");
+		cli_put_title(cli, "Edges: who may talk to whom, and what happens when the other "
+				   "does not keep up");
+		put_edges(cli);
+		cli_put(cli, "\n");
+		cli_put_title(cli, "Messages: every one that one process may send another, and how "
+				   "many a second");
+		put_protocols(cli);
+	}
+	arena_clear(&jails.arena);
+	return CLI_OK;
+}
+
+static const struct cli_example examples[] = {
+	{"moltbot topology | less -R", "read the security design"},
+	{"moltbot topology --json | jq '.processes[] | {name, jail}'", "the jails as data"},
+	{NULL, NULL},
+};
+
+const struct cli_command cmd_topology = {
+	.name = "topology",
+	.summary = "show every process, right, edge and message",
+	.text = "Printed from the tables that the programs are built from; the jails are asked of "
+		"the installed programs themselves.",
+	.examples = examples,
+	.run = run,
+};
