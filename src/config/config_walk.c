@@ -101,9 +101,8 @@ later(struct walk *w, const struct option_match *m, const struct option_step *ra
 		return;
 	frame->warned = m->later;
 	config_warn(w->c, place(node),
-		"%.*s: known, and ignored together with what belongs to it: %s is not in this "
-		"version",
-		CONFIG_S(path), row->feature);
+		"%.*s: ignored, with what belongs to it; not in this version: %s", CONFIG_S(path),
+		row->feature);
 }
 
 static void

@@ -29,6 +29,15 @@ check_notes(const struct config *c)
 	buf_clear(&out);
 }
 
+/* Written once in the file, so that it is in a slice only because it is the token. */
+static bool
+is_once(struct span text)
+{
+	ptrdiff_t at = span_find(text, CANARY);
+
+	return at >= 0 && span_find(span_sub(text, (size_t)at + 1, text.len), CANARY) < 0;
+}
+
 static void
 check_slices(const struct config *c)
 {
@@ -41,7 +50,8 @@ check_slices(const struct config *c)
 		if (k == KIND_VAULT || args_get_str(buf_span(&c->slices[KIND_VAULT]),
 					       "secret.gateway-token.literal", &secret) != 0)
 			continue;
-		CHECK(!span_eq(secret, CANARY) || span_find(s, CANARY) < 0);
+		CHECK(!span_eq(secret, CANARY) || !is_once(c->in->text) ||
+			span_find(s, CANARY) < 0);
 	}
 }
 
