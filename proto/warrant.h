@@ -34,7 +34,7 @@ struct warrant {
 
 /*
  * Destinations: JUDGE names one by kind and id, a warrant by the hash of both. The id of PROVIDER is the row, of WORKSPACE the
- * sandbox's instance, of MEMORY the agent, of TURN the session: warrant_number() of it. HOST and CHAT have ids of their own. DEST_NONE has
+ * sandbox's instance, of TURN the session: warrant_number() of it. MEMORY is "memory"; HOST and CHAT have ids of their own. DEST_NONE has
  * no id, and zeros for a hash.
  */
 #define WARRANT_NUMBER_LEN 8

@@ -85,7 +85,7 @@ is_destination(const struct gate_policy *p, const struct gate_run *run,
 	case DEST_WORKSPACE:
 		return is_number(a->dest, run->agent) && a->instance == run->agent;
 	case DEST_MEMORY:
-		return is_number(a->dest, run->agent) && a->instance == 0;
+		return span_eq(a->dest, SPAN("memory")) && a->instance == 0;
 	case DEST_PROVIDER:
 		return a->instance < 64 && (p->providers >> a->instance & 1) != 0 &&
 		       is_number(a->dest, a->instance);

@@ -105,7 +105,7 @@ a_tainted_run_works_in_its_workspace_but_deletes_and_remembers_nothing(void **st
 		.tool = EFFECT_REMEMBER + 1,
 		.executor = KIND_STORE,
 		.dest_kind = DEST_MEMORY,
-		.dest = number_of(0),
+		.dest = SPAN("memory"),
 		.ready = true};
 
 	(void)state;
@@ -373,6 +373,7 @@ random_ask(void)
 	case EFFECT_RECALL:
 		ask.executor = KIND_STORE;
 		ask.dest_kind = DEST_MEMORY;
+		ask.dest = SPAN("memory");
 		break;
 	case EFFECT_SEND:
 	case EFFECT_FETCH:
