@@ -42,11 +42,16 @@ const status = new Status({
 	onMenu: () => sessions.drawer(true),
 	onPanic: async () => {
 		await rpc.request('moltbot.panic');
-		isPanicked = true;
-		showNotice();
+		setHealth({stopped: true});
 	},
-	onRetry: () => rpc.hurry(),
 });
+
+/** @param {any} health */
+function setHealth(health) {
+	isPanicked = typeof health?.stopped === 'boolean' ? health.stopped : isPanicked;
+	status.setHealth(health);
+	showNotice();
+}
 
 /** @param {string} text */
 function send(text) {
@@ -79,9 +84,9 @@ function refreshList() {
 /** What stands above the conversation while something is not as usual. */
 function showNotice() {
 	const notice = byId('notice');
-	const waiting = rpc.state.name === 'waiting' && rpc.state.why;
+	const waiting = rpc.state.name === 'waiting';
 	const text = isPanicked ? 'Everything was stopped. To go on, resume at the machine that runs the gateway.' :
-		waiting ? `The connection is gone: ${rpc.state.why}.` : '';
+		waiting ? `The connection is gone${rpc.state.why ? `: ${rpc.state.why}` : ''}.` : '';
 	notice.hidden = text === '';
 	notice.replaceChildren(el('span', {text}),
 		...(waiting ? [el('button', {type: 'button', class: 'button quiet', text: 'Try now', on: {click: () => rpc.hurry()}})] : []));
@@ -113,7 +118,7 @@ function onHello(hello) {
 	defaults = hello.sessions;
 	sessions.mainKey = defaults.mainSessionKey;
 	status.hello = hello;
-	status.setHealth(hello.health);
+	setHealth(hello.health);
 	if (sessions.current)
 		chat.open(sessions.current);
 	else
@@ -136,7 +141,7 @@ function fullKey(key) {
 /** @param {import('./rpc.js').GatewayEvent} event */
 function onEvent({event, payload}) {
 	if (event === 'health')
-		status.setHealth(payload);
+		setHealth(payload);
 	else if (event === 'chat' || event === 'agent')
 		onRunEvent(event, payload);
 }

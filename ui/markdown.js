@@ -3,7 +3,7 @@
 import {copyButton, el, visible} from './dom.js';
 
 const FENCE = /^ {0,3}(`{3,}|~{3,})[ \t]*([^`]*)$/;
-const HEADING = /^ {0,3}(#{1,6})[ \t]+(.+?)[ \t#]*$/;
+const HEADING = /^ {0,3}(#{1,6})[ \t]+(\S.*)$/;
 const RULE = /^ {0,3}(?:(?:-[ \t]*){3,}|(?:\*[ \t]*){3,}|(?:_[ \t]*){3,})$/;
 const ITEM = /^( {0,24})(?:([-*+])|(\d{1,9})[.)])[ \t]+(.*)$/;
 const QUOTE = /^ {0,3}> ?(.*)$/;
@@ -15,6 +15,18 @@ const LIST_DEPTH = 6;
 /**
  * @typedef {{kind: string, lines: string[], info?: string, closed?: boolean}} Block
  */
+
+/**
+ * The text without the characters at its end that are among these (a pattern anchored at the end would be quadratic).
+ * @param {string} text
+ * @param {string} chars
+ */
+function trimEnd(text, chars) {
+	let end = text.length;
+	while (end > 0 && chars.includes(text[end - 1]))
+		end--;
+	return text.slice(0, end);
+}
 
 /** @param {string} line */
 function starts(line) {
@@ -114,11 +126,23 @@ class Inline {
 		this.open = [{mark: '', node: into}];
 		/** @type {Map<string, number>} */
 		this.last = new Map();
+		this.waiting = '';
 	}
 
-	/** @param {Node | string} child */
+	/** @param {Node | string} child text waits, so that what lies side by side becomes one node */
 	put(child) {
-		this.open[this.open.length - 1].node.append(child);
+		if (typeof child === 'string') {
+			this.waiting += child;
+			return;
+		}
+		this.flush();
+		this.open[this.open.length - 1].node.appendChild(child);
+	}
+
+	flush() {
+		if (this.waiting !== '')
+			this.open[this.open.length - 1].node.append(this.waiting);
+		this.waiting = '';
 	}
 
 	/**
@@ -139,7 +163,7 @@ class Inline {
 		if (end < 0)
 			return false;
 		const inner = this.text.slice(from, end).replace(/\n/g, ' ');
-		this.put(el('code', {text: visible(/^ .*[^ ].* $/.test(inner) ? inner.slice(1, -1) : inner)}));
+		this.put(el('code', {text: visible(inner.startsWith(' ') && inner.endsWith(' ') && inner.trim() !== '' ? inner.slice(1, -1) : inner)}));
 		this.at = end + ticks.length;
 		return true;
 	}
@@ -161,9 +185,7 @@ class Inline {
 		const m = /\w/.test(before) ? null : BARE.exec(this.text);
 		if (!m)
 			return false;
-		let raw = m[0].replace(/[.,;:!?*_~\]}]+$/, '');
-		if (raw.endsWith(')') && !raw.includes('('))
-			raw = raw.replace(/\)+[.,;:!?*_~]*$/, '');
+		const raw = trimEnd(m[0], m[0].includes('(') ? '.,;:!?*_~]}' : '.,;:!?*_~]})');
 		const url = webAddress(raw);
 		if (!url)
 			return false;
@@ -186,16 +208,23 @@ class Inline {
 		if (depth > 0 && !/\s/.test(before) && !(isWord && /\w/.test(after)))
 			this.close(depth);
 		else if (depth < 0 && !/\s/.test(after) && !(isWord && /\w/.test(before)) && this.comes(mark, this.at + mark.length + 1))
-			this.open.push({mark, node: el(MARK_TAGS[mark])});
+			this.push(mark);
 		else
 			return false;
 		this.at += mark.length;
 		return true;
 	}
 
+	/** @param {string} mark */
+	push(mark) {
+		this.flush();
+		this.open.push({mark, node: el(MARK_TAGS[mark])});
+	}
+
 	/** @param {number} depth its mark was met again; marks left open within it are text */
 	close(depth) {
 		this.flatten(depth + 1);
+		this.flush();
 		const done = /** @type {{mark: string, node: Element}} */ (this.open.pop());
 		this.put(done.node);
 	}
@@ -203,9 +232,13 @@ class Inline {
 	/** @param {number} depth from here on, open marks are text */
 	flatten(depth) {
 		while (this.open.length > depth) {
+			this.flush();
 			const o = /** @type {{mark: string, node: Element}} */ (this.open.pop());
 			this.put(o.mark);
-			this.open[this.open.length - 1].node.append(...o.node.childNodes);
+			this.flush();
+			const parent = this.open[this.open.length - 1].node;
+			while (o.node.firstChild)
+				parent.appendChild(o.node.firstChild);
 		}
 	}
 
@@ -245,6 +278,7 @@ class Inline {
 			from = this.at;
 		}
 		this.flatten(1);
+		this.flush();
 	}
 }
 
@@ -340,7 +374,7 @@ function render(block, later, depth) {
 	case 'code':
 		return codeBlock(text, block.info ?? '');
 	case 'heading':
-		return inline(el(heading && heading[1].length < 3 ? 'h3' : 'h4', {dir: 'auto'}), heading ? heading[2] : text);
+		return inline(el(heading && heading[1].length < 3 ? 'h3' : 'h4', {dir: 'auto'}), heading ? trimEnd(heading[2], ' \t#') : text);
 	case 'rule':
 		return el('hr');
 	case 'list':

@@ -6,7 +6,6 @@ import {themeButton} from './theme.js';
  * @typedef {object} StatusHooks
  * @property {() => void} onMenu
  * @property {() => Promise<any>} onPanic
- * @property {() => void} onRetry
  */
 
 /**
@@ -21,25 +20,26 @@ const TIERS = {
 	none: {good: false, text: 'Seccomp only: tools that touch nothing, such as the calculator.'},
 };
 
-/**
- * @typedef {{tier: string, proof: 'passed' | 'failed' | 'pending', attempts: number, escaped: number, why: string}} Sandbox
- */
+/** @type {Record<string, string>} */
+const PROOFS = {
+	passed: 'Held: every attempt to escape from inside the sandbox failed.',
+	failed: 'Did not hold. Tools that execute stay off.',
+	pending: 'Still running. Tools that execute stay off until it has passed.',
+};
+
+/** @typedef {{tier: string, proof: 'passed' | 'failed' | 'pending', missing: string, why: string}} Sandbox */
 
 /**
- * The sandbox object of health or status; null when there is none. Only a proof that says it held counts as passed.
- * @param {any} payload
+ * The sandbox object of health; null when there is none. What does not say that it passed has not passed.
+ * @param {any} health
  * @returns {Sandbox | null}
  */
-export function readSandbox(payload) {
-	const s = payload?.sandbox;
+export function readSandbox(health) {
+	const s = health?.sandbox;
 	if (!s || typeof s !== 'object')
 		return null;
-	const p = s.proof && typeof s.proof === 'object' ? s.proof : s;
-	const said = typeof s.proof === 'string' ? s.proof : p.state ?? (p.ok === true || p.proved === true ? 'passed' :
-		p.ok === false ? 'failed' : 'pending');
-	const escaped = Number(p.escaped) || 0;
-	const proof = said === 'passed' && escaped === 0 ? 'passed' : said === 'failed' || escaped > 0 ? 'failed' : 'pending';
-	return {tier: String(s.tier ?? 'unknown'), proof, attempts: Number(p.attempts) || 0, escaped, why: String(s.why ?? '')};
+	const proof = s.proof === 'passed' || s.proof === 'pending' ? s.proof : 'failed';
+	return {tier: String(s.tier ?? ''), proof, missing: String(s.missing ?? ''), why: String(s.why ?? '')};
 }
 
 export class Status {
@@ -62,7 +62,7 @@ export class Status {
 			iconButton({icon: 'menu', name: 'Show the list of chats', class: 'menu', click: hooks.onMenu}),
 			el('div', {class: 'heading'}, this.title, this.link),
 			this.tier, theme,
-			el('button', {type: 'button', class: 'panic', 'aria-label': 'Stop everything', title: 'Stop everything',
+			el('button', {type: 'button', class: 'panic', 'aria-label': 'Stop all runs and tools', title: 'Stop all runs and tools',
 				on: {click: () => this.confirmPanic()}}, icon('power'), el('span', {text: 'Stop all'})));
 		this.details = el('dialog', {class: 'sheet', 'aria-labelledby': 'details-title'});
 		this.panicDialog = el('dialog', {class: 'sheet', 'aria-labelledby': 'panic-title'});
@@ -129,14 +129,11 @@ export class Status {
 		const s = this.sandbox;
 		if (!s)
 			return;
-		const proof = s.proof === 'passed' ? `Held${s.attempts ? `: ${s.attempts} escape attempts from inside, none got out` : ''}.` :
-			s.proof === 'failed' ? `Did not hold${s.escaped ? `: ${s.escaped} of ${s.attempts} got out` : ''}. Tools that execute stay off.` :
-				'Still running. Tools that execute stay off until it has passed.';
-		const rows = [['Tier', s.tier], ['Made of', TIERS[s.tier]?.text ?? 'A tier this page does not know.'], ['Proof at start', proof],
-			...(s.why ? [['Reason', s.why]] : []), ['Gateway', `${this.hello?.version ?? ''} on ${this.hello?.host ?? ''}`]];
+		const rows = [['Tier', s.tier || 'being found out'], ['What runs', TIERS[s.tier]?.text ?? ''], ['Proof at start', PROOFS[s.proof]],
+			['Missing', s.missing], ['Reason', s.why], ['Gateway', `${this.hello?.version ?? ''} on ${this.hello?.host ?? ''}`]];
 		this.details.replaceChildren(
 			el('h2', {id: 'details-title', text: 'What holds the tools in'}),
-			el('dl', null, ...rows.flatMap(([k, v]) => [el('dt', {text: k}), el('dd', {text: oneLine(v, 300)})])),
+			el('dl', null, ...rows.filter(([, v]) => v !== '').flatMap(([k, v]) => [el('dt', {text: k}), el('dd', {text: oneLine(v, 300)})])),
 			el('p', {class: 'hint'}, 'To try every escape again: ', el('code', {text: 'moltbot doctor --prove'})),
 			el('div', {class: 'actions'}, el('button', {type: 'button', class: 'button', text: 'Close', autofocus: true,
 				on: {click: () => this.details.close()}})));

@@ -22,7 +22,7 @@ export class FakeGateway {
 		this.cookies = new Set();
 		this.histories = new Map(Object.entries(options.histories ?? {}));
 		this.rows = options.rows ?? [];
-		this.sandbox = options.sandbox ?? {tier: 'full', proof: {state: 'passed', attempts: 41, escaped: 0}};
+		this.sandbox = options.sandbox ?? {ready: true, tier: 'full', missing: '', why: '', proof: 'passed'};
 		this.requests = [];
 		this.sent = [];
 		this.clients = new Set();
