@@ -195,9 +195,6 @@ serve_prove(const struct cell_setup *setup, const struct sandbox_cell_prove *pro
 	int status = 1;
 
 	if (pid == 0) {
-		if (prove->profile == 0 && !(setup->omit & JAIL_L_SECCOMP) &&
-			cell_jail_builtin() < 0)
-			_exit(2);
 		cell_prove(prove->level, prove->profile, setup, prove->host_pid);
 		_exit(0);
 	}

@@ -1,0 +1,65 @@
+/* The sandbox of one workspace: calls with warrants in, cells, labels and lines out. Private to src/sandbox. */
+#ifndef SANDBOX_H
+#define SANDBOX_H
+
+#include "base/mem.h"
+#include "proto/child.h"
+#include "proto/core_sandbox.h"
+#include "proto/warrant.h"
+#include "sandbox_launch.h"
+
+#define SANDBOX_CALLS_MAX 16
+
+enum sandbox_phase { SANDBOX_FREE, SANDBOX_QUEUED, SANDBOX_RUNNING, SANDBOX_LABELLING };
+
+struct sandbox_call {
+	struct sandbox *sandbox;
+	enum sandbox_phase phase;
+	uint64_t run, call;
+	uint8_t tool;
+	uint32_t timeout_ms;
+	uint64_t key; /* announced to the supervisor */
+	struct sandbox_cell *cell;
+	uint8_t *args;
+	size_t args_len;
+	uint8_t plan[WARRANT_HASH_LEN];
+	struct buf out;
+	struct sandbox_result result;
+};
+
+struct sandbox_proof;
+
+struct sandbox {
+	struct child *child;
+	struct sandbox_env env;
+	struct sandbox_cell *spare; /* made ahead; NULL when none is ready or being made */
+	uint64_t next_key;
+	const char *
+		why; /* why the tier is less than full, or no cell can be made; NULL when it is full */
+	uint32_t layers, missing;
+	bool has_key;
+	uint8_t gate_key[WARRANT_KEY_LEN];
+	struct warrant_window window;
+	struct sandbox_call calls[SANDBOX_CALLS_MAX];
+	struct sandbox_proof *proof; /* one at a time; NULL when none runs */
+};
+
+extern struct jail_spec sandbox_jail;
+void sandbox_jail_allow_uid(
+	uid_t uid, gid_t gid); /* before the jail: the one id that cells may be given */
+
+extern const struct child_link sandbox_links[];
+extern const size_t sandbox_nlinks;
+
+/* sandbox_call.c */
+int sandbox_call_start(struct sandbox *s, const struct core_sandbox_run *msg);
+void sandbox_call_cancel(struct sandbox *s, uint64_t call);
+void sandbox_call_labeled(struct sandbox *s, uint64_t run, uint64_t call);
+void sandbox_call_end_all(struct sandbox *s);
+void sandbox_spare_make(struct sandbox *s);
+void sandbox_tier_send(struct sandbox *s);
+
+/* sandbox_proof.c */
+void sandbox_proof_start(struct sandbox *s, uint64_t req, uint8_t level);
+
+#endif

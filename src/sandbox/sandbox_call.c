@@ -1,0 +1,424 @@
+#include "sandbox.h"
+
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "base/log.h"
+#include "label/label.h"
+#include "proto/audit_writer.h"
+#include "proto/executor_gate.h"
+#include "proto/tools.h"
+
+#define CHUNK_MAX 12288
+
+static void start_next(struct sandbox *s);
+
+static void
+write_line(struct sandbox_call *c, enum audit_event event, enum verdict verdict, enum reason reason,
+	int64_t number)
+{
+	struct ipc_chan *audit = child_peer(c->sandbox->child, KIND_AUDIT, 0);
+
+	if (audit == NULL)
+		return;
+	(void)audit_writer_line_send(audit, &(struct audit_writer_line){.event = (uint8_t)event,
+						    .verdict = (uint8_t)verdict,
+						    .reason = (uint8_t)reason,
+						    .run = c->run,
+						    .call = c->call,
+						    .tool = c->tool,
+						    .peer = KIND_CORE,
+						    .instance = c->sandbox->child->instance,
+						    .number = number,
+						    .hash = span_of(c->plan, sizeof(c->plan))});
+}
+
+static void
+release(struct sandbox_call *c)
+{
+	free(c->args);
+	buf_clear(&c->out);
+	*c = (struct sandbox_call){.sandbox = c->sandbox};
+}
+
+static void
+send_done(struct sandbox_call *c, const char *text)
+{
+	struct ipc_chan *core = child_peer(c->sandbox->child, KIND_CORE, 0);
+	struct span rest = buf_span(&c->out);
+
+	if (core != NULL) {
+		while (rest.len > 0) {
+			struct span part = span_sub(rest, 0, CHUNK_MAX);
+
+			(void)core_sandbox_output_send(
+				core, &(struct core_sandbox_output){.call = c->call, .data = part});
+			rest = span_sub(rest, part.len, rest.len);
+		}
+		(void)core_sandbox_done_send(core, &(struct core_sandbox_done){.call = c->call,
+							   .rc = c->result.rc,
+							   .exit_code = c->result.exit_code,
+							   .ok = c->result.rc == 0 && c->result.ok,
+							   .truncated = c->result.truncated,
+							   .text = span_from_cstr(text),
+							   .body = -1});
+	}
+	release(c);
+}
+
+static const char *
+failure_text(const struct sandbox_result *r)
+{
+	switch (r->rc) {
+	case 0:
+		return NULL;
+	case ERR_TIMEOUT:
+		return "error: stopped: over its time";
+	case ERR_ABORTED:
+		return "error: stopped";
+	case ERR_UNSUPPORTED:
+		return "error: a layer of the sandbox is missing, so nothing was run";
+	default:
+		return "error: the cell ended without a result";
+	}
+}
+
+/*
+ * What a result is: arithmetic tells nothing that the run did not know; the workspace is the owner's, for the owner's
+ * eyes. Gate joins this with what the run already is.
+ */
+static struct label
+label_of(uint8_t tool)
+{
+	if (tool_rows[tool].effect == EFFECT_PURE)
+		return (struct label){.integrity = LABEL_OWNER_TYPED, .readers_kind = LABEL_PUBLIC};
+	return (struct label){.integrity = LABEL_OWNER, .readers_kind = LABEL_READ_OWNER};
+}
+
+static void
+send_label(struct sandbox_call *c)
+{
+	struct ipc_chan *gate = child_peer(c->sandbox->child, KIND_GATE, 0);
+	uint8_t packed[LABEL_PACKED_LEN];
+
+	c->phase = SANDBOX_LABELLING;
+	label_pack(label_of(c->tool), packed);
+	if (gate == NULL ||
+		executor_gate_label_send(gate, &(struct executor_gate_label){.run = c->run,
+						       .call = c->call,
+						       .label = span_of(packed, sizeof(packed)),
+						       .outcome = c->result.rc == 0 ? 1 : 0}) < 0) {
+		buf_reset(&c->out); /* a result without a label goes nowhere */
+		c->result.rc = ERR_NOPEER;
+		send_done(c, "error: the result could not be labelled");
+	}
+}
+
+static void
+on_init(struct sandbox_cell *cell, pid_t pid, int pidfd, void *arg)
+{
+	struct sandbox *s = arg;
+
+	(void)cell;
+	(void)pid;
+	child_announce(s->child, KIND_CELL, ++s->next_key, pidfd);
+}
+
+static void
+on_spare_ready(struct sandbox_cell *cell, void *arg)
+{
+	struct sandbox *s = arg;
+
+	if (s->layers == 0) {
+		s->layers = sandbox_cell_layers(cell);
+		s->missing = sandbox_cell_missing(cell);
+		sandbox_tier_send(s);
+	}
+}
+
+static void
+on_spare_output(struct sandbox_cell *cell, struct span data, void *arg)
+{
+	(void)cell;
+	(void)data;
+	(void)arg;
+}
+
+static void
+on_spare_end(struct sandbox_cell *cell, const struct sandbox_result *result, void *arg)
+{
+	struct sandbox *s = arg;
+
+	(void)cell;
+	s->spare = NULL;
+	if (result->rc != 0 && s->layers == 0) {
+		s->why = "no cell could be made: see the log";
+		log_error("no cell can be made: tools stay off", LOG_C("step", result->step),
+			LOG_ERRNO("errno", result->err));
+		sandbox_tier_send(s);
+	}
+}
+
+static const struct sandbox_ops spare_ops = {.on_init = on_init,
+	.on_ready = on_spare_ready,
+	.on_output = on_spare_output,
+	.on_end = on_spare_end};
+
+static void
+on_call_init(struct sandbox_cell *cell, pid_t pid, int pidfd, void *arg)
+{
+	struct sandbox_call *c = arg;
+
+	on_init(cell, pid, pidfd, c->sandbox);
+}
+
+static void
+on_call_output(struct sandbox_cell *cell, struct span data, void *arg)
+{
+	struct sandbox_call *c = arg;
+
+	(void)cell;
+	if (buf_put(&c->out, span_sub(data, 0, c->out.max - c->out.len)) < 0)
+		c->result.truncated = true;
+}
+
+static void
+on_call_end(struct sandbox_cell *cell, const struct sandbox_result *result, void *arg)
+{
+	struct sandbox_call *c = arg;
+	struct sandbox *s = c->sandbox;
+
+	(void)cell;
+	c->cell = NULL;
+	c->result = *result;
+	if (result->rc != 0)
+		log_warn("a cell failed", LOG_U("call", c->call), LOG_C("step", result->step),
+			LOG_E("why", result->rc), LOG_ERRNO("errno", result->err));
+	write_line(c, AUDIT_EXECUTED, VERDICT_ALLOW, REASON_ALLOWED,
+		result->rc != 0 ? result->rc : result->exit_code);
+	send_label(c);
+	start_next(s);
+	sandbox_spare_make(s);
+}
+
+static const struct sandbox_ops call_ops = {
+	.on_init = on_call_init, .on_output = on_call_output, .on_end = on_call_end};
+
+/* Ahead of the next call. Where cells share our uid or another's without namespaces, one at a time, so none ahead. */
+void
+sandbox_spare_make(struct sandbox *s)
+{
+	const char *step;
+
+	if (s->spare != NULL || s->child->panic ||
+		(s->layers != 0 && s->env.tier < JAIL_TIER_USERNS))
+		return;
+	s->spare = sandbox_cell_new(&s->env, &spare_ops, s, &step);
+	if (s->spare == NULL && s->why == NULL) {
+		s->why = step;
+		log_error("no cell can be made: tools stay off", LOG_C("why", step));
+	}
+}
+
+static void
+start_call(struct sandbox_call *c)
+{
+	struct sandbox *s = c->sandbox;
+	const char *step = "spare";
+
+	c->cell = s->spare;
+	s->spare = NULL;
+	if (c->cell != NULL)
+		sandbox_cell_set_ops(c->cell, &call_ops, c);
+	else
+		c->cell = sandbox_cell_new(&s->env, &call_ops, c, &step);
+	c->phase = SANDBOX_RUNNING;
+	if (c->cell == NULL) {
+		on_call_end(NULL, &(struct sandbox_result){.rc = ERR_UNSUPPORTED}, c);
+		return;
+	}
+	if (sandbox_cell_run(c->cell, c->tool, span_of(c->args, c->args_len), -1, c->timeout_ms) <
+		0)
+		sandbox_cell_kill(c->cell, ERR_SYS);
+}
+
+static void
+start_next(struct sandbox *s)
+{
+	struct sandbox_call *first = NULL;
+
+	for (size_t i = 0; i < SANDBOX_CALLS_MAX; i++) {
+		struct sandbox_call *c = &s->calls[i];
+
+		if (c->phase == SANDBOX_RUNNING && s->env.tier < JAIL_TIER_USERNS)
+			return;
+		if (c->phase == SANDBOX_QUEUED && (first == NULL || c->call < first->call))
+			first = c;
+	}
+	if (first != NULL)
+		start_call(first);
+}
+
+static int
+check_warrant(struct sandbox_call *c, const struct core_sandbox_run *msg, struct span args)
+{
+	struct sandbox *s = c->sandbox;
+	uint8_t id[WARRANT_NUMBER_LEN];
+	struct warrant want = {.effect = tool_rows[msg->tool].effect,
+		.tool = msg->tool,
+		.executor = KIND_SANDBOX,
+		.instance = s->child->instance,
+		.incarnation = s->child->incarnation,
+		.run = msg->run,
+		.call = msg->call,
+		.dest_kind = tool_rows[msg->tool].dest_kind};
+
+	if (want.dest_kind != DEST_NONE) {
+		warrant_number(s->child->instance, id);
+		warrant_dest(want.dest_kind, span_of(id, sizeof(id)), want.dest);
+	}
+	warrant_plan(msg->tool, &args, 1, want.plan);
+	memcpy(c->plan, want.plan, sizeof(c->plan));
+	if (!s->has_key)
+		return ERR_DENIED;
+	return warrant_check(s->gate_key, &s->window, msg->warrant, &want, ev_now_ms(s->child->ev));
+}
+
+static void
+refuse(struct sandbox_call *c, int rc, enum reason reason, const char *text)
+{
+	write_line(c, AUDIT_REFUSED, VERDICT_DENY, reason, rc);
+	log_warn("call refused", LOG_U("call", c->call), LOG_C("why", text), LOG_E("code", rc));
+	c->result.rc = rc;
+	send_done(c, text);
+}
+
+static int
+take_args(struct sandbox_call *c, struct span args)
+{
+	struct buf canonical = {.max = IPC_BODY_MAX};
+	struct span what;
+	int rc = tool_args_check(c->tool, args, &canonical, &what);
+
+	if (rc == 0) {
+		c->args = canonical.ptr;
+		c->args_len = canonical.len;
+	} else {
+		buf_clear(&canonical);
+	}
+	return rc;
+}
+
+static struct sandbox_call *
+free_call(struct sandbox *s)
+{
+	for (size_t i = 0; i < SANDBOX_CALLS_MAX; i++)
+		if (s->calls[i].phase == SANDBOX_FREE)
+			return &s->calls[i];
+	return NULL;
+}
+
+int
+sandbox_call_start(struct sandbox *s, const struct core_sandbox_run *msg)
+{
+	struct sandbox_call *c = free_call(s);
+	struct span mapped = SPAN_EMPTY;
+	struct span args = msg->args;
+	int rc;
+
+	if (c == NULL)
+		return ERR_FULL; /* core runs fewer than this at once */
+	*c = (struct sandbox_call){.sandbox = s,
+		.phase = SANDBOX_QUEUED,
+		.run = msg->run,
+		.call = msg->call,
+		.tool = msg->tool,
+		.timeout_ms = msg->timeout_ms,
+		.out = {.max = CELL_OUTPUT_MAX}};
+	if (msg->tool == TOOL_NONE || msg->tool >= TOOL_N)
+		return ERR_PROTO;
+	if (msg->body >= 0) {
+		if (ipc_body_map(msg->body, IPC_BODY_MAX, &mapped) < 0)
+			return ERR_PROTO;
+		args = mapped;
+	}
+	rc = check_warrant(c, msg, args);
+	if (rc < 0)
+		refuse(c, rc, REASON_WARRANT, "error: the warrant is not good for this");
+	else if (!tool_may_run(msg->tool, s->env.tier))
+		refuse(c, ERR_UNSUPPORTED, REASON_TIER,
+			"error: the sandbox tier of this machine does not permit this tool");
+	else if ((rc = take_args(c, args)) < 0)
+		refuse(c, rc, REASON_NONE, "error: the arguments do not fit the tool");
+	else
+		start_next(s);
+	ipc_body_unmap(mapped);
+	return 0;
+}
+
+void
+sandbox_call_cancel(struct sandbox *s, uint64_t call)
+{
+	for (size_t i = 0; i < SANDBOX_CALLS_MAX; i++) {
+		struct sandbox_call *c = &s->calls[i];
+
+		if (c->call != call || c->phase == SANDBOX_FREE)
+			continue;
+		if (c->cell != NULL) {
+			sandbox_cell_kill(c->cell, ERR_ABORTED);
+		} else if (c->phase == SANDBOX_QUEUED) {
+			c->result.rc = ERR_ABORTED;
+			send_done(c, "error: stopped");
+		}
+	}
+}
+
+void
+sandbox_call_labeled(struct sandbox *s, uint64_t run, uint64_t call)
+{
+	for (size_t i = 0; i < SANDBOX_CALLS_MAX; i++) {
+		struct sandbox_call *c = &s->calls[i];
+		const char *text;
+
+		if (c->phase != SANDBOX_LABELLING || c->run != run || c->call != call)
+			continue;
+		text = failure_text(&c->result);
+		send_done(c, text != NULL ? text : "");
+		return;
+	}
+}
+
+/* Core or gate is gone: nobody waits, and nothing may be told. */
+void
+sandbox_call_end_all(struct sandbox *s)
+{
+	for (size_t i = 0; i < SANDBOX_CALLS_MAX; i++) {
+		struct sandbox_call *c = &s->calls[i];
+
+		if (c->cell != NULL)
+			sandbox_cell_kill(c->cell, ERR_ABORTED);
+		else if (c->phase == SANDBOX_QUEUED || c->phase == SANDBOX_LABELLING)
+			release(c);
+	}
+}
+
+void
+sandbox_tier_send(struct sandbox *s)
+{
+	struct ipc_chan *core = child_peer(s->child, KIND_CORE, 0);
+	uint8_t tools[8] = {0};
+
+	if (core == NULL || (s->layers == 0 && s->why == NULL))
+		return;
+	for (unsigned t = 1; t < TOOL_N; t++)
+		if (s->layers != 0 && tool_may_run(t, s->env.tier))
+			tools[t / 8] |= (uint8_t)(1u << t % 8);
+	(void)core_sandbox_tier_send(
+		core, &(struct core_sandbox_tier){.tier = (uint8_t)s->env.tier,
+			      .layers = s->layers,
+			      .missing = s->missing,
+			      .tools = span_of(tools, sizeof(tools)),
+			      .why = span_from_cstr(s->why != NULL ? s->why : "")});
+}
