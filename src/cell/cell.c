@@ -90,7 +90,12 @@ jail_and_serve(const struct cell_setup *setup)
 	rc = send_message(SANDBOX_CELL_READY, &(struct sandbox_cell_ready){.layers = report.applied,
 						      .missing = report.missing,
 						      .dumpable = (uint8_t)facts.dumpable,
-						      .fds = facts.fd_mask});
+						      .fds = facts.fd_mask,
+						      .ns_user = view.ns[JAIL_NS_USER],
+						      .ns_mnt = view.ns[JAIL_NS_MNT],
+						      .ns_net = view.ns[JAIL_NS_NET],
+						      .ns_ipc = view.ns[JAIL_NS_IPC],
+						      .ns_uts = view.ns[JAIL_NS_UTS]});
 	return rc < 0 ? 1 : cell_init(setup);
 }
 
