@@ -23,6 +23,7 @@ const struct cli_command *const cli_commands[] = {
 	&cmd_doctor,
 	&cmd_topology,
 	&cmd_logs,
+	&cmd_audit_verify,
 	&cmd_config_validate,
 	&cmd_devices_list,
 	&cmd_devices_approve,

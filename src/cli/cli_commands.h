@@ -5,6 +5,7 @@
 #include "cli.h"
 
 extern const struct cli_command cmd_agent;
+extern const struct cli_command cmd_audit_verify;
 extern const struct cli_command cmd_chat;
 extern const struct cli_command cmd_completion;
 extern const struct cli_command cmd_config_validate;

@@ -53,6 +53,9 @@ add(struct cli *cli, struct vars *vars, struct span name, struct span value)
 {
 	if (!is_name(name) || has(vars, name))
 		return 0;
+	/* what we say ourselves comes last and must not stand there twice */
+	if (span_eq(name, SPAN("MOLTBOT_SECRET_NAMES")) || span_eq(name, SPAN("MOLTBOT_STATE_DIR")))
+		return 0;
 	if (vars->n == ENV_VARS_MAX)
 		return cli_fail(
 			cli, NULL, "more than %d variables in the environment", ENV_VARS_MAX);
@@ -237,17 +240,11 @@ collect(struct cli *cli, const char *const *extra, struct vars *vars, uint8_t *t
 {
 	int rc = 0;
 
-	/* what we say ourselves comes last and must not stand there twice */
 	for (size_t i = 0; rc == 0 && extra[i] != NULL; i++)
 		rc = add_string(cli, vars, extra[i]);
 	for (char **e = environ; rc == 0 && *e != NULL; e++)
 		rc = add_string(cli, vars, *e);
 	rc = rc != 0 ? rc : read_file(cli, vars, text);
-	for (size_t i = 0; i < vars->n; i++) {
-		if (span_eq(vars->rows[i].name, SPAN("MOLTBOT_SECRET_NAMES")) ||
-			span_eq(vars->rows[i].name, SPAN("MOLTBOT_STATE_DIR")))
-			vars->rows[i--] = vars->rows[--vars->n];
-	}
 	return rc;
 }
 

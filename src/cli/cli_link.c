@@ -23,11 +23,12 @@
 
 /* The code goes behind #, where no server and no proxy sees it. */
 static int
-make_url(struct cli *cli, const struct json_node *payload, struct cli_link *link)
+make_url(struct cli *cli, const struct json_node *payload, const struct json_node *status,
+	struct cli_link *link)
 {
 	struct span url = cli_get_str(payload, "url");
 	struct span code = cli_get_str(payload, "code");
-	uint64_t port = cli_get_u64(payload, "port", DEFAULT_PORT);
+	uint64_t port = cli_get_u64(status, "gateway.port", DEFAULT_PORT);
 	int n;
 
 	link->ttl_ms = cli_get_u64(payload, "ttlMs", 0);
@@ -47,7 +48,13 @@ cli_link_get(struct cli *cli, struct cli_client *client, struct cli_link *link)
 	struct cli_frame frame;
 	int rc = cli_client_call(cli, client, "moltbot.link.new", SPAN("{}"), 0, &frame);
 
-	return rc != 0 ? rc : make_url(cli, frame.payload, link);
+	struct cli_frame status = {0};
+
+	if (rc != 0)
+		return rc;
+	if (cli_client_call_quiet(client, "status", SPAN("{}"), &status) < 0 || !status.ok)
+		status.payload = NULL;
+	return make_url(cli, frame.payload, status.payload, link);
 }
 
 /* ---- the process that is left behind ---- */
@@ -90,6 +97,13 @@ nap(void)
 	(void)nanosleep(&ts, NULL);
 }
 
+/* Landlock does not let us signal it, which is an answer too. */
+static bool
+is_there(pid_t pid)
+{
+	return kill(pid, 0) == 0 || errno == EPERM;
+}
+
 /* A gateway that was there before us is not ours to print a link for. */
 static struct cli_client *
 wait_gateway(struct cli *cli, pid_t supervisor)
@@ -97,7 +111,7 @@ wait_gateway(struct cli *cli, pid_t supervisor)
 	struct cli_client *client = NULL;
 	const char *what;
 
-	for (int waited = 0; waited < LINK_WAIT_MS && kill(supervisor, 0) == 0;
+	for (int waited = 0; waited < LINK_WAIT_MS && is_there(supervisor);
 		waited += LINK_STEP_MS) {
 		if (cli_client_open_quiet(cli, &client, &what) == 0) {
 			if (cli_client_pid(client) == supervisor)
@@ -128,9 +142,9 @@ put_block(struct cli *cli, const struct cli_link *link, const struct json_node *
 	cli_put(cli, link->url);
 	cli_put_style(cli, CLI_PLAIN);
 	cli_put(cli, "\n\n");
-	put_value(cli, "sandbox", cli_get_str(status, "gateway.tier"));
+	put_value(cli, "sandbox", cli_get_str(status, "sandbox.tier"));
 	put_value(cli, "auth", cli_get_str(status, "gateway.auth.mode"));
-	put_value(cli, "model", cli_get_str(status, "gateway.model"));
+	put_value(cli, "model", cli_get_str(status, "sessions.defaults.model"));
 	cli_put_row(cli, 8, "talk", SPAN("moltbot chat, in another terminal"));
 	cli_put_row(cli, 8, "new link", SPAN("moltbot dashboard"));
 	cli_put_row(cli, 8, "stop", SPAN("Ctrl-C"));
@@ -157,7 +171,7 @@ wait_and_print(struct cli *cli, pid_t supervisor)
 		return;
 	if (cli_client_call_quiet(client, "status", SPAN("{}"), &status) < 0 || !status.ok)
 		status.payload = NULL;
-	if (make_url(cli, answer.payload, &link) == 0)
+	if (make_url(cli, answer.payload, status.payload, &link) == 0)
 		put_block(cli, &link, status.payload);
 	cli_client_close(client);
 }
