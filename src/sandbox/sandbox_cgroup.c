@@ -10,6 +10,7 @@
 #include "base/limits.h"
 
 enum { V2, V1_MEMORY, V1_PIDS, PARENTS };
+_Static_assert(PARENTS == SANDBOX_CGROUPS, "one descriptor a parent");
 
 static int
 put(int parent, const char *name, const char *file, const char *text)
@@ -59,15 +60,25 @@ sandbox_cgroup_make(struct sandbox_cgroup *g, const struct sandbox_env *env, uin
 }
 
 int
-sandbox_cgroup_add(struct sandbox_cgroup *g, pid_t pid)
+sandbox_cgroup_open(const struct sandbox_cgroup *g, int fds[SANDBOX_CGROUPS])
 {
-	char text[16];
+	char path[96];
+	bool failed = false;
 
-	(void)snprintf(text, sizeof(text), "%d", (int)pid);
-	for (int i = 0; i < PARENTS; i++)
-		if ((g->made & 1u << i) && put(g->parents[i], g->name, "cgroup.procs", text) < 0)
-			return ERR_SYS;
-	return 0;
+	(void)snprintf(path, sizeof(path), "%s/cgroup.procs", g->name);
+	for (int i = 0; i < PARENTS; i++) {
+		fds[i] = -1;
+		if (!(g->made & 1u << i))
+			continue;
+		fds[i] = openat(g->parents[i], path, O_WRONLY | O_CLOEXEC);
+		failed |= fds[i] < 0;
+	}
+	for (int i = 0; i < PARENTS && failed; i++) {
+		if (fds[i] >= 0)
+			close(fds[i]);
+		fds[i] = -1;
+	}
+	return failed ? ERR_SYS : 0;
 }
 
 /* Version 1 has no file for it: the list is read until it is empty. */

@@ -334,12 +334,15 @@ static const struct ipc_ops chan_ops = {
  * rest of the machine is already little, and so that exec leaves it no capability.
  */
 static void
-become_cell(const struct sandbox_env *env, int socket, int null, int workspace)
+become_cell(const struct sandbox_env *env, int socket, int null, int workspace, const int groups[SANDBOX_CGROUPS])
 {
 	static char name[] = "moltbot-cell";
 	static char *const argv[] = {name, NULL};
 	static char *const none[] = {NULL};
 
+	for (int i = 0; i < SANDBOX_CGROUPS; i++)
+		if (groups[i] >= 0 && write(groups[i], "0", 1) != 1)
+			_exit(125);
 	if (env->uid != 0 && (syscall(__NR_setgroups, 0, NULL) != 0 ||
 				     syscall(__NR_setresgid, env->gid, env->gid, env->gid) != 0 ||
 				     syscall(__NR_setresuid, env->uid, env->uid, env->uid) != 0))
@@ -356,18 +359,22 @@ become_cell(const struct sandbox_env *env, int socket, int null, int workspace)
 
 /* Copies above the numbers that the child wants, so that dup2 overwrites none of them. */
 static pid_t
-spawn(const struct sandbox_env *env, int socket)
+spawn(const struct sandbox_env *env, const struct sandbox_cgroup *cgroup, int socket)
 {
+	int groups[SANDBOX_CGROUPS];
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 	int high[3] = {fcntl(socket, F_DUPFD_CLOEXEC, 10), fcntl(null, F_DUPFD_CLOEXEC, 10),
 		fcntl(env->workspace, F_DUPFD_CLOEXEC, 10)};
 	pid_t pid = -1;
 
-	if (high[0] >= 0 && high[1] >= 0 && high[2] >= 0) {
+	if (sandbox_cgroup_open(cgroup, groups) == 0 && high[0] >= 0 && high[1] >= 0 && high[2] >= 0) {
 		pid = vfork();
 		if (pid == 0)
-			become_cell(env, high[0], high[1], high[2]);
+			become_cell(env, high[0], high[1], high[2], groups);
 	}
+	for (int i = 0; i < SANDBOX_CGROUPS; i++)
+		if (groups[i] >= 0)
+			close(groups[i]);
 	for (int i = 0; i < 3; i++)
 		if (high[i] >= 0)
 			close(high[i]);
@@ -409,12 +416,12 @@ sandbox_cell_new(
 	c->pidfd = -1;
 	c->call.body = -1;
 	sandbox_cgroup_make(&c->cgroup, env, ++cells_made);
-	c->stage = spawn(env, fds[1]);
+	c->stage = spawn(env, &c->cgroup, fds[1]);
 	close(fds[1]);
 	c->chan = ipc_chan_new(
 		env->ev, fds[0], &sandbox_cell_proto, IPC_SIDE_A, IPC_FULL_END, &chan_ops, c);
-	*step = c->stage < 0 ? "fork" : "control group";
-	if (c->stage < 0 || sandbox_cgroup_add(&c->cgroup, c->stage) < 0 || send_setup(c) < 0) {
+	*step = c->stage < 0 ? "fork or control group" : "set-up";
+	if (c->stage < 0 || send_setup(c) < 0) {
 		if (c->stage > 0) {
 			(void)kill(c->stage, SIGKILL);
 			(void)waitpid(c->stage, NULL, 0);

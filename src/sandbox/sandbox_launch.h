@@ -81,7 +81,12 @@ struct sandbox_cgroup {
 	bool memory, pids;
 };
 void sandbox_cgroup_make(struct sandbox_cgroup *g, const struct sandbox_env *env, uint64_t number);
-int sandbox_cgroup_add(struct sandbox_cgroup *g, pid_t pid);
+#define SANDBOX_CGROUPS 3
+/*
+ * Descriptors (-1: none) through which a process enters the group by writing "0". The cell enters by itself while it still has
+ * sandbox's uid: version 1 lets nobody but root move a process of another uid. 0, or ERR_SYS with none left open.
+ */
+int sandbox_cgroup_open(const struct sandbox_cgroup *g, int fds[SANDBOX_CGROUPS]);
 void sandbox_cgroup_kill(struct sandbox_cgroup *g);
 void sandbox_cgroup_remove(struct sandbox_cgroup *g);
 
