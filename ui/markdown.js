@@ -117,12 +117,12 @@ const MARK_TAGS = {'**': 'strong', '__': 'strong', '~~': 'del', '*': 'em', '_': 
 class Inline {
 	/**
 	 * @param {string} text
-	 * @param {Element} into
+	 * @param {DocumentFragment} into
 	 */
 	constructor(text, into) {
 		this.text = text;
 		this.at = 0;
-		/** @type {{mark: string, node: Element}[]} */
+		/** @type {{mark: string, node: Element | DocumentFragment}[]} */
 		this.open = [{mark: '', node: into}];
 		/** @type {Map<string, number>} */
 		this.last = new Map();
@@ -225,7 +225,7 @@ class Inline {
 	close(depth) {
 		this.flatten(depth + 1);
 		this.flush();
-		const done = /** @type {{mark: string, node: Element}} */ (this.open.pop());
+		const done = /** @type {{mark: string, node: Element | DocumentFragment}} */ (this.open.pop());
 		this.put(done.node);
 	}
 
@@ -233,7 +233,7 @@ class Inline {
 	flatten(depth) {
 		while (this.open.length > depth) {
 			this.flush();
-			const o = /** @type {{mark: string, node: Element}} */ (this.open.pop());
+			const o = /** @type {{mark: string, node: Element | DocumentFragment}} */ (this.open.pop());
 			this.put(o.mark);
 			this.flush();
 			const parent = this.open[this.open.length - 1].node;
@@ -288,7 +288,11 @@ class Inline {
  * @param {string} text
  */
 function inline(into, text) {
-	new Inline(text, into).run();
+	const all = document.createDocumentFragment();
+	new Inline(text, all).run();
+	into.appendChild(all);
+	// last: an element of dir=auto looks at all of its text again for each child it gets
+	into.setAttribute('dir', 'auto');
 	return into;
 }
 
@@ -355,9 +359,9 @@ function cells(line) {
 /** @param {string[]} lines */
 function table(lines) {
 	if (lines.length < 2 || !ROW_RULE.test(lines[1]))
-		return inline(el('p', {dir: 'auto'}), lines.join('\n'));
-	const head = el('tr', null, ...cells(lines[0]).map((c) => inline(el('th', {scope: 'col', dir: 'auto'}), c)));
-	const rows = lines.slice(2).map((l) => el('tr', null, ...cells(l).map((c) => inline(el('td', {dir: 'auto'}), c))));
+		return inline(el('p'), lines.join('\n'));
+	const head = el('tr', null, ...cells(lines[0]).map((c) => inline(el('th', {scope: 'col'}), c)));
+	const rows = lines.slice(2).map((l) => el('tr', null, ...cells(l).map((c) => inline(el('td'), c))));
 	return el('div', {class: 'tablebox', tabindex: '0', role: 'group', 'aria-label': 'Table'},
 		el('table', null, el('thead', null, head), el('tbody', null, ...rows)));
 }
@@ -374,7 +378,7 @@ function render(block, later, depth) {
 	case 'code':
 		return codeBlock(text, block.info ?? '');
 	case 'heading':
-		return inline(el(heading && heading[1].length < 3 ? 'h3' : 'h4', {dir: 'auto'}), heading ? trimEnd(heading[2], ' \t#') : text);
+		return inline(el(heading && heading[1].length < 3 ? 'h3' : 'h4'), heading ? trimEnd(heading[2], ' \t#') : text);
 	case 'rule':
 		return el('hr');
 	case 'list':
@@ -382,7 +386,7 @@ function render(block, later, depth) {
 	case 'table':
 		return table(block.lines);
 	case 'quote': {
-		const node = el('blockquote', {dir: 'auto'});
+		const node = el('blockquote');
 		const inner = block.lines.map((l) => QUOTE.exec(l)?.[1] ?? l);
 		if (depth < QUOTE_DEPTH)
 			later.push({into: node, lines: inner, depth: depth + 1});
@@ -391,7 +395,7 @@ function render(block, later, depth) {
 		return node;
 	}
 	default:
-		return inline(el('p', {dir: 'auto'}), text.trim());
+		return inline(el('p'), text.trim());
 	}
 }
 
