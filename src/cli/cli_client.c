@@ -353,7 +353,8 @@ cli_client_refused(struct cli *cli, const struct cli_frame *frame, const char *m
 	struct span message = cli_get_str(frame->error, "message");
 	const char *help = NULL;
 
-	if (span_find(message, SPAN("unauthorized")) >= 0)
+	if (span_find(message, SPAN("unauthorized")) >= 0 ||
+		span_find(message, SPAN("device identity required")) >= 0)
 		help = "Set MOLTBOT_GATEWAY_TOKEN to what `moltbot secrets show gateway-token` "
 		       "prints on the gateway's machine.";
 	else if (span_find(message, SPAN("unknown method")) >= 0)

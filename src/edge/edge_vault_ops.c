@@ -51,6 +51,7 @@ ask_device(struct ipc_chan *vault, const struct user_call *call)
 	} rows[] = {
 		{METHOD_DEVICE_PAIR_APPROVE, DEVICE_APPROVE, "requestId"},
 		{METHOD_DEVICE_PAIR_REJECT, DEVICE_REJECT, "requestId"},
+		{METHOD_DEVICE_PAIR_REMOVE, DEVICE_REMOVE, "deviceId"},
 		{METHOD_DEVICE_TOKEN_ROTATE, TOKEN_ROTATE, "deviceId"},
 		{METHOD_DEVICE_TOKEN_REVOKE, TOKEN_REVOKE, "deviceId"},
 	};
@@ -282,7 +283,7 @@ put_did(struct args_out *out, unsigned method, struct span request,
 		return;
 	}
 	args_out_str(out, "deviceId", d->device_id);
-	if (method == METHOD_DEVICE_PAIR_REJECT)
+	if (method == METHOD_DEVICE_PAIR_REJECT || method == METHOD_DEVICE_PAIR_REMOVE)
 		return;
 	args_out_str(out, "role", d->role);
 	if (method == METHOD_DEVICE_TOKEN_ROTATE) {
