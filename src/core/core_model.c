@@ -73,10 +73,10 @@ core_call_cancel(struct core_run *run)
 static void
 plan_of(uint32_t row, struct span body, uint8_t out[WARRANT_HASH_LEN])
 {
-	const uint8_t le[4] = {
-		(uint8_t)row, (uint8_t)(row >> 8), (uint8_t)(row >> 16), (uint8_t)(row >> 24)};
-	const struct span parts[2] = {span_of(le, sizeof(le)), body};
+	uint8_t number[WARRANT_NUMBER_LEN];
+	const struct span parts[2] = {span_of(number, sizeof(number)), body};
 
+	warrant_number(row, number);
 	warrant_plan(0, parts, 2, out);
 }
 

@@ -215,6 +215,8 @@ supervisor_child_greet(struct sup *sup, struct sup_child *c)
 		flags |= HELLO_ATTACK | sup->attempt++ << 16;
 #endif
 	give_handles(sup, c);
+	if (forked)
+		uid = 0; /* born with its zygote's, which it cannot change */
 	(void)child_hello_send(c->control,
 		&(struct child_hello){.kind = c->kind, .instance = c->instance, .incarnation = c->incarnation, .tier = (uint8_t)sup->caps.tier,
 			.flags = flags, .uid = uid, .gid = uid, .landlock_max = (uint32_t)sup->landlock_max,
