@@ -53,9 +53,9 @@ static struct {
 	uint32_t *samples;
 	size_t n;
 	uint64_t errors;
-	uint64_t turn;        /* next turn's number */
-	uint64_t *turn_us;    /* when a session's turn was sent */
-	uint64_t *turn_of;    /* its number */
+	uint64_t turn;     /* next turn's number */
+	uint64_t *turn_us; /* when a session's turn was sent */
+	uint64_t *turn_of; /* its number */
 } g;
 
 static uint64_t
@@ -91,7 +91,9 @@ static void on_lane(struct ev *ev, int fd, unsigned events, void *arg);
 static int
 lane_connect(struct lane *l)
 {
-	struct sockaddr_in sa = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK), .sin_port = htons(g.port)};
+	struct sockaddr_in sa = {.sin_family = AF_INET,
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+		.sin_port = htons(g.port)};
 	struct buf head = {.max = 1024};
 	int yes = 1;
 
@@ -106,8 +108,11 @@ lane_connect(struct lane *l)
 	l->in.max = WS_BUFFER_MAX(FRAME_MAX);
 	buf_reset(&l->in);
 	ws_decoder_init(&l->dec, WS_CLIENT, FRAME_MAX);
-	buf_put_fmt(&head, "GET / HTTP/1.1\r\nHost: 127.0.0.1:%u\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
-			   "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n", g.port);
+	buf_put_fmt(&head,
+		"GET / HTTP/1.1\r\nHost: 127.0.0.1:%u\r\nUpgrade: websocket\r\nConnection: "
+		"Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+		"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
+		g.port);
 	if (write(l->fd, head.ptr, head.len) < 0)
 		g.errors++;
 	buf_clear(&head);
@@ -121,7 +126,8 @@ lane_close(struct lane *l)
 	struct linger now = {1, 0};
 
 	ev_fd_del(l->watch);
-	(void)setsockopt(l->fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now)); /* no port of ours stays in TIME_WAIT */
+	/* no port of ours stays in TIME_WAIT */
+	(void)setsockopt(l->fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
 	close(l->fd);
 }
 
@@ -138,8 +144,11 @@ start_turn(struct lane *l, size_t session)
 
 	g.turn_of[session] = ++g.turn;
 	g.turn_us[session] = now_us();
-	buf_put_fmt(&m, "{\"type\":\"req\",\"id\":\"t\",\"method\":\"chat.send\",\"params\":{\"sessionKey\":\"bench-%zu\",\"message\":\"go\","
-			"\"idempotencyKey\":\"%d-%zu-%llu\"}}", session, (int)getpid(), session, (unsigned long long)g.turn);
+	buf_put_fmt(&m,
+		"{\"type\":\"req\",\"id\":\"t\",\"method\":\"chat.send\",\"params\":{"
+		"\"sessionKey\":\"bench-%zu\",\"message\":\"go\","
+		"\"idempotencyKey\":\"%d-%zu-%llu\"}}",
+		session, (int)getpid(), session, (unsigned long long)g.turn);
 	send_text(l, buf_span(&m));
 	buf_clear(&m);
 }
@@ -156,8 +165,12 @@ say_hello(struct lane *l)
 {
 	struct buf m = {.max = 4096};
 
-	buf_put_fmt(&m, "{\"type\":\"req\",\"id\":\"c\",\"method\":\"connect\",\"params\":{\"minProtocol\":3,\"maxProtocol\":3,\"client\":{\"id\":\"cli\","
-			"\"version\":\"bench\",\"platform\":\"linux\",\"mode\":\"cli\"},\"auth\":{\"token\":\"%s\"}}}", g.token);
+	buf_put_fmt(&m,
+		"{\"type\":\"req\",\"id\":\"c\",\"method\":\"connect\",\"params\":{\"minProtocol\":"
+		"3,\"maxProtocol\":3,\"client\":{\"id\":\"cli\","
+		"\"version\":\"bench\",\"platform\":\"linux\",\"mode\":\"cli\"},\"auth\":{"
+		"\"token\":\"%s\"}}}",
+		g.token);
 	send_text(l, buf_span(&m));
 	buf_clear(&m);
 }
@@ -176,7 +189,8 @@ on_open(struct lane *l)
 			fflush(stdout);
 		}
 	} else if (g.mode == CONNECT || g.mode == ONCE) {
-		send_text(l, SPAN("{\"type\":\"req\",\"id\":\"h\",\"method\":\"health\"}")); /* since_us stays: the whole is measured */
+		/* since_us stays: the whole is measured */
+		send_text(l, SPAN("{\"type\":\"req\",\"id\":\"h\",\"method\":\"health\"}"));
 	} else {
 		ask_health(l);
 	}
@@ -216,7 +230,8 @@ on_turn_message(struct lane *l, struct span text)
 
 	if (has(text, "\"ok\":false"))
 		g.errors++;
-	if (!has(text, "\"event\":\"chat\"") || has(text, "\"state\":\"delta\"") || !turn_of(text, &session))
+	if (!has(text, "\"event\":\"chat\"") || has(text, "\"state\":\"delta\"") ||
+		!turn_of(text, &session))
 		return;
 	if (!has(text, "\"state\":\"final\""))
 		g.errors++;
@@ -346,8 +361,8 @@ report(void)
 	double seconds = (double)(now_us() - g.start_us) / 1e6;
 
 	qsort(g.samples, g.n, sizeof(g.samples[0]), by_value);
-	printf("%.1f %u %u %llu\n", (double)g.n / seconds, g.n == 0 ? 0 : g.samples[g.n / 2], g.n == 0 ? 0 : g.samples[g.n - 1 - g.n / 100],
-		(unsigned long long)g.errors);
+	printf("%.1f %u %u %llu\n", (double)g.n / seconds, g.n == 0 ? 0 : g.samples[g.n / 2],
+		g.n == 0 ? 0 : g.samples[g.n - 1 - g.n / 100], (unsigned long long)g.errors);
 }
 
 static void
@@ -369,7 +384,8 @@ parse(int argc, char **argv, uint64_t *seconds)
 	uint64_t lanes;
 
 	if (argc != 5 || span_to_u64(span_from_cstr(argv[1]), 1, 65535, &port) < 0 ||
-		span_to_u64(span_from_cstr(argv[3]), 1, 100000, &lanes) < 0 || span_to_u64(span_from_cstr(argv[4]), 1, 3600, seconds) < 0)
+		span_to_u64(span_from_cstr(argv[3]), 1, 100000, &lanes) < 0 ||
+		span_to_u64(span_from_cstr(argv[4]), 1, 3600, seconds) < 0)
 		return -1;
 	g.port = (uint16_t)port;
 	g.lanes = (size_t)lanes;
@@ -392,7 +408,8 @@ main(int argc, char **argv)
 
 	g.token = getenv("MOLTBOT_GATEWAY_TOKEN");
 	if (g.token == NULL || parse(argc, argv, &seconds) < 0) {
-		fprintf(stderr, "load PORT connect|health|turns|once|idle LANES SECONDS; MOLTBOT_GATEWAY_TOKEN in the environment\n");
+		fprintf(stderr, "load PORT connect|health|turns|once|idle LANES SECONDS; "
+				"MOLTBOT_GATEWAY_TOKEN in the environment\n");
 		return 64;
 	}
 	signal(SIGPIPE, SIG_IGN);

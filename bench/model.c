@@ -14,8 +14,10 @@
 #include "base/mem.h"
 #include "ev/ev.h"
 
-static const char whole[] = "{\"id\":\"c\",\"object\":\"chat.completion\",\"created\":1,\"model\":\"m\",\"choices\":[{\"index\":0,\"message\":"
-			    "{\"role\":\"assistant\",\"content\":\"done\"},\"finish_reason\":\"stop\"}],\"usage\":{\"prompt_tokens\":1,"
+static const char whole[] = "{\"id\":\"c\",\"object\":\"chat.completion\",\"created\":1,\"model\":"
+			    "\"m\",\"choices\":[{\"index\":0,\"message\":"
+			    "{\"role\":\"assistant\",\"content\":\"done\"},\"finish_reason\":"
+			    "\"stop\"}],\"usage\":{\"prompt_tokens\":1,"
 			    "\"completion_tokens\":1,\"total_tokens\":2}}";
 
 struct conn {
@@ -69,7 +71,10 @@ on_conn(struct ev *ev, int fd, unsigned events, void *arg)
 	buf_put(&c->in, span_of(tmp, (size_t)n));
 	while ((len = request_len(buf_span(&c->in))) > 0) {
 		buf_consume(&c->in, len);
-		buf_put_fmt(&out, "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %zu\r\n\r\n%s", sizeof(whole) - 1, whole);
+		buf_put_fmt(&out,
+			"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: "
+			"%zu\r\n\r\n%s",
+			sizeof(whole) - 1, whole);
 	}
 	if (out.len > 0 && write(fd, out.ptr, out.len) < 0)
 		drop(c, fd);

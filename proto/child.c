@@ -86,9 +86,13 @@ child_accuse(struct child *child, struct ipc_chan *chan, int why)
 
 	if (lc == NULL)
 		return;
-	log_error("peer accused: denied", LOG_C("peer", kind_name(lc->link->kind)), LOG_U("instance", lc->instance), LOG_E("why", why));
-	(void)child_peer_bad_send(child->state->control,
-		&(struct child_peer_bad){.kind = lc->link->kind, .instance = lc->instance, .incarnation = lc->incarnation, .why = why});
+	log_error("peer accused: denied", LOG_C("peer", kind_name(lc->link->kind)),
+		LOG_U("instance", lc->instance), LOG_E("why", why));
+	(void)child_peer_bad_send(
+		child->state->control, &(struct child_peer_bad){.kind = lc->link->kind,
+					       .instance = lc->instance,
+					       .incarnation = lc->incarnation,
+					       .why = why});
 }
 
 static void
@@ -139,12 +143,14 @@ on_peer(struct ipc_chan *control, const void *m, void *arg)
 {
 	const struct child_peer *msg = m;
 	struct child *child = arg;
-	const struct ipc_proto *proto = msg->edge == 0 || msg->edge > peer_rows_n ? NULL : peer_rows[msg->edge - 1].proto;
+	const struct ipc_proto *proto =
+		msg->edge == 0 || msg->edge > peer_rows_n ? NULL : peer_rows[msg->edge - 1].proto;
 	const struct child_link *link = find_link(child->spec, msg->kind, proto);
 	struct link_chan *lc;
 
 	if (link == NULL || msg->edge > peer_rows_n) {
-		log_error("peer offered that is not in the table", LOG_C("kind", kind_name(msg->kind)));
+		log_error("peer offered that is not in the table",
+			LOG_C("kind", kind_name(msg->kind)));
 		return 0;
 	}
 	lc = find_peer(child, link, msg->instance);
@@ -155,8 +161,12 @@ on_peer(struct ipc_chan *control, const void *m, void *arg)
 	lc->link = link;
 	lc->instance = msg->instance;
 	lc->incarnation = msg->incarnation;
-	lc->ops = (struct ipc_ops){.handlers = link->handlers, .n = link->nhandlers, .on_end = on_peer_end, .on_room = on_peer_room};
-	lc->chan = ipc_chan_new(child->ev, ipc_fd_steal(control, msg->fd), link->proto, link->side, link->full, &lc->ops, child);
+	lc->ops = (struct ipc_ops){.handlers = link->handlers,
+		.n = link->nhandlers,
+		.on_end = on_peer_end,
+		.on_room = on_peer_room};
+	lc->chan = ipc_chan_new(child->ev, ipc_fd_steal(control, msg->fd), link->proto, link->side,
+		link->full, &lc->ops, child);
 	ipc_chan_set_tag(lc->chan, msg->instance);
 	lc->next = child->state->peers;
 	child->state->peers = lc;
@@ -174,7 +184,8 @@ on_peer_gone(struct ipc_chan *control, const void *m, void *arg)
 	(void)control;
 	for (size_t i = 0; i < child->spec->nlinks; i++) {
 		const struct child_link *link = &child->spec->links[i];
-		struct link_chan *lc = link->kind == msg->kind ? find_peer(child, link, msg->instance) : NULL;
+		struct link_chan *lc =
+			link->kind == msg->kind ? find_peer(child, link, msg->instance) : NULL;
 
 		if (lc != NULL && lc->incarnation == msg->incarnation)
 			drop_peer(lc);
@@ -192,7 +203,8 @@ child_peer(struct child *child, uint8_t kind, uint64_t instance)
 }
 
 void
-child_peers(struct child *child, uint8_t kind, void (*fn)(struct child *child, struct ipc_chan *chan, void *arg), void *arg)
+child_peers(struct child *child, uint8_t kind,
+	void (*fn)(struct child *child, struct ipc_chan *chan, void *arg), void *arg)
 {
 	struct link_chan *next;
 
@@ -225,14 +237,17 @@ on_key(struct ipc_chan *control, const void *m, void *arg)
 static void
 attack(struct child *child)
 {
-	struct attacker_peer peers[64] = {
-		{.name = "supervisor", .proto = &child_proto, .side = IPC_SIDE_B, .fd = ipc_chan_fd(child->state->control)}};
+	struct attacker_peer peers[64] = {{.name = "supervisor",
+		.proto = &child_proto,
+		.side = IPC_SIDE_B,
+		.fd = ipc_chan_fd(child->state->control)}};
 	size_t n = 1;
 
 	if ((child->flags & HELLO_ATTACK) == 0)
 		return;
 	for (struct link_chan *lc = child->state->peers; lc != NULL && n < 64; lc = lc->next)
-		peers[n++] = (struct attacker_peer){kind_name(lc->link->kind), lc->link->proto, lc->link->side, ipc_chan_fd(lc->chan)};
+		peers[n++] = (struct attacker_peer){kind_name(lc->link->kind), lc->link->proto,
+			lc->link->side, ipc_chan_fd(lc->chan)};
 	attacker_attempt(child, peers, n);
 }
 #endif
@@ -425,19 +440,22 @@ child_option_str(const struct child *child, const char *name, struct span fallba
 void
 child_spawn(struct child *child, uint8_t kind, uint64_t instance)
 {
-	(void)child_spawn_send(child->state->control, &(struct child_spawn){.kind = kind, .instance = instance});
+	(void)child_spawn_send(
+		child->state->control, &(struct child_spawn){.kind = kind, .instance = instance});
 }
 
 void
 child_announce(struct child *child, uint8_t kind, uint64_t key, int pidfd)
 {
-	(void)child_child_send(child->state->control, &(struct child_child){.key = key, .kind = kind, .pidfd = pidfd});
+	(void)child_child_send(child->state->control,
+		&(struct child_child){.key = key, .kind = kind, .pidfd = pidfd});
 }
 
 void
 child_kill(struct child *child, uint8_t kind, uint64_t key)
 {
-	(void)child_kill_send(child->state->control, &(struct child_kill){.kind = kind, .key = key});
+	(void)child_kill_send(
+		child->state->control, &(struct child_kill){.kind = kind, .key = key});
 }
 
 void
@@ -473,7 +491,8 @@ take_handle(struct child *child, const struct child_handle *msg)
 
 	if (s->nheld == CHILD_HANDLES_MAX)
 		return ERR_FULL;
-	s->held[s->nheld++] = (struct held){.what = msg->what, .number = msg->number, .fd = msg->fd};
+	s->held[s->nheld++] =
+		(struct held){.what = msg->what, .number = msg->number, .fd = msg->fd};
 	if (msg->what == HANDLE_SLICE)
 		return ipc_body_map(msg->fd, IPC_BODY_MAX, &child->slice);
 	return 0;
@@ -506,7 +525,8 @@ read_hello(struct child *child, int control, struct jail_env *env)
 		child->uid = hello->uid;
 		child->gid = hello->gid;
 		child->panic = (hello->flags & HELLO_PANIC) != 0;
-		child->landlock_max = hello->landlock_max == UINT32_MAX ? -1 : (int)hello->landlock_max;
+		child->landlock_max =
+			hello->landlock_max == UINT32_MAX ? -1 : (int)hello->landlock_max;
 		env->uid = hello->uid;
 		env->gid = hello->gid;
 		env->parent = (pid_t)hello->parent;
@@ -527,7 +547,8 @@ enter_jail(struct child *child, const struct jail_env *env)
 		return 0;
 	rc = jail_apply(child->spec->jail, env, &child->jail);
 	if (rc < 0)
-		log_error("not jailed: ends", LOG_C("step", child->jail.step == NULL ? "" : child->jail.step),
+		log_error("not jailed: ends",
+			LOG_C("step", child->jail.step == NULL ? "" : child->jail.step),
 			LOG_ERRNO("errno", child->jail.err), LOG_E("why", rc));
 	return rc;
 }
@@ -564,11 +585,14 @@ child_run(const struct child_spec *spec, int control)
 	if (rc < 0) {
 		if (rc != ERR_EOF)
 			log_error("start failed", LOG_E("why", rc));
-		(void)ipc_sync_send(control, &child_proto, IPC_SIDE_B, CHILD_FAILED, &(struct child_failed){.why = rc});
+		(void)ipc_sync_send(control, &child_proto, IPC_SIDE_B, CHILD_FAILED,
+			&(struct child_failed){.why = rc});
 		return 1;
 	}
-	state.control = ipc_chan_new(child.ev, control, &child_proto, IPC_SIDE_B, IPC_FULL_END, &control_ops, &child);
-	(void)child_ready_send(state.control, &(struct child_ready){.layers = child.jail.applied, .missing = child.jail.missing});
+	state.control = ipc_chan_new(
+		child.ev, control, &child_proto, IPC_SIDE_B, IPC_FULL_END, &control_ops, &child);
+	(void)child_ready_send(state.control,
+		&(struct child_ready){.layers = child.jail.applied, .missing = child.jail.missing});
 	rc = ev_run(child.ev);
 	return rc < 0 ? 1 : state.status;
 }

@@ -29,13 +29,14 @@ struct child_link {
 	const struct ipc_proto *proto;
 	enum ipc_side side; /* ours */
 	enum ipc_full full; /* ours, as peers.def says */
-	const struct ipc_handler *handlers; /* msg.c: one row per message accepted; arg is struct child * */
+	/* msg.c: one row per message accepted; arg is struct child * */
+	const struct ipc_handler *handlers;
 	size_t nhandlers;
 };
 
 struct child_spec {
 	uint8_t kind;
-	const char *name;            /* in the log */
+	const char *name;             /* in the log */
 	const struct jail_spec *jail; /* NULL only for a child forked from a jailed zygote */
 	const struct child_link *links;
 	size_t nlinks;
@@ -50,12 +51,17 @@ struct child_spec {
 	void (*peer_up)(struct child *child, uint8_t kind, struct ipc_chan *chan);
 	/* It is gone (crashed or ended); chan is freed after this returns. What was asked of it will not be answered. */
 	void (*peer_gone)(struct child *child, uint8_t kind, struct ipc_chan *chan);
-	void (*room)(struct child *child, uint8_t kind, struct ipc_chan *chan); /* after ERR_AGAIN (ipc/ipc.h) */
-	void (*key)(struct child *child, uint8_t kind, uint64_t instance, uint64_t incarnation, const uint8_t key[WARRANT_KEY_LEN]);
-	void (*reaped)(struct child *child, uint64_t key); /* a child that was announced with child_announce has ended */
-	void (*refused)(struct child *child, uint8_t kind, uint64_t instance, int why); /* child_spawn could not be done */
-	void (*panic)(struct child *child, bool on);       /* the kill switch changed */
-	void (*drain)(struct child *child);                /* orderly stop: finish, then child_stop(); NULL: at once */
+	/* after ERR_AGAIN (ipc/ipc.h) */
+	void (*room)(struct child *child, uint8_t kind, struct ipc_chan *chan);
+	void (*key)(struct child *child, uint8_t kind, uint64_t instance, uint64_t incarnation,
+		const uint8_t key[WARRANT_KEY_LEN]);
+	/* a child that was announced with child_announce has ended */
+	void (*reaped)(struct child *child, uint64_t key);
+	/* child_spawn could not be done */
+	void (*refused)(struct child *child, uint8_t kind, uint64_t instance, int why);
+	void (*panic)(struct child *child, bool on); /* the kill switch changed */
+	/* orderly stop: finish, then child_stop(); NULL: at once */
+	void (*drain)(struct child *child);
 	/* Zygotes: fork; in the new process call child_run(spec, control) and exit. control is the callee's. */
 	void (*fork)(struct child *child, uint8_t kind, uint64_t instance, int control);
 };
@@ -71,9 +77,10 @@ struct child {
 	uint32_t gid;
 	int landlock_max;
 	bool panic;
-	struct span slice;     /* argument list: this kind's part of the configuration; empty when none */
+	/* argument list: this kind's part of the configuration; empty when none */
+	struct span slice;
 	struct jail_report jail;
-	void *ctx;             /* the process's own state */
+	void *ctx;                      /* the process's own state */
 	struct child_link_state *state; /* private to child.c */
 };
 
@@ -90,7 +97,8 @@ int child_run(const struct child_spec *spec, int control);
 /* The open channel to a peer (of the first row of links with that kind, where there are two), or NULL. */
 struct ipc_chan *child_peer(struct child *child, uint8_t kind, uint64_t instance);
 /* Calls fn for every open channel of that kind. */
-void child_peers(struct child *child, uint8_t kind, void (*fn)(struct child *child, struct ipc_chan *chan, void *arg), void *arg);
+void child_peers(struct child *child, uint8_t kind,
+	void (*fn)(struct child *child, struct ipc_chan *chan, void *arg), void *arg);
 
 /* The descriptor of a handle (owned by the child), or -1. Valid during setup; unclaimed ones are closed before the jail. */
 int child_handle(struct child *child, enum handle what, uint64_t number);
@@ -99,12 +107,13 @@ int child_handle_steal(struct child *child, enum handle what, size_t nth, uint64
 
 /* Requests to the supervisor. */
 void child_spawn(struct child *child, uint8_t kind, uint64_t instance);
-void child_announce(struct child *child, uint8_t kind, uint64_t key, int pidfd); /* before the new process is released */
+/* before the new process is released */
+void child_announce(struct child *child, uint8_t kind, uint64_t key, int pidfd);
 void child_kill(struct child *child, uint8_t kind, uint64_t key);
 void child_panic(struct child *child, bool on);
-void child_release(struct child *child);     /* "I am idle, end me" */
+void child_release(struct child *child); /* "I am idle, end me" */
 void child_stop_gateway(struct child *child);
-void child_stop(struct child *child);        /* leaves the loop, exit status 0 */
+void child_stop(struct child *child); /* leaves the loop, exit status 0 */
 /* A peer sent something it must not: the supervisor kills and restarts it. Called by itself for broken messages. */
 void child_accuse(struct child *child, struct ipc_chan *chan, int why);
 

@@ -12,7 +12,8 @@ put_links(struct buf *b, const struct child_spec *spec)
 	for (size_t i = 0; i < spec->nlinks; i++) {
 		const struct child_link *l = &spec->links[i];
 
-		buf_put_fmt(b, "%s{\"peer\":\"%s\",\"proto\":\"%s\",\"accepts\":[", i == 0 ? "" : ",", kind_name(l->kind), l->proto->name);
+		buf_put_fmt(b, "%s{\"peer\":\"%s\",\"proto\":\"%s\",\"accepts\":[",
+			i == 0 ? "" : ",", kind_name(l->kind), l->proto->name);
 		for (size_t k = 0; k < l->nhandlers; k++) {
 			const struct ipc_message *m = ipc_message_find(l->proto, l->handlers[k].id);
 
@@ -30,7 +31,8 @@ child_describe(const struct child_spec *const *specs, size_t n)
 
 	buf_put_u8(&b, '[');
 	for (size_t i = 0; i < n; i++) {
-		buf_put_fmt(&b, "%s{\"process\":\"%s\",\"jail\":", i == 0 ? "" : ",", kind_name(specs[i]->kind));
+		buf_put_fmt(&b, "%s{\"process\":\"%s\",\"jail\":", i == 0 ? "" : ",",
+			kind_name(specs[i]->kind));
 		if (specs[i]->jail != NULL)
 			jail_print_json(specs[i]->jail, &b);
 		else

@@ -32,14 +32,16 @@ enum CAT(PROTO, id) {
 	struct CAT(PROTO, lo) {                                                                    \
 		__VA_ARGS__                                                                        \
 	};                                                                                         \
-	_Static_assert(sizeof(struct CAT(PROTO, lo)) <= IPC_STRUCT_MAX, "message struct too large");
+	_Static_assert(sizeof(struct CAT(PROTO, lo)) <= IPC_STRUCT_MAX, "message struct too "      \
+									"large");
 #include PROTO_FILE
 #undef MSG
 #undef F
 
 #define F(type, name, max)
 #define MSG(UP, lo, dir, states, rate, ...)                                                        \
-	static inline int CAT(CAT(PROTO, lo), send)(struct ipc_chan * chan, const struct CAT(PROTO, lo) * msg)          \
+	static inline int CAT(CAT(PROTO, lo), send)(                                               \
+		struct ipc_chan * chan, const struct CAT(PROTO, lo) * msg)                         \
 	{                                                                                          \
 		return ipc_send(chan, CAT(PROTO_UP, UP), msg);                                     \
 	}

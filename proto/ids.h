@@ -29,7 +29,13 @@ extern const struct process_row process_rows[KIND_N];
 const char *kind_name(unsigned kind);
 
 /* Operator scopes of protocol 3, as bits. */
-enum scope { SCOPE_READ = 1, SCOPE_WRITE = 2, SCOPE_APPROVALS = 4, SCOPE_PAIRING = 8, SCOPE_ADMIN = 16 };
+enum scope {
+	SCOPE_READ = 1,
+	SCOPE_WRITE = 2,
+	SCOPE_APPROVALS = 4,
+	SCOPE_PAIRING = 8,
+	SCOPE_ADMIN = 16
+};
 #define SCOPE_ALL 31u
 
 /*
@@ -46,7 +52,8 @@ enum principal_kind {
 	PRINCIPAL_AGENT = 6,   /* a model: outside the scope lattice */
 	PRINCIPAL_SCHEDULE = 7,
 };
-#define PRINCIPAL(kind, scopes, serial) ((uint64_t)(kind) << 56 | (uint64_t)(scopes) << 48 | ((serial) & 0xffffffffffffu))
+#define PRINCIPAL(kind, scopes, serial)                                                            \
+	((uint64_t)(kind) << 56 | (uint64_t)(scopes) << 48 | (0xffffffffffffu & (serial)))
 #define PRINCIPAL_KIND(p) ((unsigned)((p) >> 56))
 #define PRINCIPAL_SCOPES(p) ((unsigned)((p) >> 48) & 0xffu)
 
@@ -62,10 +69,20 @@ enum method {
 };
 
 /* Who may call a method besides having the scope. */
-enum method_who { WHO_OPERATOR = 1, WHO_NODE = 2, WHO_CONTROL = 4 /* only the control socket */, WHO_AGENT = 8 };
+enum method_who {
+	WHO_OPERATOR = 1,
+	WHO_NODE = 2,
+	WHO_CONTROL = 4 /* only the control socket */,
+	WHO_AGENT = 8
+};
 /* Who carries it out once dispatch allows it. */
 enum method_where { AT_CORE, AT_VAULT, AT_SUPERVISOR };
-enum method_flags { METHOD_PLAIN = 0, METHOD_HIDDEN = 1 /* works, not advertised */, METHOD_TURN = 2 /* registers a turn */, METHOD_WORK = 4 /* counts against gateway.rateLimit */ };
+enum method_flags {
+	METHOD_PLAIN = 0,
+	METHOD_HIDDEN = 1 /* works, not advertised */,
+	METHOD_TURN = 2 /* registers a turn */,
+	METHOD_WORK = 4 /* counts against gateway.rateLimit */
+};
 
 enum param_type { PARAM_STR, PARAM_INT, PARAM_NUM, PARAM_BOOL, PARAM_ANY, PARAM_STR_OR_NULL };
 
@@ -105,7 +122,15 @@ struct event_row {
 extern const struct event_row event_rows[EVENT_N];
 
 /* Error codes of protocol 3. */
-enum rpc_code { RPC_OK, RPC_INVALID_REQUEST, RPC_NOT_PAIRED, RPC_UNAVAILABLE, RPC_NOT_LINKED, RPC_AGENT_TIMEOUT, RPC_CODE_N };
+enum rpc_code {
+	RPC_OK,
+	RPC_INVALID_REQUEST,
+	RPC_NOT_PAIRED,
+	RPC_UNAVAILABLE,
+	RPC_NOT_LINKED,
+	RPC_AGENT_TIMEOUT,
+	RPC_CODE_N
+};
 const char *rpc_code_name(unsigned code);
 
 /* Verdicts: zeroed memory and every unknown value mean no. */
@@ -122,34 +147,99 @@ const char *reason_text(unsigned reason);
 const char *reason_name(unsigned reason);
 
 /* What a warrant is for. */
-enum effect { EFFECT_NONE, EFFECT_MODEL, EFFECT_PURE, EFFECT_READ, EFFECT_WRITE, EFFECT_DELETE, EFFECT_EXEC, EFFECT_REMEMBER, EFFECT_RECALL, EFFECT_REPLY, EFFECT_SEND, EFFECT_FETCH, EFFECT_N };
+enum effect {
+	EFFECT_NONE,
+	EFFECT_MODEL,
+	EFFECT_PURE,
+	EFFECT_READ,
+	EFFECT_WRITE,
+	EFFECT_DELETE,
+	EFFECT_EXEC,
+	EFFECT_REMEMBER,
+	EFFECT_RECALL,
+	EFFECT_REPLY,
+	EFFECT_SEND,
+	EFFECT_FETCH,
+	EFFECT_N
+};
 const char *effect_name(unsigned effect);
 
 /* Kinds of destinations, for the flow rule. */
-enum dest_kind { DEST_NONE, DEST_TURN /* the conversation that asks */, DEST_PROVIDER /* the configured provider's row */, DEST_WORKSPACE, DEST_HOST, DEST_CHAT, DEST_MEMORY };
+enum dest_kind {
+	DEST_NONE,
+	DEST_TURN /* the conversation that asks */,
+	DEST_PROVIDER /* the configured provider's row */,
+	DEST_WORKSPACE,
+	DEST_HOST,
+	DEST_CHAT,
+	DEST_MEMORY
+};
 
 /* A run's state in the store. Final ones from RUN_DONE on. */
-enum run_state { RUN_NONE, RUN_ACCEPTED, RUN_RUNNING, RUN_EFFECT /* an effect that must not be repeated is under way */, RUN_DONE, RUN_FAILED, RUN_ABORTED, RUN_REPORTED /* interrupted, told to the owner, not repeated */ };
+enum run_state {
+	RUN_NONE,
+	RUN_ACCEPTED,
+	RUN_RUNNING,
+	RUN_EFFECT /* an effect that must not be repeated is under way */,
+	RUN_DONE,
+	RUN_FAILED,
+	RUN_ABORTED,
+	RUN_REPORTED /* interrupted, told to the owner, not repeated */
+};
 
 enum item_role { ROLE_NONE, ROLE_USER, ROLE_ASSISTANT, ROLE_TOOL, ROLE_SYSTEM };
 enum item_kind { ITEM_TEXT = 1, ITEM_TOOL_CALL = 2, ITEM_TOOL_RESULT = 3 };
 
 /* What went wrong with a model, for fall-backs and texts. */
-enum model_error { MODEL_OK, MODEL_AUTH, MODEL_RATE, MODEL_OVERLOADED, MODEL_CONTEXT, MODEL_REFUSED, MODEL_NETWORK, MODEL_PROTOCOL, MODEL_BUDGET };
+enum model_error {
+	MODEL_OK,
+	MODEL_AUTH,
+	MODEL_RATE,
+	MODEL_OVERLOADED,
+	MODEL_CONTEXT,
+	MODEL_REFUSED,
+	MODEL_NETWORK,
+	MODEL_PROTOCOL,
+	MODEL_BUDGET
+};
 
 enum provider { PROVIDER_OFFLINE = 0, PROVIDER_OPENAI = 1 };
 
 /* What a client presents, and why it is not good. */
-enum credential { CRED_NONE, CRED_TOKEN /* Bearer or auth.token: shared or device token */, CRED_PASSWORD, CRED_COOKIE };
+enum credential {
+	CRED_NONE,
+	CRED_TOKEN /* Bearer or auth.token: shared or device token */,
+	CRED_PASSWORD,
+	CRED_COOKIE
+};
 enum auth_why {
-	AUTH_OK, AUTH_MISSING, AUTH_MISMATCH, AUTH_NOT_CONFIGURED, AUTH_RATE_LIMITED, AUTH_DEVICE_REQUIRED, AUTH_DEVICE_MISMATCH,
-	AUTH_SIGNATURE_EXPIRED, AUTH_NONCE_REQUIRED, AUTH_SIGNATURE_INVALID, AUTH_KEY_INVALID, AUTH_PAIRING_REQUIRED, AUTH_ROLE_INVALID,
-	AUTH_EXPIRED, AUTH_UNAVAILABLE
+	AUTH_OK,
+	AUTH_MISSING,
+	AUTH_MISMATCH,
+	AUTH_NOT_CONFIGURED,
+	AUTH_RATE_LIMITED,
+	AUTH_DEVICE_REQUIRED,
+	AUTH_DEVICE_MISMATCH,
+	AUTH_SIGNATURE_EXPIRED,
+	AUTH_NONCE_REQUIRED,
+	AUTH_SIGNATURE_INVALID,
+	AUTH_KEY_INVALID,
+	AUTH_PAIRING_REQUIRED,
+	AUTH_ROLE_INVALID,
+	AUTH_EXPIRED,
+	AUTH_UNAVAILABLE
 };
 enum device_do { DEVICE_APPROVE, DEVICE_REJECT, DEVICE_REMOVE, TOKEN_ROTATE, TOKEN_REVOKE };
 
 /* HELLO.flags */
-enum hello_flags { HELLO_ROOT = 1, HELLO_UIDS = 2 /* processes have own uids */, HELLO_USERNS = 4, HELLO_PANIC = 8, HELLO_NOT_JAILED = 16 /* sanitizer builds only */, HELLO_DEBUG = 32 };
+enum hello_flags {
+	HELLO_ROOT = 1,
+	HELLO_UIDS = 2 /* processes have own uids */,
+	HELLO_USERNS = 4,
+	HELLO_PANIC = 8,
+	HELLO_NOT_JAILED = 16 /* sanitizer builds only */,
+	HELLO_DEBUG = 32
+};
 
 /* HANDLE.what: descriptors that a child gets before it is jailed. number: which of several. */
 enum handle {
@@ -160,18 +250,27 @@ enum handle {
 	HANDLE_AUDIT_FILE, /* audit: append-only */
 	HANDLE_BOX,        /* vault: the sealed file */
 	HANDLE_BOX_KEY,    /* vault: what opens it, 32 bytes or a passphrase, read once */
-	HANDLE_ENV,        /* vault: memfd with the secrets of the environment, NAME=value NUL ...; config: the other variables */
-	HANDLE_CONFIG,     /* config: the configuration file; number 1: its folder */
+	/* vault: memfd with the secrets of the environment, NAME=value NUL ...; config: the other variables */
+	HANDLE_ENV,
+	HANDLE_CONFIG,      /* config: the configuration file; number 1: its folder */
 	HANDLE_CONFIG_PATH, /* config: memfd with the file's path, for messages */
-	HANDLE_WORKSPACE,  /* sandbox: the workspace's directory */
-	HANDLE_UI,         /* edge/anon: the Control UI's folder */
-	HANDLE_CGROUP,     /* sandbox: a control group's directory of its own; number: 2 for v2, 1 memory, 3 pids of v1 */
-	HANDLE_LOG_DIR,    /* edge/user of the control principal: logs.tail */
+	HANDLE_WORKSPACE,   /* sandbox: the workspace's directory */
+	HANDLE_UI,          /* edge/anon: the Control UI's folder */
+	/* sandbox: a control group's directory of its own; number: 2 for v2, 1 memory, 3 pids of v1 */
+	HANDLE_CGROUP,
+	HANDLE_LOG_DIR, /* edge/user of the control principal: logs.tail */
 	HANDLE_N
 };
 
 /* config_supervisor VALUE.what */
-enum config_value { VALUE_TIER_MIN, VALUE_UID_BASE, VALUE_LOG_LEVEL, VALUE_AGENTS /* how many workspaces */, VALUE_RATE, VALUE_N };
+enum config_value {
+	VALUE_TIER_MIN,
+	VALUE_UID_BASE,
+	VALUE_LOG_LEVEL,
+	VALUE_AGENTS /* how many workspaces */,
+	VALUE_RATE,
+	VALUE_N
+};
 
 /* gate_store tables */
 enum gate_table { GATE_SESSION_LABELS = 1, GATE_GRANTS = 2, GATE_SPEND = 3 };

@@ -270,7 +270,9 @@ option_env_is_secret(struct span name)
 	};
 
 	for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
-		if (name.len >= ends[i].len && span_eq_nocase(span_sub(name, name.len - ends[i].len, ends[i].len), ends[i]))
+		if (name.len >= ends[i].len &&
+			span_eq_nocase(
+				span_sub(name, name.len - ends[i].len, ends[i].len), ends[i]))
 			return true;
 	}
 	return false;

@@ -52,7 +52,8 @@ extern const struct option_row option_rows[OPT_N];
 struct option_later {
 	const char *root; /* a path like those of options */
 	const char *
-		keys; /* beneath root, separated by spaces; a final '**' step stands for everything below */
+		/* beneath root, separated by spaces; a final '**' step stands for everything below */
+		keys;
 	const char *feature; /* what they belong to */
 };
 extern const struct option_later option_laters[];

@@ -30,7 +30,8 @@ const struct process_row process_rows[KIND_N] = {
 };
 
 const struct peer_row peer_rows[] = {
-#define PEER(proto, A, B, a_full, b_full, why) {&proto##_proto, KIND_##A, KIND_##B, #a_full, #b_full, (why)},
+#define PEER(proto, A, B, a_full, b_full, why)                                                     \
+	{&proto##_proto, KIND_##A, KIND_##B, #a_full, #b_full, (why)},
 #include "proto/peers.def"
 #undef PEER
 };
@@ -38,7 +39,7 @@ const unsigned peer_rows_n = sizeof(peer_rows) / sizeof(peer_rows[0]);
 
 #define P(name, type, required, min, max) {(name), (type), (required), (min), (max)},
 #define METHOD(ID, name, scope, who, where, flags, ...)                                            \
-	static const struct param_row params_##ID[] = {__VA_ARGS__ {NULL, PARAM_ANY, false, 0, 0}};
+	static const struct param_row params_##ID[] = {__VA_ARGS__{NULL, PARAM_ANY, false, 0, 0}};
 #include "proto/methods.def"
 #undef METHOD
 const struct method_row method_rows[METHOD_N] = {
@@ -74,8 +75,8 @@ static const char *const audit_names[AUDIT_EVENT_N] = {
 #undef AUDIT_EVENT
 };
 
-static const char *const effect_names[EFFECT_N] = {
-	"none", "model", "pure", "read", "write", "delete", "exec", "remember", "recall", "reply", "send", "fetch"};
+static const char *const effect_names[EFFECT_N] = {"none", "model", "pure", "read", "write",
+	"delete", "exec", "remember", "recall", "reply", "send", "fetch"};
 
 static const char *const code_names[RPC_CODE_N] = {
 	"OK", "INVALID_REQUEST", "NOT_PAIRED", "UNAVAILABLE", "NOT_LINKED", "AGENT_TIMEOUT"};
@@ -90,7 +91,8 @@ int
 method_find(const char *name, unsigned len)
 {
 	for (unsigned i = 0; i < METHOD_N; i++) {
-		if (strlen(method_rows[i].name) == len && memcmp(method_rows[i].name, name, len) == 0)
+		if (strlen(method_rows[i].name) == len &&
+			memcmp(method_rows[i].name, name, len) == 0)
 			return (int)i;
 	}
 	return -1;

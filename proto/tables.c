@@ -151,4 +151,3 @@
 #define PROTO_B "vault"
 #define PROTO_FILE "proto/audit_vault.def"
 #include "proto/gen_table.h"
-

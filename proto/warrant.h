@@ -28,8 +28,9 @@ struct warrant {
 	uint8_t dest_kind;
 	uint8_t dest[WARRANT_HASH_LEN]; /* warrant_dest() of the destination; zero for DEST_NONE */
 	uint8_t plan[WARRANT_HASH_LEN]; /* warrant_plan() over what is carried out */
-	uint64_t counter;               /* set by gate: one more for each warrant of this executor incarnation */
-	uint64_t expires_ms;            /* CLOCK_MONOTONIC */
+	/* set by gate: one more for each warrant of this executor incarnation */
+	uint64_t counter;
+	uint64_t expires_ms; /* CLOCK_MONOTONIC */
 };
 
 /*
@@ -44,7 +45,8 @@ void warrant_dest(uint8_t dest_kind, struct span id, uint8_t out[WARRANT_HASH_LE
 /* The hash of what is to be carried out: tool, then every part with its length (args bytes, body bytes, ...). */
 void warrant_plan(uint8_t tool, const struct span *parts, size_t n, uint8_t out[WARRANT_HASH_LEN]);
 
-void warrant_issue(const uint8_t key[WARRANT_KEY_LEN], const struct warrant *w, uint8_t out[WARRANT_LEN]);
+void warrant_issue(
+	const uint8_t key[WARRANT_KEY_LEN], const struct warrant *w, uint8_t out[WARRANT_LEN]);
 
 /* Counters seen. Zero-initialised is valid; a new key starts a new window. */
 struct warrant_window {
@@ -57,7 +59,7 @@ struct warrant_window {
  * request: effect, tool, executor, instance, incarnation, run, call, dest_kind, dest and plan must all be equal. 0 once;
  * ERR_CRYPTO (length or MAC), ERR_EXPIRED, ERR_REPLAY, ERR_DENIED (for something else).
  */
-int warrant_check(const uint8_t key[WARRANT_KEY_LEN], struct warrant_window *window, struct span bytes,
-	const struct warrant *want, uint64_t now_ms);
+int warrant_check(const uint8_t key[WARRANT_KEY_LEN], struct warrant_window *window,
+	struct span bytes, const struct warrant *want, uint64_t now_ms);
 
 #endif

@@ -59,7 +59,8 @@ wait_for_audit(struct witness *w, const struct audit_writer_line *line)
 	struct waiting *slot;
 
 	if (!witness_has_room(w)) {
-		log_error("audit line lost: too many wait", LOG_C("event", audit_event_name(line->event)), LOG_U("run", line->run));
+		log_error("audit line lost: too many wait",
+			LOG_C("event", audit_event_name(line->event)), LOG_U("run", line->run));
 		return ERR_FULL;
 	}
 	slot = &w->ring[(w->first + w->n++) % WITNESS_WAITING_MAX];
@@ -84,7 +85,8 @@ witness_flush(struct witness *w)
 {
 	struct ipc_chan *audit = child_peer(w->child, KIND_AUDIT, 0);
 
-	while (audit != NULL && w->n > 0 && audit_writer_line_send(audit, &w->ring[w->first].line) == 0) {
+	while (audit != NULL && w->n > 0 &&
+		audit_writer_line_send(audit, &w->ring[w->first].line) == 0) {
 		w->first = (w->first + 1) % WITNESS_WAITING_MAX;
 		w->n--;
 	}

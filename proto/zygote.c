@@ -37,7 +37,8 @@ become(const struct child_spec *spec, int wait_fd, int control)
 
 	if (read(wait_fd, &go, 1) != 1)
 		_exit(0);
-	if (dup3(control, CHILD_CONTROL_FD, O_CLOEXEC) < 0 || close_range(FIRST_OTHER_FD, ~0u, 0) < 0)
+	if (dup3(control, CHILD_CONTROL_FD, O_CLOEXEC) < 0 ||
+		close_range(FIRST_OTHER_FD, ~0u, 0) < 0)
 		_exit(1);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);

@@ -11,6 +11,7 @@
 void zygote_start(struct child *child);
 
 /* In spec->fork: takes control; the new process runs spec and exits. Errors are logged; the supervisor sees the end of control. */
-void zygote_fork(struct child *child, const struct child_spec *spec, uint64_t instance, int control);
+void zygote_fork(
+	struct child *child, const struct child_spec *spec, uint64_t instance, int control);
 
 #endif

@@ -220,8 +220,8 @@ put_step(struct buf *b, const struct args_step *s)
 {
 	buf_put_u8(b, s->is_index ? 1 : 0);
 	if (s->is_index) {
-		uint8_t le[4] = {(uint8_t)s->index, (uint8_t)(s->index >> 8), (uint8_t)(s->index >> 16),
-			(uint8_t)(s->index >> 24)};
+		uint8_t le[4] = {(uint8_t)s->index, (uint8_t)(s->index >> 8),
+			(uint8_t)(s->index >> 16), (uint8_t)(s->index >> 24)};
 
 		buf_put(b, span_of(le, 4));
 	} else if (s->key.len > UINT16_MAX) {
@@ -237,8 +237,8 @@ put_step(struct buf *b, const struct args_step *s)
 static void
 put_value(struct buf *b, enum args_type type, struct span v)
 {
-	uint8_t head[5] = {(uint8_t)type, (uint8_t)v.len, (uint8_t)(v.len >> 8), (uint8_t)(v.len >> 16),
-		(uint8_t)(v.len >> 24)};
+	uint8_t head[5] = {(uint8_t)type, (uint8_t)v.len, (uint8_t)(v.len >> 8),
+		(uint8_t)(v.len >> 16), (uint8_t)(v.len >> 24)};
 
 	if (v.len > UINT32_MAX) {
 		b->err = ERR_TOOBIG;
@@ -332,7 +332,9 @@ args_out_end(struct args_out *out)
 	}
 	if (out->stack[out->depth - 1].count == 0) {
 		put_path(out, NULL);
-		put_value(out->buf, out->stack[out->depth - 1].is_array ? ARGS_EMPTY_ARRAY : ARGS_EMPTY_OBJECT, SPAN_EMPTY);
+		put_value(out->buf,
+			out->stack[out->depth - 1].is_array ? ARGS_EMPTY_ARRAY : ARGS_EMPTY_OBJECT,
+			SPAN_EMPTY);
 	}
 	out->depth--;
 }
@@ -400,7 +402,8 @@ args_out_done(struct args_out *out)
 		out->err = ERR_STATE;
 	if (out->err == 0 && out->root_count == 0) {
 		put_path(out, NULL);
-		put_value(out->buf, out->root_is_array ? ARGS_EMPTY_ARRAY : ARGS_EMPTY_OBJECT, SPAN_EMPTY);
+		put_value(out->buf, out->root_is_array ? ARGS_EMPTY_ARRAY : ARGS_EMPTY_OBJECT,
+			SPAN_EMPTY);
 	}
 	return out->err < 0 ? out->err : out->buf->err;
 }

@@ -83,7 +83,8 @@ void args_out_init(struct args_out *out, struct buf *buf, bool root_is_array);
 void args_out_object(struct args_out *out, const char *key);
 void args_out_array(struct args_out *out, const char *key);
 void args_out_object_named(struct args_out *out, struct span key); /* a key made of data */
-void args_out_end(struct args_out *out);                           /* leaves the innermost container */
+/* leaves the innermost container */
+void args_out_end(struct args_out *out);
 void args_out_str(struct args_out *out, const char *key, struct span v);
 void args_out_cstr(struct args_out *out, const char *key, const char *v);
 void args_out_u64(struct args_out *out, const char *key, uint64_t v);

@@ -8,8 +8,8 @@
 
 struct walk {
 	const struct json_node *stack[ARGS_DEPTH_MAX + 1]; /* the value at each depth */
-	struct args_leaf leaf;				   /* the path to it */
-	size_t base;					   /* steps that were there before */
+	struct args_leaf leaf;                             /* the path to it */
+	size_t base;                                       /* steps that were there before */
 	size_t leaves;
 };
 

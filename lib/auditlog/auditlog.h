@@ -102,7 +102,8 @@ int auditlog_put_mark(struct auditlog_tail *tail, uint64_t time_ms, struct buf *
 enum auditlog_fault {
 	AUDITLOG_MALFORMED, /* not a line, and no restart says that it was torn */
 	AUDITLOG_EDITED,    /* the line's hash is not that of its bytes */
-	AUDITLOG_BROKEN, /* does not follow the line before: lines were cut, moved or inserted, or the line before was edited */
+	/* does not follow the line before: lines were cut, moved or inserted, or the line before was edited */
+	AUDITLOG_BROKEN,
 	AUDITLOG_BEGINNING, /* does not begin with a key, or not with the one that was kept */
 	AUDITLOG_KEY,       /* a new key is not signed by the one before */
 	AUDITLOG_SIGNATURE, /* a signature is not that of the lines before it */
@@ -147,7 +148,8 @@ struct auditlog_report {
 	uint64_t torn;                /* bytes of torn lines, which restarts account for */
 	uint64_t unsigned_at_restart; /* lines that were not signed when the writer ended */
 	uint64_t
-		tail_torn; /* bytes behind the last line: the writer was killed and did not start again */
+		/* bytes behind the last line: the writer was killed and did not start again */
+		tail_torn;
 	uint8_t genesis[CRYPTO_PUBLIC_LEN];
 	uint64_t findings; /* all; the first ones are listed */
 	struct auditlog_finding finding[AUDITLOG_LISTED_MAX];

@@ -42,7 +42,8 @@ struct verify {
 static const char *const fault_texts[] = {
 	[AUDITLOG_MALFORMED] = "this is not a line of the log, and no restart accounts for it",
 	[AUDITLOG_EDITED] = "the line was changed",
-	[AUDITLOG_BROKEN] = "does not follow the line before: one was cut, moved, inserted or changed",
+	[AUDITLOG_BROKEN] =
+		"does not follow the line before: one was cut, moved, inserted or changed",
 	[AUDITLOG_BEGINNING] = "the log does not begin with the key it should begin with",
 	[AUDITLOG_KEY] = "the new key is not signed by the one before it",
 	[AUDITLOG_SIGNATURE] = "the signature is not one of the lines before it",

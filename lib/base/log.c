@@ -48,9 +48,10 @@ log_get_level(void)
 static bool
 is_unsafe(uint32_t cp)
 {
-	return cp < 0x20 || (cp >= 0x7f && cp < 0xa0) || cp == 0xad || cp == 0x61c || (cp >= 0x200b && cp <= 0x200f) ||
-		(cp >= 0x2028 && cp <= 0x202e) || (cp >= 0x2060 && cp <= 0x206f) || cp == 0xfeff ||
-		(cp >= 0xfff9 && cp <= 0xfffb) || (cp >= 0xe0000 && cp <= 0xe007f);
+	return cp < 0x20 || (cp >= 0x7f && cp < 0xa0) || cp == 0xad || cp == 0x61c ||
+	       (cp >= 0x200b && cp <= 0x200f) || (cp >= 0x2028 && cp <= 0x202e) ||
+	       (cp >= 0x2060 && cp <= 0x206f) || cp == 0xfeff || (cp >= 0xfff9 && cp <= 0xfffb) ||
+	       (cp >= 0xe0000 && cp <= 0xe007f);
 }
 
 void
@@ -123,7 +124,8 @@ put_field(struct buf *b, const struct log_field *f)
 		buf_put_fmt(b, "%s (%s)", err_name((int)f->v.i64), err_text((int)f->v.i64));
 		break;
 	case LOG_KIND_ERRNO:
-		buf_put_fmt(b, "%s (%s)", strerrorname_np((int)f->v.i64), strerrordesc_np((int)f->v.i64));
+		buf_put_fmt(b, "%s (%s)", strerrorname_np((int)f->v.i64),
+			strerrordesc_np((int)f->v.i64));
 		break;
 	case LOG_KIND_END:
 		break;
@@ -137,7 +139,8 @@ write_line(int fd, struct span line)
 
 	if (fd < 0)
 		return;
-	ignored = write(fd, line.ptr, line.len); /* a full disk or closed terminal must not stop the program */
+	/* a full disk or closed terminal must not stop the program */
+	ignored = write(fd, line.ptr, line.len);
 	(void)ignored;
 }
 
@@ -152,8 +155,9 @@ log_write(enum log_level level, const char *msg, const struct log_field *fields)
 		return;
 	clock_gettime(CLOCK_REALTIME, &now);
 	gmtime_r(&now.tv_sec, &tm);
-	buf_put_fmt(&line, "%04d-%02d-%02dT%02d:%02d:%02d.%03ldZ %s %s %s", tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday,
-		tm.tm_hour, tm.tm_min, tm.tm_sec, now.tv_nsec / 1000000, level_names[level], sink.name, msg);
+	buf_put_fmt(&line, "%04d-%02d-%02dT%02d:%02d:%02d.%03ldZ %s %s %s", tm.tm_year + 1900,
+		tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec, now.tv_nsec / 1000000,
+		level_names[level], sink.name, msg);
 	for (; fields->key != NULL; fields++)
 		put_field(&line, fields);
 	line.max = LOG_LINE_MAX;

@@ -17,7 +17,15 @@
 
 enum log_level { LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG };
 
-enum log_kind { LOG_KIND_END, LOG_KIND_STR, LOG_KIND_U64, LOG_KIND_I64, LOG_KIND_HEX, LOG_KIND_ERR, LOG_KIND_ERRNO };
+enum log_kind {
+	LOG_KIND_END,
+	LOG_KIND_STR,
+	LOG_KIND_U64,
+	LOG_KIND_I64,
+	LOG_KIND_HEX,
+	LOG_KIND_ERR,
+	LOG_KIND_ERRNO
+};
 
 struct log_field {
 	const char *key;
@@ -29,6 +37,7 @@ struct log_field {
 	} v;
 };
 
+/* clang-format off */
 #define LOG_S(k, s) {.key = (k), .kind = LOG_KIND_STR, .v = {.str = (s)}}
 #define LOG_C(k, c) {.key = (k), .kind = LOG_KIND_STR, .v = {.str = span_from_cstr(c)}}
 #define LOG_U(k, n) {.key = (k), .kind = LOG_KIND_U64, .v = {.u64 = (uint64_t)(n)}}
@@ -36,6 +45,7 @@ struct log_field {
 #define LOG_X(k, s) {.key = (k), .kind = LOG_KIND_HEX, .v = {.str = (s)}}
 #define LOG_E(k, rc) {.key = (k), .kind = LOG_KIND_ERR, .v = {.i64 = (rc)}}       /* error code and its text */
 #define LOG_ERRNO(k, no) {.key = (k), .kind = LOG_KIND_ERRNO, .v = {.i64 = (no)}} /* errno's name and text */
+/* clang-format on */
 
 /* log_info("client connected", LOG_U("id", 12)); fields are optional. */
 #define log_error(...) LOG_AT(LOG_ERROR, __VA_ARGS__)
@@ -44,7 +54,8 @@ struct log_field {
 #define log_debug(...) LOG_AT(LOG_DEBUG, __VA_ARGS__)
 /* The first element only gives the comma something to stand behind when there are no fields. */
 #define LOG_AT(level, msg, ...)                                                                    \
-	log_write((level), (msg), &(const struct log_field[]){{.key = ""}, ##__VA_ARGS__, {.key = NULL}}[1])
+	log_write((level), (msg),                                                                  \
+		&(const struct log_field[]){{.key = ""}, ##__VA_ARGS__, {.key = NULL}}[1])
 
 /* name: what stands in front of the message ("edge/user"). fds: -1 for none. Not owned. */
 void log_open(const char *name, int console_fd, int file_fd);

@@ -18,8 +18,7 @@ struct arena_chunk {
 	uint8_t data[];
 };
 
-static void __attribute__((noreturn))
-die(void)
+static void __attribute__((noreturn)) die(void)
 {
 	static const char msg[] = "level=error msg=\"out of memory\"\n";
 	ssize_t ignored = write(2, msg, sizeof(msg) - 1);

@@ -21,7 +21,8 @@
 #undef strncat
 #undef strcpy
 #undef strcat
-#pragma GCC poison strcpy strcat strncpy strncat sprintf vsprintf gets strtok strtok_r system popen wordexp execlp execvp execvpe
+#pragma GCC poison strcpy strcat strncpy strncat sprintf vsprintf gets strtok strtok_r system      \
+	popen wordexp execlp execvp execvpe
 #pragma GCC poison atoi atol atof tmpnam tempnam mktemp
 
 #endif

@@ -29,7 +29,8 @@ secret_set(struct secret *sec, struct span s)
 	p = mmap(NULL, cap, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (p == MAP_FAILED)
 		return ERR_NOMEM;
-	(void)mlock(p, cap); /* RLIMIT_MEMLOCK may forbid it: swap is then the owner's concern, doctor says so */
+	/* RLIMIT_MEMLOCK may forbid it: swap is then the owner's concern, doctor says so */
+	(void)mlock(p, cap);
 	(void)madvise(p, cap, MADV_DONTDUMP);
 	(void)madvise(p, cap, MADV_WIPEONFORK);
 	memcpy(p, s.ptr, s.len);

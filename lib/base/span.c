@@ -151,7 +151,8 @@ span_to_i64(struct span s, int64_t min, int64_t max, int64_t *out)
 	int64_t v;
 	int rc;
 
-	rc = span_to_u64(neg ? span_sub(s, 1, s.len) : s, 0, (uint64_t)INT64_MAX + (neg ? 1 : 0), &u);
+	rc = span_to_u64(
+		neg ? span_sub(s, 1, s.len) : s, 0, (uint64_t)INT64_MAX + (neg ? 1 : 0), &u);
 	if (rc < 0)
 		return rc;
 	if (neg && u == 0)

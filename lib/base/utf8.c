@@ -12,7 +12,11 @@ utf8_decode(struct span s, uint32_t *cp)
 	if (s.len == 0)
 		return 0;
 	c = s.ptr[0];
-	n = c < 0x80 ? 1 : c >= 0xc2 && c < 0xe0 ? 2 : c >= 0xe0 && c < 0xf0 ? 3 : c >= 0xf0 && c < 0xf5 ? 4 : 0;
+	n = c < 0x80                ? 1
+	    : c >= 0xc2 && c < 0xe0 ? 2
+	    : c >= 0xe0 && c < 0xf0 ? 3
+	    : c >= 0xf0 && c < 0xf5 ? 4
+				    : 0;
 	if (n == 0 || s.len < n)
 		return 0;
 	*cp = n == 1 ? c : c & (0xffu >> (n + 1));

@@ -17,11 +17,11 @@
 #define CRYPTO_KEY_LEN 32 /* symmetric keys */
 #define CRYPTO_MAC_LEN 32 /* crypto_mac */
 #define CRYPTO_SHA256_LEN 32
-#define CRYPTO_SEED_LEN 32	/* Ed25519 seed */
-#define CRYPTO_PUBLIC_LEN 32	/* Ed25519 public key */
-#define CRYPTO_PRIVATE_LEN 64	/* Ed25519 seed and public key, as libsodium keeps them */
+#define CRYPTO_SEED_LEN 32      /* Ed25519 seed */
+#define CRYPTO_PUBLIC_LEN 32    /* Ed25519 public key */
+#define CRYPTO_PRIVATE_LEN 64   /* Ed25519 seed and public key, as libsodium keeps them */
 #define CRYPTO_SIGNATURE_LEN 64 /* Ed25519 signature */
-#define CRYPTO_SEAL_EXTRA 40	/* bytes that sealing adds: nonce 24, tag 16 */
+#define CRYPTO_SEAL_EXTRA 40    /* bytes that sealing adds: nonce 24, tag 16 */
 
 /* Once per process, before sandboxing (it may open /dev/urandom on old kernels). 0 or ERR_CRYPTO.
  * May be repeated. */

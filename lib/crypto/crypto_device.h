@@ -14,10 +14,10 @@
 
 /* The fields of `connect` as they were sent; all borrowed. */
 struct crypto_device_claim {
-	struct span id;		   /* device.id */
-	struct span client_id;	   /* client.id */
+	struct span id;            /* device.id */
+	struct span client_id;     /* client.id */
 	struct span client_mode;   /* client.mode */
-	struct span role;	   /* effective role: "operator" where the request has none */
+	struct span role;          /* effective role: "operator" where the request has none */
 	const struct span *scopes; /* as sent, in that order */
 	size_t nscopes;
 	uint64_t signed_at_ms;

@@ -3,9 +3,9 @@
 #include "base/limits.h"
 
 #define BITS_MAX 4096u
-#define CENTI 100u	 /* sums are in hundredths of a bit */
-#define CHEAP 25u	 /* a byte that follows from the one before */
-#define WORD_COST 600u	 /* a known word, whatever its length */
+#define CENTI 100u       /* sums are in hundredths of a bit */
+#define CHEAP 25u        /* a byte that follows from the one before */
+#define WORD_COST 600u   /* a known word, whatever its length */
 #define LETTER_COST 200u /* a letter of a phrase */
 #define WORD_MIN 4u
 

@@ -102,7 +102,8 @@ ev_free(struct ev *ev)
 static uint32_t
 to_epoll(unsigned events)
 {
-	return ((events & EV_READ) ? (uint32_t)EPOLLIN : 0u) | ((events & EV_WRITE) ? (uint32_t)EPOLLOUT : 0u);
+	return ((events & EV_READ) ? (uint32_t)EPOLLIN : 0u) |
+	       ((events & EV_WRITE) ? (uint32_t)EPOLLOUT : 0u);
 }
 
 struct ev_fd *
@@ -205,8 +206,10 @@ ev_timer_start(struct ev *ev, uint64_t delay_ms, ev_timer_fn *fn, void *arg)
 		ev->captimers = ev->captimers == 0 ? 16 : ev->captimers * 2;
 		ev->timers = mem_grow(ev->timers, ev->captimers, sizeof(*ev->timers));
 	}
-	ev->timers[ev->ntimers] =
-		(struct ev_timer){.at_ms = clock_ms(CLOCK_MONOTONIC) + delay_ms, .id = ev->next_id++, .fn = fn, .arg = arg};
+	ev->timers[ev->ntimers] = (struct ev_timer){.at_ms = clock_ms(CLOCK_MONOTONIC) + delay_ms,
+		.id = ev->next_id++,
+		.fn = fn,
+		.arg = arg};
 	sift_up(ev, ev->ntimers++);
 	return ev->next_id - 1;
 }
@@ -231,7 +234,8 @@ on_signal(struct ev *ev, int fd, unsigned events, void *arg)
 	(void)arg;
 	while (read(fd, &si, sizeof(si)) == (ssize_t)sizeof(si)) {
 		if (si.ssi_signo < SIGNALS_MAX && ev->signals[si.ssi_signo].fn != NULL)
-			ev->signals[si.ssi_signo].fn(ev, (int)si.ssi_signo, ev->signals[si.ssi_signo].arg);
+			ev->signals[si.ssi_signo].fn(
+				ev, (int)si.ssi_signo, ev->signals[si.ssi_signo].arg);
 	}
 }
 
@@ -283,8 +287,9 @@ ev_turn(struct ev *ev, int wait_ms)
 	ev->now_ms = clock_ms(CLOCK_MONOTONIC);
 	for (int i = 0; i < n; i++) {
 		struct ev_fd *w = events[i].data.ptr;
-		unsigned got = ((events[i].events & EPOLLIN) ? EV_READ : 0) | ((events[i].events & EPOLLOUT) ? EV_WRITE : 0) |
-			((events[i].events & (EPOLLHUP | EPOLLERR)) ? EV_HANGUP : 0);
+		unsigned got = ((events[i].events & EPOLLIN) ? EV_READ : 0) |
+			       ((events[i].events & EPOLLOUT) ? EV_WRITE : 0) |
+			       ((events[i].events & (EPOLLHUP | EPOLLERR)) ? EV_HANGUP : 0);
 
 		if (!w->dead)
 			w->fn(ev, w->fd, got, w->arg);

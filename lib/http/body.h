@@ -10,10 +10,10 @@
 
 /* Zero-initialised is an empty body. */
 struct http_body {
-	uint64_t left;	  /* bytes still to come of the body or of the present chunk */
-	uint64_t room;	  /* bytes that may still come in all */
+	uint64_t left;    /* bytes still to come of the body or of the present chunk */
+	uint64_t room;    /* bytes that may still come in all */
 	uint32_t trailer; /* bytes of trailers seen */
-	uint8_t digits;	  /* hexadecimal digits of the present chunk size */
+	uint8_t digits;   /* hexadecimal digits of the present chunk size */
 	uint8_t state;
 };
 

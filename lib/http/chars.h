@@ -8,13 +8,13 @@
 #include "base/span.h"
 
 enum {
-	CHAR_TOKEN = 1,	      /* tchar, RFC 9110 5.6.2 */
+	CHAR_TOKEN = 1,       /* tchar, RFC 9110 5.6.2 */
 	CHAR_VISIBLE = 2,     /* VCHAR: 0x21 to 0x7e */
-	CHAR_VALUE = 4,	      /* may stand in a field value: VCHAR, SP, HTAB, 0x80 and up */
-	CHAR_PATH = 8,	      /* pchar and '/', RFC 3986 3.3, without '%' */
+	CHAR_VALUE = 4,       /* may stand in a field value: VCHAR, SP, HTAB, 0x80 and up */
+	CHAR_PATH = 8,        /* pchar and '/', RFC 3986 3.3, without '%' */
 	CHAR_UNRESERVED = 16, /* RFC 3986 2.3 */
 	CHAR_HEX = 32,
-	CHAR_HOST = 64,	   /* a registered name or an IPv4 address */
+	CHAR_HOST = 64,    /* a registered name or an IPv4 address */
 	CHAR_COOKIE = 128, /* cookie-octet, RFC 6265 4.1.1 */
 };
 

@@ -37,7 +37,7 @@ struct http_field {
 /* All spans point into the bytes given to http_reader_read and live as long as these. */
 struct http_request {
 	enum http_method method;
-	unsigned minor;	    /* HTTP/1.minor: 0 or 1 */
+	unsigned minor;     /* HTTP/1.minor: 0 or 1 */
 	struct span target; /* as sent */
 	struct span path;   /* canonical, starts with '/'; "*" for OPTIONS * */
 	struct span query;  /* behind '?', not decoded; valid percent-encoding */

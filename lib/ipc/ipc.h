@@ -26,7 +26,8 @@ enum ipc_type { IPC_U8, IPC_U32, IPC_U64, IPC_I64, IPC_BOOL, IPC_STR, IPC_BYTES,
 struct ipc_field {
 	const char *name;
 	enum ipc_type type;
-	uint64_t max; /* integers: largest value (0: no limit); str, bytes, args: most bytes; fd: 1 = must be present */
+	/* integers: largest value (0: no limit); str, bytes, args: most bytes; fd: 1 = must be present */
+	uint64_t max;
 };
 
 /* States in which a message is legal: a mask over the channel's state, which its owner sets. */
@@ -62,13 +63,15 @@ struct ipc_proto {
  * Encodes the struct at msg into buf (cap IPC_MSG_MAX); descriptors, borrowed, into fds[*nfds]. Returns the length, or
  * ERR_TOOBIG, ERR_RANGE, ERR_UTF8, ERR_MISSING: a value of ours that breaks the table.
  */
-int ipc_encode(const struct ipc_message *m, const void *msg, uint8_t *buf, int fds[IPC_FDS_MAX], size_t *nfds);
+int ipc_encode(const struct ipc_message *m, const void *msg, uint8_t *buf, int fds[IPC_FDS_MAX],
+	size_t *nfds);
 
 /*
  * Decodes datagram (without its id) into the struct at msg, at least m->size bytes. Spans borrow from datagram. Descriptors
  * are taken from fds in order; all must be used. 0 or ERR_PROTO; then the caller still owns every fd.
  */
-int ipc_decode(const struct ipc_message *m, struct span datagram, const int *fds, size_t nfds, void *msg);
+int ipc_decode(
+	const struct ipc_message *m, struct span datagram, const int *fds, size_t nfds, void *msg);
 
 const struct ipc_message *ipc_message_find(const struct ipc_proto *proto, uint16_t id);
 
@@ -105,12 +108,13 @@ struct ipc_ops {
 	 * handler's code. Called once, from the loop; the owner frees the channel here or later.
 	 */
 	void (*on_end)(struct ipc_chan *chan, int why, void *arg);
-	void (*on_room)(struct ipc_chan *chan, void *arg); /* after IPC_FULL_WAIT said ERR_AGAIN; may be NULL */
+	/* after IPC_FULL_WAIT said ERR_AGAIN; may be NULL */
+	void (*on_room)(struct ipc_chan *chan, void *arg);
 };
 
 /* Takes fd (sets it non-blocking). ops must outlive the channel. */
-struct ipc_chan *ipc_chan_new(struct ev *ev, int fd, const struct ipc_proto *proto, enum ipc_side side,
-	enum ipc_full full, const struct ipc_ops *ops, void *arg);
+struct ipc_chan *ipc_chan_new(struct ev *ev, int fd, const struct ipc_proto *proto,
+	enum ipc_side side, enum ipc_full full, const struct ipc_ops *ops, void *arg);
 /* Closes and frees; legal inside the channel's own handler and on NULL. on_end is not called. */
 void ipc_chan_free(struct ipc_chan *chan);
 
@@ -123,7 +127,8 @@ uint64_t ipc_chan_tag(const struct ipc_chan *chan);
 size_t ipc_chan_queued(const struct ipc_chan *chan); /* bytes waiting for a full socket */
 bool ipc_chan_is_open(const struct ipc_chan *chan);
 #ifdef MOLTBOT_ATTACKER
-int ipc_chan_fd(const struct ipc_chan *chan); /* attacker builds: to send what the codec would refuse */
+/* attacker builds: to send what the codec would refuse */
+int ipc_chan_fd(const struct ipc_chan *chan);
 #endif
 /* Stops and goes on reading (flow control towards the peer). */
 void ipc_chan_pause(struct ipc_chan *chan, bool paused);
@@ -140,7 +145,8 @@ int ipc_fd_steal(struct ipc_chan *chan, int fd);
 /* ---- blocking use: agent, cells, short-lived helpers ---- */
 
 /* One message out; waits for room. 0 or ERR_CLOSED, ERR_SYS, or what ipc_encode says. */
-int ipc_sync_send(int fd, const struct ipc_proto *proto, enum ipc_side side, uint16_t id, const void *msg);
+int ipc_sync_send(
+	int fd, const struct ipc_proto *proto, enum ipc_side side, uint16_t id, const void *msg);
 
 /*
  * One message in, decoded into a buffer that the next call reuses. timeout_ms -1: no limit. The caller owns received fds
@@ -154,7 +160,8 @@ struct ipc_received {
 	} msg;
 	uint8_t datagram[IPC_MSG_MAX];
 };
-int ipc_sync_recv(int fd, const struct ipc_proto *proto, enum ipc_side side, int timeout_ms, struct ipc_received *in);
+int ipc_sync_recv(int fd, const struct ipc_proto *proto, enum ipc_side side, int timeout_ms,
+	struct ipc_received *in);
 
 /* A CLOEXEC SOCK_SEQPACKET pair with socket buffers that hold a full message. ERR_SYS. */
 int ipc_pair(int fds[2]);

@@ -51,8 +51,8 @@ struct ipc_chan {
 static void on_fd(struct ev *ev, int fd, unsigned events, void *arg);
 
 struct ipc_chan *
-ipc_chan_new(struct ev *ev, int fd, const struct ipc_proto *proto, enum ipc_side side, enum ipc_full full,
-	const struct ipc_ops *ops, void *arg)
+ipc_chan_new(struct ev *ev, int fd, const struct ipc_proto *proto, enum ipc_side side,
+	enum ipc_full full, const struct ipc_ops *ops, void *arg)
 {
 	struct ipc_chan *c = mem_alloc(1, sizeof(*c) + proto->n * sizeof(c->allowance[0]));
 
@@ -217,7 +217,8 @@ ipc_send(struct ipc_chan *c, uint16_t id, const void *msg)
 		return ERR_STATE;
 	len = ipc_encode(m, msg, buf, fds, &nfds);
 	if (len < 0) {
-		log_error("message not sent", LOG_C("proto", c->proto->name), LOG_C("message", m->name), LOG_E("why", len));
+		log_error("message not sent", LOG_C("proto", c->proto->name),
+			LOG_C("message", m->name), LOG_E("why", len));
 		return len;
 	}
 	if (c->head != NULL)
@@ -257,7 +258,8 @@ handler_for(const struct ipc_chan *c, uint16_t id)
 
 /* Checks everything about a datagram before a handler sees it. */
 static int
-admit(struct ipc_chan *c, struct span datagram, const int *fds, size_t nfds, const struct ipc_message **m, void *msg)
+admit(struct ipc_chan *c, struct span datagram, const int *fds, size_t nfds,
+	const struct ipc_message **m, void *msg)
 {
 	if (datagram.len < 2)
 		return ERR_PROTO;
@@ -303,7 +305,8 @@ receive(struct ipc_chan *c, struct span datagram, const int *fds, size_t nfds)
 	c->nstolen = 0;
 	if (rc < 0) {
 		log_error("peer broke the protocol: denied", LOG_C("proto", c->proto->name),
-			LOG_C("message", m == NULL ? "unknown" : m->name), LOG_U("bytes", datagram.len), LOG_E("why", rc));
+			LOG_C("message", m == NULL ? "unknown" : m->name),
+			LOG_U("bytes", datagram.len), LOG_E("why", rc));
 		rc = rc == ERR_RATE ? ERR_RATE : ERR_PROTO;
 	} else {
 		c->in_handler = true;

@@ -118,7 +118,8 @@ put_field(struct writer *w, const struct ipc_field *f, const uint8_t *from, int 
 }
 
 int
-ipc_encode(const struct ipc_message *m, const void *msg, uint8_t *buf, int fds[IPC_FDS_MAX], size_t *nfds)
+ipc_encode(const struct ipc_message *m, const void *msg, uint8_t *buf, int fds[IPC_FDS_MAX],
+	size_t *nfds)
 {
 	struct writer w = {.at = buf, .end = buf + IPC_MSG_MAX};
 	size_t end = 0;
@@ -126,7 +127,8 @@ ipc_encode(const struct ipc_message *m, const void *msg, uint8_t *buf, int fds[I
 
 	*nfds = 0;
 	for (size_t i = 0; i < m->nfields && rc == 0; i++)
-		rc = put_field(&w, &m->fields[i], (const uint8_t *)msg + field_offset(m->fields[i].type, &end), fds, nfds);
+		rc = put_field(&w, &m->fields[i],
+			(const uint8_t *)msg + field_offset(m->fields[i].type, &end), fds, nfds);
 	return rc < 0 ? rc : (int)(w.at - buf);
 }
 
@@ -181,7 +183,8 @@ get_fd(struct reader *r, const struct ipc_field *f, uint8_t *to)
 static int
 get_field(struct reader *r, const struct ipc_field *f, uint8_t *to)
 {
-	static const size_t widths[] = {[IPC_U8] = 1, [IPC_BOOL] = 1, [IPC_U32] = 4, [IPC_U64] = 8, [IPC_I64] = 8};
+	static const size_t widths[] = {
+		[IPC_U8] = 1, [IPC_BOOL] = 1, [IPC_U32] = 4, [IPC_U64] = 8, [IPC_I64] = 8};
 	struct span s;
 	uint64_t v;
 	uint32_t u32;
@@ -218,14 +221,16 @@ get_field(struct reader *r, const struct ipc_field *f, uint8_t *to)
 }
 
 int
-ipc_decode(const struct ipc_message *m, struct span datagram, const int *fds, size_t nfds, void *msg)
+ipc_decode(
+	const struct ipc_message *m, struct span datagram, const int *fds, size_t nfds, void *msg)
 {
 	struct reader r = {.rest = datagram, .fds = fds, .nfds = nfds};
 	size_t end = 0;
 
 	memset(msg, 0, m->size);
 	for (size_t i = 0; i < m->nfields; i++) {
-		if (get_field(&r, &m->fields[i], (uint8_t *)msg + field_offset(m->fields[i].type, &end)) < 0)
+		if (get_field(&r, &m->fields[i],
+			    (uint8_t *)msg + field_offset(m->fields[i].type, &end)) < 0)
 			return ERR_PROTO;
 	}
 	return r.rest.len == 0 && r.nfds == 0 ? 0 : ERR_PROTO;

@@ -19,7 +19,8 @@ ipc_io_send(int fd, struct span datagram, const int *fds, size_t nfds, bool wait
 	struct iovec iov = {.iov_len = datagram.len};
 	struct msghdr mh = {.msg_iov = &iov, .msg_iovlen = 1};
 
-	memcpy(&iov.iov_base, &datagram.ptr, sizeof(datagram.ptr)); /* sendmsg takes a non-const pointer */
+	/* sendmsg takes a non-const pointer */
+	memcpy(&iov.iov_base, &datagram.ptr, sizeof(datagram.ptr));
 	if (nfds > 0) {
 		struct cmsghdr *c;
 
@@ -79,7 +80,10 @@ ipc_io_recv(int fd, uint8_t *buf, size_t *len, int fds[IPC_FDS_MAX], size_t *nfd
 {
 	union control control;
 	struct iovec iov = {.iov_base = buf, .iov_len = IPC_MSG_MAX};
-	struct msghdr mh = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = control.bytes, .msg_controllen = sizeof(control)};
+	struct msghdr mh = {.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = control.bytes,
+		.msg_controllen = sizeof(control)};
 	ssize_t n;
 
 	*nfds = 0;

@@ -26,7 +26,8 @@ ipc_pair(int fds[2])
 }
 
 int
-ipc_sync_send(int fd, const struct ipc_proto *proto, enum ipc_side side, uint16_t id, const void *msg)
+ipc_sync_send(
+	int fd, const struct ipc_proto *proto, enum ipc_side side, uint16_t id, const void *msg)
 {
 	uint8_t buf[IPC_MSG_MAX];
 	const struct ipc_message *m = ipc_message_find(proto, id);
@@ -41,7 +42,8 @@ ipc_sync_send(int fd, const struct ipc_proto *proto, enum ipc_side side, uint16_
 }
 
 int
-ipc_sync_recv(int fd, const struct ipc_proto *proto, enum ipc_side side, int timeout_ms, struct ipc_received *in)
+ipc_sync_recv(int fd, const struct ipc_proto *proto, enum ipc_side side, int timeout_ms,
+	struct ipc_received *in)
 {
 	const struct ipc_message *m;
 	int fds[IPC_FDS_MAX];
@@ -119,8 +121,9 @@ ipc_body_map(int fd, size_t max, struct span *out)
 	void *p;
 
 	*out = SPAN_EMPTY;
-	if (seals < 0 || (seals & ALL_SEALS) != ALL_SEALS || fstat(fd, &st) < 0 || fstatfs(fd, &fs) < 0 ||
-		fs.f_type != TMPFS_MAGIC_NUMBER || !S_ISREG(st.st_mode) || st.st_size < 0)
+	if (seals < 0 || (seals & ALL_SEALS) != ALL_SEALS || fstat(fd, &st) < 0 ||
+		fstatfs(fd, &fs) < 0 || fs.f_type != TMPFS_MAGIC_NUMBER || !S_ISREG(st.st_mode) ||
+		st.st_size < 0)
 		return ERR_PROTO;
 	if ((uint64_t)st.st_size > max || (uint64_t)st.st_size > IPC_BODY_MAX)
 		return ERR_TOOBIG;

@@ -238,7 +238,7 @@ struct jail_facts {
 	uint64_t cap_eff, cap_prm, cap_bnd;
 	int dumpable;     /* -1 unknown (another process) */
 	uint64_t ns[6];   /* inode of user, mnt, pid, net, ipc, uts; 0 unknown */
-	int pid_depth; /* pid namespaces it is in, one inside the other; 0 unknown */
+	int pid_depth;    /* pid namespaces it is in, one inside the other; 0 unknown */
 	int fds;          /* open descriptors, -1 unknown */
 	uint64_t fd_mask; /* those below 64 */
 };

@@ -28,11 +28,11 @@
 #define FS_MAKE_FIFO (1ull << 10)
 #define FS_MAKE_BLOCK (1ull << 11)
 #define FS_MAKE_SYM (1ull << 12)
-#define FS_REFER (1ull << 13)	  /* ABI 2 */
+#define FS_REFER (1ull << 13)     /* ABI 2 */
 #define FS_TRUNCATE (1ull << 14)  /* ABI 3 */
 #define FS_IOCTL_DEV (1ull << 15) /* ABI 5 */
-#define NET_ALL 3ull		  /* ABI 4: bind and connect TCP */
-#define SCOPE_ALL 3ull		  /* ABI 6: abstract unix sockets, signals */
+#define NET_ALL 3ull              /* ABI 4: bind and connect TCP */
+#define SCOPE_ALL 3ull            /* ABI 6: abstract unix sockets, signals */
 
 #define ON_FILES (FS_EXECUTE | FS_WRITE_FILE | FS_READ_FILE | FS_TRUNCATE | FS_IOCTL_DEV)
 

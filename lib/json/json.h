@@ -39,11 +39,11 @@ struct json_node {
 	union {
 		struct span text; /* STRING: decoded UTF-8, may hold NUL; NUMBER: as written */
 		struct json_node *first; /* ARRAY, OBJECT: in the order of the text */
-		bool truth;		 /* BOOL */
+		bool truth;              /* BOOL */
 	} v;
 	uint32_t n; /* ARRAY, OBJECT: how many children */
 	enum json_kind kind;
-	struct json_pos at;	/* where the value begins */
+	struct json_pos at;     /* where the value begins */
 	struct json_pos key_at; /* of a member: where its key begins; else zero */
 };
 

@@ -18,7 +18,7 @@
 #include "json/json.h"
 
 struct json_out_opts {
-	bool pretty;	/* a line for each value, two spaces a level */
+	bool pretty;    /* a line for each value, two spaces a level */
 	bool html_safe; /* '<' leaves as \u003c, so that the text may stand inside a script element
 			 */
 };

@@ -20,7 +20,7 @@ struct json_frame {
 struct json_parser {
 	uint8_t *base; /* the arena's copy; strings are decoded in place, never beyond p */
 	uint8_t *end;
-	uint8_t *p;	/* next byte to read */
+	uint8_t *p;     /* next byte to read */
 	uint8_t *line0; /* col is p - line0 + 1: the line's begin, moved on by each continuation
 			   byte */
 	uint32_t line;

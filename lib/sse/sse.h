@@ -15,7 +15,7 @@
 struct sse_event {
 	struct span event; /* "message" when the stream says none */
 	struct span data;  /* the data lines, joined by LF */
-	struct span id;	   /* the stream's last id so far, empty without one */
+	struct span id;    /* the stream's last id so far, empty without one */
 };
 
 /* Zero-initialised is not valid: see sse_reader_init. */
@@ -23,14 +23,14 @@ struct sse_reader {
 	struct buf line;   /* a line that has not ended yet; SSE_LINE_MAX */
 	struct buf data;   /* data lines of the event under way; SSE_EVENT_MAX */
 	struct buf event;  /* its type; SSE_NAME_MAX */
-	struct buf id;	   /* last id; SSE_NAME_MAX */
+	struct buf id;     /* last id; SSE_NAME_MAX */
 	uint64_t retry_ms; /* reconnection time the stream asked for, at most UINT32_MAX */
 	bool has_retry;
 	bool has_started; /* the first line has been seen */
-	bool has_data;	  /* a data line has been seen since the last event */
-	bool after_cr;	  /* an LF now belongs to the CR before it */
-	bool is_sent;	  /* the event in data has been given out */
-	int err;	  /* sticky */
+	bool has_data;    /* a data line has been seen since the last event */
+	bool after_cr;    /* an LF now belongs to the CR before it */
+	bool is_sent;     /* the event in data has been given out */
+	int err;          /* sticky */
 };
 
 void sse_reader_init(struct sse_reader *r);

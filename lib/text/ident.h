@@ -17,12 +17,12 @@
  */
 struct text_ident {
 	uint8_t channel; /* number of the platform, from 1; the channels' table says which */
-	uint8_t kind;	 /* person, group, ...: number from 1, the channels' table says which */
+	uint8_t kind;    /* person, group, ...: number from 1, the channels' table says which */
 	uint8_t account_len;
 	uint8_t id_len;
 	uint8_t account[IDENT_ACCOUNT_MAX]; /* our account on the platform, as text_is_id() has it
 					     */
-	uint8_t id[IDENT_ID_MAX];	    /* the platform's own id, byte for byte */
+	uint8_t id[IDENT_ID_MAX];           /* the platform's own id, byte for byte */
 };
 
 /*

@@ -12,7 +12,7 @@
 
 struct text_table {
 	unsigned ncolumns;
-	size_t ncells;	    /* the head line's among them */
+	size_t ncells;      /* the head line's among them */
 	struct span *cells; /* each an allocation of ours */
 	bool right[TABLE_COLUMNS_MAX];
 	size_t widths[TABLE_COLUMNS_MAX];

@@ -70,7 +70,7 @@ static const struct block v6_blocks[] = {
 	{V6(0x2001, 1, 0, 0, 0, 0, 0, 2), 128, ADDR_ANYCAST}, /* TURN */
 	{V6(0x2001, 1, 0, 0, 0, 0, 0, 3), 128, ADDR_ANYCAST}, /* DNS-SD SRP */
 	{V6(0x2001, 2, 0, 0, 0, 0, 0, 0), 48, ADDR_BENCHMARKING},
-	{V6(0x2001, 3, 0, 0, 0, 0, 0, 0), 32, ADDR_ANYCAST},	 /* AMT */
+	{V6(0x2001, 3, 0, 0, 0, 0, 0, 0), 32, ADDR_ANYCAST},     /* AMT */
 	{V6(0x2001, 4, 0x112, 0, 0, 0, 0, 0), 48, ADDR_ANYCAST}, /* AS112 */
 	{V6(0x2001, 0x10, 0, 0, 0, 0, 0, 0), 28, ADDR_ORCHID},
 	{V6(0x2001, 0x20, 0, 0, 0, 0, 0, 0), 28, ADDR_ORCHID}, /* version 2 */

@@ -23,16 +23,16 @@ enum url_host_kind { URL_HOST_NONE = 0, URL_HOST_NAME, URL_HOST_V4, URL_HOST_V6 
 struct url {
 	enum url_scheme scheme;
 	enum url_host_kind kind;
-	uint16_t port;		     /* never 0; the scheme's own when none is given */
-	struct addr addr;	     /* of V4 and V6 */
+	uint16_t port;               /* never 0; the scheme's own when none is given */
+	struct addr addr;            /* of V4 and V6 */
 	char host[URL_HOST_MAX + 1]; /* canonical, lower-case, without brackets; NUL-terminated */
-	uint16_t path_len;	     /* path bytes at the start of target, at least "/" */
+	uint16_t path_len;           /* path bytes at the start of target, at least "/" */
 	uint16_t target_len;
 	char target[URL_MAX]; /* canonical path and, with its '?', query: what a request line
 				 carries */
 };
 
-#define URL_ALLOW_WS 1u	    /* ws and wss as well */
+#define URL_ALLOW_WS 1u     /* ws and wss as well */
 #define URL_REFUSE_PLAIN 2u /* neither http nor ws */
 
 /*

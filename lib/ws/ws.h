@@ -41,7 +41,7 @@ enum ws_code {
 	WS_CODE_LATER = 1013,
 };
 
-#define WS_HEAD_MAX 14	   /* bytes of the longest frame header */
+#define WS_HEAD_MAX 14     /* bytes of the longest frame header */
 #define WS_CONTROL_MAX 125 /* bytes of a control frame's payload */
 #define WS_ACCEPT_LEN 28   /* characters of Sec-WebSocket-Accept */
 #define WS_REASON_MAX (WS_CONTROL_MAX - 2)
@@ -55,25 +55,25 @@ enum ws_code {
 struct ws_event {
 	enum ws_opcode kind; /* WS_TEXT, WS_BINARY, WS_PING, WS_PONG, WS_CLOSE */
 	struct span data;    /* the whole message; for WS_CLOSE the reason, valid UTF-8 */
-	uint16_t code;	     /* WS_CLOSE: the peer's code, WS_CODE_NONE without one */
+	uint16_t code;       /* WS_CLOSE: the peer's code, WS_CODE_NONE without one */
 };
 
 /* State of one direction of one connection. */
 struct ws_decoder {
 	enum ws_role role;
-	size_t max;	 /* bytes of one message; may be raised between messages */
-	size_t start;	 /* where the message being collected starts in the buffer */
-	size_t held;	 /* its bytes so far, unmasked */
-	size_t checked;	 /* of them known to be UTF-8 */
-	size_t pos;	 /* next byte not looked at */
-	uint64_t left;	 /* payload bytes still to come of the present frame */
+	size_t max;      /* bytes of one message; may be raised between messages */
+	size_t start;    /* where the message being collected starts in the buffer */
+	size_t held;     /* its bytes so far, unmasked */
+	size_t checked;  /* of them known to be UTF-8 */
+	size_t pos;      /* next byte not looked at */
+	uint64_t left;   /* payload bytes still to come of the present frame */
 	uint32_t frames; /* frames of the message so far; 0: no message */
-	uint16_t code;	 /* after ERR_PROTO: the close code to send */
-	uint8_t key[4];	 /* mask, turned to the next byte */
-	uint8_t opcode;	 /* of the message */
-	bool in_frame;	 /* inside a data frame's payload */
-	bool fin;	 /* which is the message's last one */
-	bool closed;	 /* the peer's close frame has been seen */
+	uint16_t code;   /* after ERR_PROTO: the close code to send */
+	uint8_t key[4];  /* mask, turned to the next byte */
+	uint8_t opcode;  /* of the message */
+	bool in_frame;   /* inside a data frame's payload */
+	bool fin;        /* which is the message's last one */
+	bool closed;     /* the peer's close frame has been seen */
 };
 
 void ws_decoder_init(struct ws_decoder *d, enum ws_role role, size_t max);

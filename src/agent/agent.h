@@ -43,7 +43,7 @@ struct agent_turn {
 	size_t ncalls;
 	uint64_t tokens_in;
 	uint64_t tokens_out;
-	uint8_t error; /* enum model_error */
+	uint8_t error;  /* enum model_error */
 	struct buf why; /* for the owner, when error */
 };
 
@@ -78,7 +78,7 @@ struct agent {
 	bool tool_ok;
 	bool tool_truncated;
 	struct span tool_text; /* in the arena */
-	bool gone; /* core has gone: nothing to do any more */
+	bool gone;             /* core has gone: nothing to do any more */
 	uint64_t tokens_in;
 	uint64_t tokens_out;
 };

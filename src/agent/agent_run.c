@@ -52,7 +52,8 @@ agent_delta(struct agent *a, struct span text)
 		while (n < text.len && n > 0 && (text.ptr[n] & 0xc0) == 0x80)
 			n--;
 		msg = (struct core_agent_delta){.text = span_sub(text, 0, n)};
-		while (wait_room(a, core_agent_delta_send(core(a), &msg)) == ERR_AGAIN && core(a) != NULL)
+		while (wait_room(a, core_agent_delta_send(core(a), &msg)) == ERR_AGAIN &&
+			core(a) != NULL)
 			continue;
 		text = span_sub(text, n, text.len);
 	}
@@ -61,7 +62,10 @@ agent_delta(struct agent *a, struct span text)
 int
 agent_model_ask(struct agent *a, struct span body, uint64_t tokens)
 {
-	struct core_agent_model_call msg = {.call = ++a->next_call, .tokens = tokens, .stream = a->stream, .body = ipc_body_seal(body)};
+	struct core_agent_model_call msg = {.call = ++a->next_call,
+		.tokens = tokens,
+		.stream = a->stream,
+		.body = ipc_body_seal(body)};
 	int rc;
 
 	if (msg.body < 0)
@@ -94,7 +98,8 @@ agent_model_used(struct agent *a, size_t n)
 	buf_consume(&a->model_data, n);
 	a->model_unacked += n;
 	if (a->model_unacked >= IPC_CREDIT_BYTES / 4 && core(a) != NULL) {
-		(void)core_agent_credit_send(core(a), &(struct core_agent_credit){.bytes = a->model_unacked});
+		(void)core_agent_credit_send(
+			core(a), &(struct core_agent_credit){.bytes = a->model_unacked});
 		a->model_unacked = 0;
 	}
 }
@@ -122,10 +127,17 @@ close_body(int fd)
 static bool
 do_call(struct agent *a, const struct agent_call *call)
 {
-	struct core_agent_tool_call msg = {.call = ++a->next_call, .call_id = call->id, .tool = call->tool, .name = call->name};
+	struct core_agent_tool_call msg = {.call = ++a->next_call,
+		.call_id = call->id,
+		.tool = call->tool,
+		.name = call->name};
 	struct agent_item *it = agent_item_add(a);
 
-	*it = (struct agent_item){.role = ROLE_ASSISTANT, .kind = ITEM_TOOL_CALL, .name = call->name, .call_id = call->id, .args = call->args};
+	*it = (struct agent_item){.role = ROLE_ASSISTANT,
+		.kind = ITEM_TOOL_CALL,
+		.name = call->name,
+		.call_id = call->id,
+		.args = call->args};
 	a->tool_done = false;
 	if (call->wrong != NULL) {
 		a->tool_ok = false;
@@ -143,8 +155,12 @@ do_call(struct agent *a, const struct agent_call *call)
 		}
 	}
 	it = agent_item_add(a);
-	*it = (struct agent_item){.role = ROLE_TOOL, .kind = ITEM_TOOL_RESULT, .name = call->name, .call_id = call->id,
-		.error = !a->tool_ok, .text = a->tool_text};
+	*it = (struct agent_item){.role = ROLE_TOOL,
+		.kind = ITEM_TOOL_RESULT,
+		.name = call->name,
+		.call_id = call->id,
+		.error = !a->tool_ok,
+		.text = a->tool_text};
 	return true;
 }
 
@@ -158,7 +174,8 @@ note(struct agent *a, struct span text)
 	if (text.len == 0 || core(a) == NULL)
 		return;
 	it = agent_item_add(a);
-	*it = (struct agent_item){.role = ROLE_ASSISTANT, .kind = ITEM_TEXT, .text = arena_copy(&a->arena, text)};
+	*it = (struct agent_item){
+		.role = ROLE_ASSISTANT, .kind = ITEM_TEXT, .text = arena_copy(&a->arena, text)};
 	msg.body = body_for(text, &msg.text);
 	(void)core_agent_note_send(core(a), &msg);
 	close_body(msg.body);
@@ -167,7 +184,10 @@ note(struct agent *a, struct span text)
 static void
 finish(struct agent *a, uint8_t outcome, uint8_t error, struct span text)
 {
-	struct core_agent_finish msg = {.outcome = outcome, .error = error, .tokens_in = a->tokens_in, .tokens_out = a->tokens_out,
+	struct core_agent_finish msg = {.outcome = outcome,
+		.error = error,
+		.tokens_in = a->tokens_in,
+		.tokens_out = a->tokens_out,
 		.model = span_sub(a->model, 0, 128)};
 
 	if (core(a) == NULL)
@@ -203,7 +223,9 @@ step(struct agent *a, const struct agent_provider *provider, unsigned *calls)
 		more = true;
 		for (size_t i = 0; i < t.ncalls && more; i++) {
 			if (++*calls > RUN_TOOL_CALLS_MAX) {
-				finish(a, RUN_FAILED, MODEL_BUDGET, SPAN("The run was stopped: it used up its budget of tool calls."));
+				finish(a, RUN_FAILED, MODEL_BUDGET,
+					SPAN("The run was stopped: it used up its budget of tool "
+					     "calls."));
 				more = false;
 			} else {
 				more = do_call(a, &t.calls[i]);
@@ -217,13 +239,16 @@ step(struct agent *a, const struct agent_provider *provider, unsigned *calls)
 void
 agent_run(struct agent *a)
 {
-	const struct agent_provider *provider = a->provider == PROVIDER_OPENAI ? &agent_provider_openai : &agent_provider_offline;
+	const struct agent_provider *provider =
+		a->provider == PROVIDER_OPENAI ? &agent_provider_openai : &agent_provider_offline;
 	unsigned calls = 0;
 	unsigned turns = 0;
 
 	while (step(a, provider, &calls)) {
 		if (++turns >= RUN_MODEL_CALLS_MAX) {
-			finish(a, RUN_FAILED, MODEL_BUDGET, SPAN("The run was stopped: it used up its budget of model requests."));
+			finish(a, RUN_FAILED, MODEL_BUDGET,
+				SPAN("The run was stopped: it used up its budget of model "
+				     "requests."));
 			break;
 		}
 	}

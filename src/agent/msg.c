@@ -172,6 +172,7 @@ static const struct ipc_handler rows[] = {
 };
 
 const struct child_link agent_links[] = {
-	{KIND_CORE, &core_agent_proto, IPC_SIDE_B, IPC_FULL_WAIT, rows, sizeof(rows) / sizeof(rows[0])},
+	{KIND_CORE, &core_agent_proto, IPC_SIDE_B, IPC_FULL_WAIT, rows,
+		sizeof(rows) / sizeof(rows[0])},
 };
 const size_t agent_nlinks = sizeof(agent_links) / sizeof(agent_links[0]);

@@ -25,7 +25,8 @@ struct cli_turn {
 	size_t shown;    /* bytes of it already printed */
 	bool mid_line;   /* what was printed last has no line end */
 	const struct json_node *
-		result; /* of the final answer, when the method has one; lives as long as the client */
+		/* of the final answer, when the method has one; lives as long as the client */
+		result;
 	char error[512]; /* safe to print */
 };
 

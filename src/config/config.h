@@ -28,7 +28,8 @@ struct config_input {
 	bool absent;      /* no file: the defaults */
 	struct span text;
 	struct span
-		env; /* NAME=value NUL ...; MOLTBOT_SECRET_NAMES=A,B lists those that only vault has */
+		/* NAME=value NUL ...; MOLTBOT_SECRET_NAMES=A,B lists those that only vault has */
+		env;
 	uint64_t owner_uid;
 };
 

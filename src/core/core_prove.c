@@ -5,7 +5,8 @@
 struct core_proof {
 	uint64_t req;
 	struct core_caller *
-		caller; /* NULL: the one at start, which decides whether tools that execute are on */
+		/* NULL: the one at start, which decides whether tools that execute are on */
+		caller;
 	struct args_out out;
 	struct buf result;
 	struct core_proof *next;

@@ -26,13 +26,15 @@ struct edge_hosts {
 	size_t proxies_n;
 	struct span health_host; /* the platform's prober: for /healthz only; empty: none */
 	bool behind_tls;
-	bool is_any; /* a listener is bound to every address: a literal of the connection's own address is good too */
+	/* a listener is bound to every address: a literal of the connection's own address is good too */
+	bool is_any;
 };
 
 struct edge_source {
 	struct addr peer; /* who connected */
 	struct addr
-		client; /* the same, or whom a trusted proxy names: key of rate limits, nothing else */
+		/* the same, or whom a trusted proxy names: key of rate limits, nothing else */
+		client;
 };
 
 /* From the slice; ports are those of the listeners. The spans live as long as the process. */

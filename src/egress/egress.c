@@ -22,7 +22,8 @@ setup_egress(struct child *child, struct jail_env *env)
 }
 
 static void
-on_key(struct child *child, uint8_t kind, uint64_t instance, uint64_t incarnation, const uint8_t key[WARRANT_KEY_LEN])
+on_key(struct child *child, uint8_t kind, uint64_t instance, uint64_t incarnation,
+	const uint8_t key[WARRANT_KEY_LEN])
 {
 	struct egress *e = child->ctx;
 
@@ -62,7 +63,8 @@ on_peer_gone(struct child *child, uint8_t kind, struct ipc_chan *chan)
 			struct egress_request *r = &e->requests[i];
 
 			if (r->phase == (kind == KIND_DIAL ? EGRESS_DIALLING : EGRESS_CREDENTIAL))
-				egress_request_end(r, ERR_NOPEER, "a process that the request needs restarted");
+				egress_request_end(r, ERR_NOPEER,
+					"a process that the request needs restarted");
 		}
 	}
 }

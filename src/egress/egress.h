@@ -34,10 +34,10 @@ struct egress_row {
 
 enum egress_phase {
 	EGRESS_FREE,
-	EGRESS_LABELLING, /* gate is told the label of what will come */
+	EGRESS_LABELLING,  /* gate is told the label of what will come */
 	EGRESS_CREDENTIAL, /* vault is asked */
-	EGRESS_DIALLING,  /* dial is asked for a descriptor */
-	EGRESS_RUNNING,   /* curl has it */
+	EGRESS_DIALLING,   /* dial is asked for a descriptor */
+	EGRESS_RUNNING,    /* curl has it */
 };
 
 struct egress_request {
@@ -55,7 +55,7 @@ struct egress_request {
 	CURL *easy;
 	struct curl_slist *headers;
 	struct curl_slist *resolve;
-	int fd; /* from dial, not yet curl's; -1 */
+	int fd;       /* from dial, not yet curl's; -1 */
 	bool dialled; /* a fresh descriptor was asked for */
 	bool told_status;
 	bool paused;
@@ -92,7 +92,7 @@ CURLcode egress_tls_use(CURL *easy, void *ssl_ctx, void *arg);
 /* egress_request.c: the life of one request. */
 void egress_request_start(struct egress *e, const void *core_egress_request);
 struct egress_request *egress_request_find(struct egress *e, uint64_t id);
-void egress_request_next(struct egress_request *r);           /* the next phase that is due */
+void egress_request_next(struct egress_request *r); /* the next phase that is due */
 void egress_request_end(struct egress_request *r, int rc, const char *detail);
 void egress_request_abort_all(struct egress *e, int rc, const char *detail);
 

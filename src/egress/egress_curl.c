@@ -30,8 +30,9 @@ on_socket_ready(struct ev *ev, int fd, unsigned events, void *arg)
 {
 	struct sock *s = arg;
 	struct egress *e = s->egress;
-	int flags = ((events & EV_READ) ? CURL_CSELECT_IN : 0) | ((events & EV_WRITE) ? CURL_CSELECT_OUT : 0) |
-		((events & EV_HANGUP) ? CURL_CSELECT_IN | CURL_CSELECT_ERR : 0);
+	int flags = ((events & EV_READ) ? CURL_CSELECT_IN : 0) |
+		    ((events & EV_WRITE) ? CURL_CSELECT_OUT : 0) |
+		    ((events & EV_HANGUP) ? CURL_CSELECT_IN | CURL_CSELECT_ERR : 0);
 	int running;
 
 	(void)ev;
@@ -45,7 +46,7 @@ on_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *socket_arg)
 	struct egress *e = arg;
 	struct sock *s = socket_arg;
 	unsigned events = (what == CURL_POLL_IN || what == CURL_POLL_INOUT ? EV_READ : 0) |
-		(what == CURL_POLL_OUT || what == CURL_POLL_INOUT ? EV_WRITE : 0);
+			  (what == CURL_POLL_OUT || what == CURL_POLL_INOUT ? EV_WRITE : 0);
 
 	(void)easy;
 	if (what == CURL_POLL_REMOVE) {
@@ -87,7 +88,9 @@ on_timer(CURLM *multi, long timeout_ms, void *arg)
 
 	(void)multi;
 	ev_timer_cancel(e->child->ev, e->multi_timer);
-	e->multi_timer = timeout_ms < 0 ? 0 : ev_timer_start(e->child->ev, (uint64_t)timeout_ms, on_multi_timer, e);
+	e->multi_timer = timeout_ms < 0 ? 0
+					: ev_timer_start(e->child->ev, (uint64_t)timeout_ms,
+						  on_multi_timer, e);
 	return 0;
 }
 
@@ -138,8 +141,10 @@ tell_status(struct egress_request *r)
 		return;
 	r->told_status = true;
 	curl_easy_getinfo(r->easy, CURLINFO_RESPONSE_CODE, &status);
-	(void)core_egress_status_send(core,
-		&(struct core_egress_status){.id = r->id, .status = (uint32_t)(status < 0 || status > 999 ? 0 : status), .retry_ms = r->retry_ms});
+	(void)core_egress_status_send(
+		core, &(struct core_egress_status){.id = r->id,
+			      .status = (uint32_t)(status < 0 || status > 999 ? 0 : status),
+			      .retry_ms = r->retry_ms});
 }
 
 static size_t
@@ -150,7 +155,8 @@ on_header(char *data, size_t size, size_t n, void *arg)
 	struct span name = span_cut(&line, ':');
 	uint64_t seconds;
 
-	if (span_eq_nocase(name, SPAN("retry-after")) && span_to_u64(span_trim(line), 0, 86400, &seconds) == 0)
+	if (span_eq_nocase(name, SPAN("retry-after")) &&
+		span_to_u64(span_trim(line), 0, 86400, &seconds) == 0)
 		r->retry_ms = seconds * 1000;
 	return size * n;
 }
@@ -190,7 +196,8 @@ on_body(char *data, size_t size, size_t n, void *arg)
 		return 0;
 	}
 	if (holds_credential(r, s)) {
-		log_error("an answer held the credential itself: cut, denied", LOG_U("row", r->egress->row.number));
+		log_error("an answer held the credential itself: cut, denied",
+			LOG_U("row", r->egress->row.number));
 		r->failed = ERR_DENIED;
 		return 0;
 	}
@@ -199,7 +206,8 @@ on_body(char *data, size_t size, size_t n, void *arg)
 	while (s.len > 0) {
 		struct span part = span_sub(s, 0, CHUNK_LEN);
 
-		if (core_egress_chunk_send(core, &(struct core_egress_chunk){.id = r->id, .data = part}) < 0)
+		if (core_egress_chunk_send(
+			    core, &(struct core_egress_chunk){.id = r->id, .data = part}) < 0)
 			return 0;
 		s = span_sub(s, part.len, s.len);
 	}
@@ -288,7 +296,8 @@ egress_curl_start(struct egress_request *r)
 	if (rc == 0)
 		rc = add_header(r, "Content-Type: application/json");
 	if (rc == 0)
-		rc = add_header(r, r->stream ? "Accept: text/event-stream" : "Accept: application/json");
+		rc = add_header(
+			r, r->stream ? "Accept: text/event-stream" : "Accept: application/json");
 	if (rc == 0)
 		rc = add_header(r, "Expect:");
 	if (rc == 0)
@@ -335,8 +344,9 @@ finish(struct egress_request *r, CURLcode code)
 		return;
 	}
 	/* no idle connection to use again: come back with a descriptor of dial's */
-	if (!r->dialled && !r->told_status && (code == CURLE_COULDNT_CONNECT || code == CURLE_SEND_ERROR || code == CURLE_GOT_NOTHING ||
-		code == CURLE_RECV_ERROR)) {
+	if (!r->dialled && !r->told_status &&
+		(code == CURLE_COULDNT_CONNECT || code == CURLE_SEND_ERROR ||
+			code == CURLE_GOT_NOTHING || code == CURLE_RECV_ERROR)) {
 		egress_curl_stop(r);
 		r->phase = EGRESS_DIALLING;
 		egress_request_next(r);
@@ -344,7 +354,8 @@ finish(struct egress_request *r, CURLcode code)
 	}
 	if (code == CURLE_OK)
 		tell_status(r);
-	egress_request_end(r, code == CURLE_OK ? 0 : ERR_IO, code == CURLE_OK ? "" : curl_easy_strerror(code));
+	egress_request_end(
+		r, code == CURLE_OK ? 0 : ERR_IO, code == CURLE_OK ? "" : curl_easy_strerror(code));
 }
 
 static void

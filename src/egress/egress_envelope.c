@@ -9,9 +9,10 @@
 #include "base/limits.h"
 #include "json/json.h"
 
-static const char *const members[] = {"model", "messages", "stream", "stream_options", "max_tokens", "max_completion_tokens",
-	"temperature", "top_p", "stop", "tools", "tool_choice", "parallel_tool_calls", "reasoning_effort", "user", "n",
-	"response_format", "seed", "presence_penalty", "frequency_penalty"};
+static const char *const members[] = {"model", "messages", "stream", "stream_options", "max_tokens",
+	"max_completion_tokens", "temperature", "top_p", "stop", "tools", "tool_choice",
+	"parallel_tool_calls", "reasoning_effort", "user", "n", "response_format", "seed",
+	"presence_penalty", "frequency_penalty"};
 
 static bool
 is_known(struct span key)
@@ -53,7 +54,9 @@ check_content(const struct json_node *content, const char **why)
 
 		if (is_string(type, SPAN("text")))
 			continue;
-		if (!is_string(type, SPAN("image_url")) || json_node_str(json_get(json_get(p, SPAN("image_url")), SPAN("url")), &url) < 0 ||
+		if (!is_string(type, SPAN("image_url")) ||
+			json_node_str(json_get(json_get(p, SPAN("image_url")), SPAN("url")), &url) <
+				0 ||
 			!span_starts_with(url, SPAN("data:"))) {
 			*why = "content may hold text and images given as data, no addresses";
 			return ERR_DENIED;
@@ -92,7 +95,8 @@ check_chat(const struct egress_row *row, const struct json_node *root, const cha
 			return ERR_DENIED;
 		}
 	}
-	for (const struct json_node *m = json_first(json_get(root, SPAN("messages"))); m != NULL && rc == 0; m = m->next)
+	for (const struct json_node *m = json_first(json_get(root, SPAN("messages")));
+		m != NULL && rc == 0; m = m->next)
 		rc = check_content(json_get(m, SPAN("content")), why);
 	if (rc == 0)
 		rc = check_tools(json_get(root, SPAN("tools")), why);

@@ -18,9 +18,15 @@
 static void
 write_line(struct egress_request *r, uint8_t event, uint8_t verdict, uint8_t reason, int rc)
 {
-	(void)witness_line(r->egress->witness,
-		&(struct audit_writer_line){.event = event, .verdict = verdict, .reason = reason, .run = r->run, .call = r->call,
-			.peer = KIND_CORE, .instance = r->egress->row.number, .number = rc, .hash = span_of(r->plan, sizeof(r->plan))});
+	(void)witness_line(r->egress->witness, &(struct audit_writer_line){.event = event,
+						       .verdict = verdict,
+						       .reason = reason,
+						       .run = r->run,
+						       .call = r->call,
+						       .peer = KIND_CORE,
+						       .instance = r->egress->row.number,
+						       .number = rc,
+						       .hash = span_of(r->plan, sizeof(r->plan))});
 }
 
 struct egress_request *
@@ -39,8 +45,11 @@ egress_request_end(struct egress_request *r, int rc, const char *detail)
 	struct ipc_chan *core = child_peer(r->egress->child, KIND_CORE, 0);
 
 	if (core != NULL)
-		(void)core_egress_end_send(core,
-			&(struct core_egress_end){.id = r->id, .rc = rc, .detail = span_sub(span_from_cstr(detail), 0, 512), .bytes = r->received});
+		(void)core_egress_end_send(
+			core, &(struct core_egress_end){.id = r->id,
+				      .rc = rc,
+				      .detail = span_sub(span_from_cstr(detail), 0, 512),
+				      .bytes = r->received});
 	if (r->phase == EGRESS_RUNNING)
 		write_line(r, AUDIT_EXECUTED, VERDICT_ALLOW, REASON_ALLOWED, rc);
 	ev_timer_cancel(r->egress->child->ev, r->idle_timer);
@@ -69,8 +78,13 @@ check_warrant(struct egress *e, const struct core_egress_request *msg, struct eg
 {
 	uint8_t id[WARRANT_NUMBER_LEN];
 	struct span parts[2] = {span_of(id, sizeof(id)), r->body};
-	struct warrant want = {.effect = EFFECT_MODEL, .executor = KIND_EGRESS, .instance = e->child->instance,
-		.incarnation = e->child->incarnation, .run = msg->run, .call = msg->call, .dest_kind = DEST_PROVIDER};
+	struct warrant want = {.effect = EFFECT_MODEL,
+		.executor = KIND_EGRESS,
+		.instance = e->child->instance,
+		.incarnation = e->child->incarnation,
+		.run = msg->run,
+		.call = msg->call,
+		.dest_kind = DEST_PROVIDER};
 
 	if (!e->has_key || msg->row != e->row.number)
 		return ERR_DENIED;
@@ -107,23 +121,33 @@ egress_request_start(struct egress *e, const void *m)
 	if (r == NULL || !witness_has_room(e->witness)) {
 		struct ipc_chan *core = child_peer(e->child, KIND_CORE, 0);
 
-		(void)core_egress_end_send(core, &(struct core_egress_end){.id = msg->id, .rc = ERR_BUSY});
+		(void)core_egress_end_send(
+			core, &(struct core_egress_end){.id = msg->id, .rc = ERR_BUSY});
 		return;
 	}
-	*r = (struct egress_request){.egress = e, .id = msg->id, .run = msg->run, .call = msg->call, .stream = msg->stream, .fd = -1,
-		.credit = IPC_CREDIT_BYTES, .phase = EGRESS_LABELLING, .tail = {.max = MIB(1u)}};
+	*r = (struct egress_request){.egress = e,
+		.id = msg->id,
+		.run = msg->run,
+		.call = msg->call,
+		.stream = msg->stream,
+		.fd = -1,
+		.credit = IPC_CREDIT_BYTES,
+		.phase = EGRESS_LABELLING,
+		.tail = {.max = MIB(1u)}};
 	rc = ipc_body_map(msg->body, IPC_BODY_MAX, &r->body);
 	if (rc == 0)
 		rc = check_warrant(e, msg, r);
 	if (rc < 0) {
-		log_error("request without a good warrant: denied", LOG_U("run", msg->run), LOG_U("call", msg->call), LOG_E("why", rc));
+		log_error("request without a good warrant: denied", LOG_U("run", msg->run),
+			LOG_U("call", msg->call), LOG_E("why", rc));
 		write_line(r, AUDIT_REFUSED, VERDICT_DENY, REASON_WARRANT, rc);
 		egress_request_end(r, ERR_DENIED, "the warrant is not good for this request");
 		return;
 	}
 	rc = egress_envelope_check(&e->row, r->body, &why);
 	if (rc < 0) {
-		log_error("request outside its destination's envelope: denied", LOG_U("run", msg->run), LOG_C("why", why));
+		log_error("request outside its destination's envelope: denied",
+			LOG_U("run", msg->run), LOG_C("why", why));
 		write_line(r, AUDIT_REFUSED, VERDICT_DENY, REASON_DESTINATION, rc);
 		egress_request_end(r, ERR_DENIED, why);
 		return;
@@ -150,21 +174,29 @@ egress_request_next(struct egress_request *r)
 		return;
 	case EGRESS_LABELLING:
 		/* a model's answer is made of what the run gave it: it lowers nothing by itself */
-		label_pack((struct label){.integrity = LABEL_OWNER_TYPED, .readers_kind = LABEL_PUBLIC}, label);
+		label_pack((struct label){.integrity = LABEL_OWNER_TYPED,
+				   .readers_kind = LABEL_PUBLIC},
+			label);
 		chan = child_peer(child, KIND_GATE, 0);
-		if (chan == NULL || executor_gate_label_send(chan, &(struct executor_gate_label){.run = r->run, .call = r->call,
-			.label = span_of(label, sizeof(label))}) < 0)
+		if (chan == NULL || executor_gate_label_send(chan,
+					    &(struct executor_gate_label){.run = r->run,
+						    .call = r->call,
+						    .label = span_of(label, sizeof(label))}) < 0)
 			fail(r);
 		return;
 	case EGRESS_CREDENTIAL:
 		chan = child_peer(child, KIND_VAULT, 0);
-		if (chan == NULL || egress_vault_release_send(chan, &(struct egress_vault_release){.req = r->id, .row = r->egress->row.number}) < 0)
+		if (chan == NULL ||
+			egress_vault_release_send(chan, &(struct egress_vault_release){.req = r->id,
+								.row = r->egress->row.number}) < 0)
 			fail(r);
 		return;
 	case EGRESS_DIALLING:
 		chan = child_peer(child, KIND_DIAL, 0);
 		r->dialled = true;
-		if (chan == NULL || egress_dial_connect_send(chan, &(struct egress_dial_connect){.req = r->id, .row = r->egress->row.number}) < 0)
+		if (chan == NULL ||
+			egress_dial_connect_send(chan, &(struct egress_dial_connect){.req = r->id,
+							       .row = r->egress->row.number}) < 0)
 			fail(r);
 		return;
 	case EGRESS_RUNNING:

@@ -46,11 +46,14 @@ egress_row_read(const struct child *child, uint64_t instance, struct egress_row 
 		return ERR_RANGE;
 	row->port = (uint32_t)option_u64(child, instance, "port", row->tls ? 443 : 80);
 	row->max_tokens = option_u64(child, instance, "maxTokens", 0);
-	row->envelope = span_eq(option(child, instance, "envelope"), SPAN("openai-chat")) ? ENVELOPE_OPENAI_CHAT : ENVELOPE_NONE;
+	row->envelope = span_eq(option(child, instance, "envelope"), SPAN("openai-chat"))
+				? ENVELOPE_OPENAI_CHAT
+				: ENVELOPE_NONE;
 	snprintf(key, sizeof(key), "row.%u.local", (unsigned)instance);
 	row->local = child_option_bool(child, key, false);
 	if (!row->tls && !row->local)
-		return ERR_DENIED; /* clear text goes only where the owner wrote a local address down */
+		/* clear text goes only where the owner wrote a local address down */
+		return ERR_DENIED;
 	buf_put(&url, row->tls ? SPAN("https://") : SPAN("http://"));
 	buf_put_fmt(&url, v6 ? "[%.*s]" : "%.*s", (int)host.len, (const char *)host.ptr);
 	buf_put_fmt(&url, ":%u", row->port);

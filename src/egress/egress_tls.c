@@ -18,7 +18,8 @@ egress_tls_load(void)
 		return false;
 	/* without it every TLS connection is refused, plain local rows still work: say so, go on */
 	if (X509_STORE_load_file(store, CA_FILE) != 1)
-		log_warn("no CA certificates: TLS connections will be refused; install the package ca-certificates",
+		log_warn("no CA certificates: TLS connections will be refused; install the package "
+			 "ca-certificates",
 			LOG_C("file", CA_FILE));
 	return true;
 }

@@ -83,8 +83,8 @@ on_labeled(struct ipc_chan *chan, const void *m, void *arg)
 static bool
 is_bound_here(const struct egress_row *row, const struct egress_vault_credential *msg)
 {
-	return span_eq(msg->scheme, row->tls ? SPAN("https") : SPAN("http")) && span_eq(msg->host, span_from_cstr(row->host)) &&
-		msg->port == row->port;
+	return span_eq(msg->scheme, row->tls ? SPAN("https") : SPAN("http")) &&
+	       span_eq(msg->host, span_from_cstr(row->host)) && msg->port == row->port;
 }
 
 static int
@@ -98,16 +98,20 @@ on_credential(struct ipc_chan *chan, const void *m, void *arg)
 	if (r == NULL)
 		return 0;
 	if (!msg->ok) {
-		egress_request_end(r, ERR_AUTH, "vault did not release the credential of this destination");
+		egress_request_end(
+			r, ERR_AUTH, "vault did not release the credential of this destination");
 		return 0;
 	}
 	if (!msg->none) {
 		if (!is_bound_here(&e->row, msg)) {
-			log_error("credential bound to another destination: denied", LOG_U("row", e->row.number));
-			egress_request_end(r, ERR_DENIED, "the credential is bound to another destination");
+			log_error("credential bound to another destination: denied",
+				LOG_U("row", e->row.number));
+			egress_request_end(
+				r, ERR_DENIED, "the credential is bound to another destination");
 			return 0;
 		}
-		if (secret_set(&r->credential, msg->value) < 0 || span_to_cstr(msg->header, r->header, sizeof(r->header)) < 0 ||
+		if (secret_set(&r->credential, msg->value) < 0 ||
+			span_to_cstr(msg->header, r->header, sizeof(r->header)) < 0 ||
 			span_to_cstr(msg->prefix, r->prefix, sizeof(r->prefix)) < 0) {
 			egress_request_end(r, ERR_TOOBIG, "the credential is too long");
 			return 0;

@@ -15,7 +15,8 @@ static struct jail_rule rules[] = {
 	{.nr = __NR_setresuid, .act = JAIL_ERRNO, .err = EPERM},
 	{.nr = __NR_setresgid, .act = JAIL_ERRNO, .err = EPERM},
 	{.nr = __NR_setresgid, .act = JAIL_ERRNO, .err = EPERM},
-	JAIL_PERMIT(sethostname), /* in a uts namespace of its own; elsewhere it takes a capability that nobody here has */
+	/* in a uts namespace of its own; elsewhere it takes a capability that nobody here has */
+	JAIL_PERMIT(sethostname),
 	JAIL_REFUSE(setuid, EPERM),
 	JAIL_REFUSE(setgid, EPERM),
 	JAIL_REFUSE(setns, EPERM),

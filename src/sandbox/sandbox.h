@@ -35,7 +35,8 @@ struct sandbox {
 	struct sandbox_cell *spare; /* made ahead; NULL when none is ready or being made */
 	uint64_t next_key;
 	const char *
-		why; /* why the tier is less than full, or no cell can be made; NULL when it is full */
+		/* why the tier is less than full, or no cell can be made; NULL when it is full */
+		why;
 	uint32_t layers, missing;
 	bool has_key;
 	uint8_t gate_key[WARRANT_KEY_LEN];

@@ -26,7 +26,8 @@ struct sandbox_cell {
 	struct ipc_chan *chan;
 	struct ev_fd *watch; /* of pidfd */
 	uint64_t timer;
-	pid_t stage; /* the first stage; 0 when reaped. In tiers without namespaces it is init itself */
+	/* the first stage; 0 when reaped. In tiers without namespaces it is init itself */
+	pid_t stage;
 	pid_t init;
 	int pidfd;
 	bool ready, gone /* init is dead and reaped */, closed /* the socket is at its end */,
@@ -334,7 +335,8 @@ static const struct ipc_ops chan_ops = {
  * rest of the machine is already little, and so that exec leaves it no capability.
  */
 static void
-become_cell(const struct sandbox_env *env, int socket, int null, int workspace, const int groups[SANDBOX_CGROUPS])
+become_cell(const struct sandbox_env *env, int socket, int null, int workspace,
+	const int groups[SANDBOX_CGROUPS])
 {
 	static char name[] = "moltbot-cell";
 	static char *const argv[] = {name, NULL};
@@ -367,7 +369,8 @@ spawn(const struct sandbox_env *env, const struct sandbox_cgroup *cgroup, int so
 		fcntl(env->workspace, F_DUPFD_CLOEXEC, 10)};
 	pid_t pid = -1;
 
-	if (sandbox_cgroup_open(cgroup, groups) == 0 && high[0] >= 0 && high[1] >= 0 && high[2] >= 0) {
+	if (sandbox_cgroup_open(cgroup, groups) == 0 && high[0] >= 0 && high[1] >= 0 &&
+		high[2] >= 0) {
 		pid = vfork();
 		if (pid == 0)
 			become_cell(env, high[0], high[1], high[2], groups);

@@ -32,7 +32,8 @@ struct sandbox_env {
 struct sandbox_cell;
 
 struct sandbox_result {
-	int rc; /* 0: the tool ran; ERR_TIMEOUT, ERR_ABORTED (killed), ERR_UNSUPPORTED (a layer is missing), ERR_SYS */
+	/* 0: the tool ran; ERR_TIMEOUT, ERR_ABORTED (killed), ERR_UNSUPPORTED (a layer is missing), ERR_SYS */
+	int rc;
 	int64_t exit_code;
 	bool ok;
 	bool truncated;

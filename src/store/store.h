@@ -44,7 +44,8 @@ struct store {
 	struct child *child;
 	sqlite3 *db;
 	sqlite3_stmt *stmts[STORE_SQL_N];
-	int broken; /* the code of a statement that failed since the batch began: the batch is lost */
+	/* the code of a statement that failed since the batch began: the batch is lost */
+	int broken;
 	bool ailing;                   /* the last commit failed; said once in the log */
 	struct store_counts counts;    /* with what the open batch adds */
 	struct store_counts committed; /* without */
@@ -58,7 +59,8 @@ struct store {
 	struct store_reader *readers;
 	uint64_t read_timer;
 	uint8_t gate_key
-		[WARRANT_KEY_LEN]; /* until the next gate's comes; what the last one issued expires by itself */
+		/* until the next gate's comes; what the last one issued expires by itself */
+		[WARRANT_KEY_LEN];
 	bool has_gate_key;
 	struct warrant_window window;
 };

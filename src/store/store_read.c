@@ -21,7 +21,8 @@ struct store_reader {
 	int (*step)(struct store *s, struct store_reader *r);
 	uint64_t session;
 	uint64_t
-		at; /* the place: items: next id; runs, sessions: time and number of the last one sent */
+		/* the place: items: next id; runs, sessions: time and number of the last one sent */
+		at;
 	uint64_t number;
 	uint64_t last;
 	uint64_t since;

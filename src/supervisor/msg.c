@@ -40,7 +40,8 @@ on_ready(struct ipc_chan *chan, const void *m, void *arg)
 	if (c->state != SUP_STARTING || !c->greeted)
 		return ERR_STATE;
 	if (msg->missing != 0)
-		log_debug("process without some layers", LOG_C("process", kind_name(c->kind)), LOG_U("missing", msg->missing));
+		log_debug("process without some layers", LOG_C("process", kind_name(c->kind)),
+			LOG_U("missing", msg->missing));
 	c->state = SUP_READY;
 	supervisor_wire_ready(sup, c);
 	return 0;
@@ -53,15 +54,18 @@ on_failed(struct ipc_chan *chan, const void *m, void *arg)
 	struct sup_child *c = arg;
 
 	(void)chan;
-	log_error("process could not start", LOG_C("process", kind_name(c->kind)), LOG_E("why", (int)msg->why));
+	log_error("process could not start", LOG_C("process", kind_name(c->kind)),
+		LOG_E("why", (int)msg->why));
 	return 0;
 }
 
 static void
 refuse(struct sup_child *c, const struct child_spawn *msg, int why)
 {
-	log_warn("process refused: denied", LOG_C("by", kind_name(c->kind)), LOG_C("kind", kind_name(msg->kind)), LOG_E("why", why));
-	(void)child_refused_send(c->control, &(struct child_refused){.kind = msg->kind, .instance = msg->instance, .why = why});
+	log_warn("process refused: denied", LOG_C("by", kind_name(c->kind)),
+		LOG_C("kind", kind_name(msg->kind)), LOG_E("why", why));
+	(void)child_refused_send(c->control,
+		&(struct child_refused){.kind = msg->kind, .instance = msg->instance, .why = why});
 }
 
 static int
@@ -81,7 +85,8 @@ on_spawn(struct ipc_chan *chan, const void *m, void *arg)
 			return 0;
 		if (sup->stopping || (sup->panic && msg->kind != KIND_USER))
 			refuse(c, msg, ERR_DENIED);
-		else if (count(sup, msg->kind) >= may_spawn[i].most || supervisor_child_new(sup, msg->kind, msg->instance) == NULL)
+		else if (count(sup, msg->kind) >= may_spawn[i].most ||
+			 supervisor_child_new(sup, msg->kind, msg->instance) == NULL)
 			refuse(c, msg, ERR_FULL);
 		return 0;
 	}
@@ -102,7 +107,8 @@ on_child(struct ipc_chan *chan, const void *m, void *arg)
 		supervisor_task_add(sup, KIND_CELL, msg->key, ipc_fd_steal(chan, msg->pidfd));
 		return 0;
 	}
-	if (!(c->kind == KIND_AGENT_ZYGOTE && msg->kind == KIND_AGENT) && !(c->kind == KIND_EGRESS_ZYGOTE && msg->kind == KIND_EGRESS))
+	if (!(c->kind == KIND_AGENT_ZYGOTE && msg->kind == KIND_AGENT) &&
+		!(c->kind == KIND_EGRESS_ZYGOTE && msg->kind == KIND_EGRESS))
 		return ERR_DENIED;
 	made = supervisor_child_find(sup, msg->kind, msg->key);
 	if (made == NULL || made->pidfd >= 0)
@@ -140,7 +146,8 @@ static bool
 are_peers(unsigned a, unsigned b)
 {
 	for (unsigned i = 0; i < peer_rows_n; i++) {
-		if ((peer_rows[i].a == a && peer_rows[i].b == b) || (peer_rows[i].a == b && peer_rows[i].b == a))
+		if ((peer_rows[i].a == a && peer_rows[i].b == b) ||
+			(peer_rows[i].a == b && peer_rows[i].b == a))
 			return true;
 	}
 	return false;
@@ -159,8 +166,9 @@ on_peer_bad(struct ipc_chan *chan, const void *m, void *arg)
 		return ERR_DENIED;
 	if (bad == NULL || bad->incarnation != msg->incarnation)
 		return 0;
-	log_error("process broke the protocol: killed", LOG_C("process", kind_name(bad->kind)), LOG_U("instance", bad->instance),
-		LOG_C("accused_by", kind_name(c->kind)), LOG_E("why", (int)msg->why));
+	log_error("process broke the protocol: killed", LOG_C("process", kind_name(bad->kind)),
+		LOG_U("instance", bad->instance), LOG_C("accused_by", kind_name(c->kind)),
+		LOG_E("why", (int)msg->why));
 	supervisor_audit(sup, AUDIT_PROCESS_BAD, bad->kind, bad->instance, msg->why);
 	supervisor_child_kill(sup, bad);
 	return 0;
@@ -226,7 +234,8 @@ on_end(struct ipc_chan *chan, int why, void *arg)
 	struct sup *sup = supervisor_self;
 
 	if (why != ERR_EOF) {
-		log_error("process broke the protocol: killed", LOG_C("process", kind_name(c->kind)), LOG_E("why", why));
+		log_error("process broke the protocol: killed",
+			LOG_C("process", kind_name(c->kind)), LOG_E("why", why));
 		supervisor_audit(sup, AUDIT_PROCESS_BAD, c->kind, c->instance, why);
 	}
 	ipc_chan_free(chan);

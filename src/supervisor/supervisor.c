@@ -52,7 +52,8 @@ on_control(struct ev *ev, int fd, unsigned events, void *arg)
 	(void)events;
 	if (!sup->running || sup->stopping)
 		return;
-	if (supervisor_child_find(sup, KIND_USER, principal) != NULL || supervisor_child_new(sup, KIND_USER, principal) != NULL)
+	if (supervisor_child_find(sup, KIND_USER, principal) != NULL ||
+		supervisor_child_new(sup, KIND_USER, principal) != NULL)
 		ev_fd_set(sup->control_watch, 0);
 }
 
@@ -62,7 +63,8 @@ parse_fd(const char *text)
 	uint64_t fd;
 
 	/* given across exec, so it was open to it; no child of ours may inherit it */
-	if (span_to_u64(span_from_cstr(text), 3, 1 << 20, &fd) < 0 || fcntl((int)fd, F_SETFD, FD_CLOEXEC) < 0)
+	if (span_to_u64(span_from_cstr(text), 3, 1 << 20, &fd) < 0 ||
+		fcntl((int)fd, F_SETFD, FD_CLOEXEC) < 0)
 		return -1;
 	return fcntl((int)fd, F_DUPFD_CLOEXEC, LOW_FDS + 5);
 }
@@ -96,12 +98,14 @@ parse_args(struct sup *sup, int argc, char **argv)
 			sup->env_fd = parse_fd(v);
 		else if ((v = value_of(argv[i], "secrets")) != NULL)
 			sup->secrets_fd = parse_fd(v);
-		else if ((v = value_of(argv[i], "landlock")) != NULL && span_to_u64(span_from_cstr(v), 0, 64, &abi) == 0)
+		else if ((v = value_of(argv[i], "landlock")) != NULL &&
+			 span_to_u64(span_from_cstr(v), 0, 64, &abi) == 0)
 			sup->landlock_max = (int)abi;
 #ifdef MOLTBOT_ATTACKER
 		else if ((v = value_of(argv[i], "attack")) != NULL)
 			sup->attack = v;
-		else if ((v = value_of(argv[i], "attempt")) != NULL && span_to_u64(span_from_cstr(v), 0, 65535, &abi) == 0)
+		else if ((v = value_of(argv[i], "attempt")) != NULL &&
+			 span_to_u64(span_from_cstr(v), 0, 65535, &abi) == 0)
 			sup->attempt = (uint32_t)abi;
 #endif
 		else if (strcmp(argv[i], "debug") == 0)
@@ -109,7 +113,10 @@ parse_args(struct sup *sup, int argc, char **argv)
 		else
 			return ERR_UNKNOWN;
 	}
-	return sup->paths.state == NULL || sup->paths.config == NULL || sup->paths.libexec == NULL || sup->paths.ui == NULL ? ERR_MISSING : 0;
+	return sup->paths.state == NULL || sup->paths.config == NULL ||
+			       sup->paths.libexec == NULL || sup->paths.ui == NULL
+		       ? ERR_MISSING
+		       : 0;
 }
 
 /* Descriptors 0 to 4 belong to children's births: fill what is free there, so that nothing of ours lands in it. */
@@ -128,8 +135,8 @@ reserve_low_fds(struct sup *sup)
 static int
 start_children(struct sup *sup)
 {
-	static const uint8_t kinds[] = {KIND_STORE, KIND_VAULT, KIND_AUDIT, KIND_GATE, KIND_CORE, KIND_SANDBOX, KIND_ANON, KIND_DIAL,
-		KIND_EGRESS_ZYGOTE, KIND_AGENT_ZYGOTE};
+	static const uint8_t kinds[] = {KIND_STORE, KIND_VAULT, KIND_AUDIT, KIND_GATE, KIND_CORE,
+		KIND_SANDBOX, KIND_ANON, KIND_DIAL, KIND_EGRESS_ZYGOTE, KIND_AGENT_ZYGOTE};
 	int rc = supervisor_config_start(sup);
 
 	for (size_t i = 0; i < sizeof(kinds) && rc == 0; i++)
@@ -171,7 +178,9 @@ main(int argc, char **argv)
 	for (size_t i = 0; i < KIND_N; i++)
 		sup->slices[i] = -1;
 	sup->env_fd = sup->secrets_fd = -1;
-	rc = supervisor_jail() < 0 || crypto_init() < 0 || reserve_low_fds(sup) < 0 ? ERR_SYS : parse_args(sup, argc, argv);
+	rc = supervisor_jail() < 0 || crypto_init() < 0 || reserve_low_fds(sup) < 0
+		     ? ERR_SYS
+		     : parse_args(sup, argc, argv);
 	if (rc < 0) {
 		log_error("started the wrong way: use `moltbot gateway run`", LOG_E("why", rc));
 		return 64;

@@ -32,8 +32,8 @@ struct sup_child {
 	uint8_t kind;
 	uint64_t instance;
 	uint64_t incarnation;
-	pid_t pid; /* 0 when a zygote made it */
-	int pidfd; /* -1 until known */
+	pid_t pid;           /* 0 when a zygote made it */
+	int pidfd;           /* -1 until known */
 	struct ev_fd *watch; /* of pidfd, when a zygote made it */
 	struct ipc_chan *control;
 	bool greeted; /* handles and HELLO are out */
@@ -51,10 +51,10 @@ struct sup_task {
 };
 
 struct sup_paths {
-	const char *state;   /* absolute */
-	const char *config;  /* the configuration file; may not exist */
-	const char *libexec; /* where moltbot-<p> are, or a build tree's src folder */
-	const char *ui;      /* the Control UI's folder */
+	const char *state;     /* absolute */
+	const char *config;    /* the configuration file; may not exist */
+	const char *libexec;   /* where moltbot-<p> are, or a build tree's src folder */
+	const char *ui;        /* the Control UI's folder */
 	const char *workspace; /* of the agent main; NULL: <state>/workspace */
 };
 
@@ -123,7 +123,8 @@ void supervisor_task_kill(struct sup *sup, uint8_t kind, uint64_t key);
 /* supervisor_wire.c: socketpairs and keys by peers.def. */
 void supervisor_wire_ready(struct sup *sup, struct sup_child *c); /* c has said READY */
 void supervisor_wire_gone(struct sup *sup, struct sup_child *c);
-void supervisor_audit(struct sup *sup, uint8_t event, unsigned kind, uint64_t instance, int64_t number);
+void supervisor_audit(
+	struct sup *sup, uint8_t event, unsigned kind, uint64_t instance, int64_t number);
 
 /* supervisor_config.c: what config says. */
 int supervisor_config_start(struct sup *sup);

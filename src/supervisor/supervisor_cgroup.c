@@ -149,7 +149,9 @@ supervisor_cgroup_clear(struct sup *sup)
 	group_name(sup, name);
 	for (size_t i = 0; i < sizeof(roots) / sizeof(roots[0]); i++) {
 		int root = open_root(i);
-		int group = root < 0 ? -1 : openat(root, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+		int group = root < 0 ? -1
+				     : openat(root, name,
+					       O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 
 		if (group >= 0) {
 			clear_group(group);

@@ -29,7 +29,8 @@ supervisor_uid(const struct sup *sup, unsigned kind)
 	if (!sup->root)
 		return 0;
 	if (kind == KIND_AGENT)
-		kind = KIND_AGENT_ZYGOTE; /* forked from a process that can no longer change its uid */
+		/* forked from a process that can no longer change its uid */
+		kind = KIND_AGENT_ZYGOTE;
 	if (kind == KIND_EGRESS)
 		kind = KIND_EGRESS_ZYGOTE;
 	return sup->uid_base + kind;
@@ -60,7 +61,8 @@ program_path(const struct sup *sup, unsigned kind, char *path)
 	snprintf(path, PATH_LEN, "%s/%s/%s", sup->paths.libexec, folder, program);
 	if (access(path, X_OK) == 0)
 		return 0;
-	log_error("a program of the gateway is missing: reinstall it", LOG_C("program", program), LOG_C("folder", sup->paths.libexec));
+	log_error("a program of the gateway is missing: reinstall it", LOG_C("program", program),
+		LOG_C("folder", sup->paths.libexec));
 	return ERR_NOTFOUND;
 }
 
@@ -94,7 +96,8 @@ exec_child(struct sup *sup, struct sup_child *c, int theirs)
 	posix_spawnattr_setsigmask(&attr, &none);
 	posix_spawnattr_setsigdefault(&attr, &all);
 	/* a session of its own: Ctrl-C reaches the supervisor only, and no child has the terminal */
-	posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSID);
+	posix_spawnattr_setflags(
+		&attr, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSID);
 	rc = posix_spawn(&c->pid, path, &fa, &attr, argv, envp);
 	posix_spawn_file_actions_destroy(&fa);
 	posix_spawnattr_destroy(&attr);
@@ -110,11 +113,13 @@ exec_child(struct sup *sup, struct sup_child *c, int theirs)
 static int
 fork_child(struct sup *sup, struct sup_child *c, int theirs)
 {
-	struct sup_child *zygote = supervisor_child_find(sup, c->kind == KIND_AGENT ? KIND_AGENT_ZYGOTE : KIND_EGRESS_ZYGOTE, 0);
+	struct sup_child *zygote = supervisor_child_find(
+		sup, c->kind == KIND_AGENT ? KIND_AGENT_ZYGOTE : KIND_EGRESS_ZYGOTE, 0);
 
 	if (zygote == NULL || zygote->control == NULL || zygote->state != SUP_UP)
 		return ERR_NOPEER;
-	return child_fork_send(zygote->control, &(struct child_fork){.kind = c->kind, .instance = c->instance, .control = theirs});
+	return child_fork_send(zygote->control,
+		&(struct child_fork){.kind = c->kind, .instance = c->instance, .control = theirs});
 }
 
 static void
@@ -122,7 +127,8 @@ give(struct sup_child *c, uint8_t what, uint64_t number, int fd, bool keep)
 {
 	if (fd < 0)
 		return;
-	(void)child_handle_send(c->control, &(struct child_handle){.what = what, .number = number, .fd = fd});
+	(void)child_handle_send(
+		c->control, &(struct child_handle){.what = what, .number = number, .fd = fd});
 	if (!keep)
 		close(fd);
 }
@@ -137,7 +143,8 @@ give_config(struct sup *sup, struct sup_child *c)
 	slash = strrchr(folder, '/');
 	if (slash != NULL && slash != folder)
 		*slash = '\0';
-	give(c, HANDLE_CONFIG, 0, open(sup->paths.config, O_RDONLY | O_CLOEXEC | O_NONBLOCK), false);
+	give(c, HANDLE_CONFIG, 0, open(sup->paths.config, O_RDONLY | O_CLOEXEC | O_NONBLOCK),
+		false);
 	give(c, HANDLE_CONFIG, 1, open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC), false);
 	give(c, HANDLE_CONFIG_PATH, 0, ipc_body_seal(span_from_cstr(sup->paths.config)), false);
 	give(c, HANDLE_ENV, 0, sup->env_fd, true);
@@ -157,19 +164,23 @@ give_handles(struct sup *sup, struct sup_child *c)
 	case KIND_ANON:
 		for (size_t i = 0; i < sup->nlisteners; i++)
 			give(c, HANDLE_LISTEN, sup->ports[i], sup->listeners[i], true);
-		give(c, HANDLE_UI, 0, open(sup->paths.ui, O_RDONLY | O_DIRECTORY | O_CLOEXEC), false);
+		give(c, HANDLE_UI, 0, open(sup->paths.ui, O_RDONLY | O_DIRECTORY | O_CLOEXEC),
+			false);
 		break;
 	case KIND_USER:
 		if (PRINCIPAL_KIND(c->instance) == PRINCIPAL_CONTROL) {
 			give(c, HANDLE_CONTROL, 0, sup->control_fd, true);
-			give(c, HANDLE_LOG_DIR, 0, openat(sup->state_fd, "logs", O_RDONLY | O_DIRECTORY | O_CLOEXEC), false);
+			give(c, HANDLE_LOG_DIR, 0,
+				openat(sup->state_fd, "logs", O_RDONLY | O_DIRECTORY | O_CLOEXEC),
+				false);
 		}
 		break;
 	case KIND_STORE:
 		give(c, HANDLE_STATE_DIR, 0, supervisor_dir_open(sup, "store", uid), false);
 		break;
 	case KIND_AUDIT:
-		give(c, HANDLE_AUDIT_FILE, 0, supervisor_file_open(sup, "audit.log", O_RDWR | O_APPEND, uid), false);
+		give(c, HANDLE_AUDIT_FILE, 0,
+			supervisor_file_open(sup, "audit.log", O_RDWR | O_APPEND, uid), false);
 		break;
 	case KIND_VAULT:
 		give(c, HANDLE_BOX, 0, supervisor_file_open(sup, "vault.box", O_RDWR, uid), false);
@@ -182,7 +193,8 @@ give_handles(struct sup *sup, struct sup_child *c)
 	case KIND_SANDBOX:
 		give(c, HANDLE_WORKSPACE, 0, supervisor_workspace_open(sup, c->instance), false);
 		for (uint64_t which = 1; which <= 3; which++)
-			give(c, HANDLE_CGROUP, which, supervisor_cgroup_open(sup, which, uid), false);
+			give(c, HANDLE_CGROUP, which, supervisor_cgroup_open(sup, which, uid),
+				false);
 		break;
 	case KIND_SUPERVISOR:
 	case KIND_CORE:
@@ -203,8 +215,9 @@ void
 supervisor_child_greet(struct sup *sup, struct sup_child *c)
 {
 	uint32_t uid = supervisor_uid(sup, c->kind);
-	uint32_t flags = (sup->root ? HELLO_ROOT | HELLO_UIDS : 0) | (sup->caps.userns ? HELLO_USERNS : 0) | (sup->panic ? HELLO_PANIC : 0) |
-		(log_get_level() == LOG_DEBUG ? HELLO_DEBUG : 0);
+	uint32_t flags = (sup->root ? HELLO_ROOT | HELLO_UIDS : 0) |
+			 (sup->caps.userns ? HELLO_USERNS : 0) | (sup->panic ? HELLO_PANIC : 0) |
+			 (log_get_level() == LOG_DEBUG ? HELLO_DEBUG : 0);
 	bool forked = c->kind == KIND_AGENT || c->kind == KIND_EGRESS;
 
 	if (c->greeted || c->control == NULL)
@@ -217,10 +230,15 @@ supervisor_child_greet(struct sup *sup, struct sup_child *c)
 	give_handles(sup, c);
 	if (forked)
 		uid = 0; /* born with its zygote's, which it cannot change */
-	(void)child_hello_send(c->control,
-		&(struct child_hello){.kind = c->kind, .instance = c->instance, .incarnation = c->incarnation, .tier = (uint8_t)sup->caps.tier,
-			.flags = flags, .uid = uid, .gid = uid, .landlock_max = (uint32_t)sup->landlock_max,
-			.parent = forked ? 0 : (uint64_t)getpid()});
+	(void)child_hello_send(c->control, &(struct child_hello){.kind = c->kind,
+						   .instance = c->instance,
+						   .incarnation = c->incarnation,
+						   .tier = (uint8_t)sup->caps.tier,
+						   .flags = flags,
+						   .uid = uid,
+						   .gid = uid,
+						   .landlock_max = (uint32_t)sup->landlock_max,
+						   .parent = forked ? 0 : (uint64_t)getpid()});
 }
 
 static struct sup_child *
@@ -247,13 +265,16 @@ birth(struct sup *sup, struct sup_child *c)
 	c->pid = 0;
 	c->pidfd = -1;
 	c->started_ms = ev_now_ms(sup->ev);
-	rc = process_rows[c->kind].life == LIFE_ASKED && c->kind != KIND_USER ? fork_child(sup, c, fds[1]) : exec_child(sup, c, fds[1]);
+	rc = process_rows[c->kind].life == LIFE_ASKED && c->kind != KIND_USER
+		     ? fork_child(sup, c, fds[1])
+		     : exec_child(sup, c, fds[1]);
 	close(fds[1]);
 	if (rc < 0) {
 		close(fds[0]);
 		return rc;
 	}
-	c->control = ipc_chan_new(sup->ev, fds[0], &child_proto, IPC_SIDE_A, IPC_FULL_END, &supervisor_control_ops, c);
+	c->control = ipc_chan_new(sup->ev, fds[0], &child_proto, IPC_SIDE_A, IPC_FULL_END,
+		&supervisor_control_ops, c);
 	/* config comes before there are slices; the others get theirs once it is done */
 	if (c->kind == KIND_CONFIG || sup->configured)
 		supervisor_child_greet(sup, c);
@@ -311,7 +332,8 @@ backoff_ms(struct sup_child *c, uint64_t now)
 	size_t recent = 0;
 	uint64_t delay;
 
-	memmove(&c->crashes_ms[1], &c->crashes_ms[0], sizeof(c->crashes_ms) - sizeof(c->crashes_ms[0]));
+	memmove(&c->crashes_ms[1], &c->crashes_ms[0],
+		sizeof(c->crashes_ms) - sizeof(c->crashes_ms[0]));
 	c->crashes_ms[0] = now;
 	for (size_t i = 0; i < CHILD_RESTARTS_FREE; i++)
 		recent += c->crashes_ms[i] != 0 && now - c->crashes_ms[i] < CHILD_RESTART_WINDOW_MS;
@@ -341,7 +363,8 @@ supervisor_child_ended(struct sup *sup, struct sup_child *c, bool crashed)
 	c->pid = 0;
 	if (c->kind == KIND_CONFIG)
 		supervisor_config_ended(sup);
-	if (kind == KIND_USER && PRINCIPAL_KIND(c->instance) == PRINCIPAL_CONTROL && sup->control_watch != NULL)
+	if (kind == KIND_USER && PRINCIPAL_KIND(c->instance) == PRINCIPAL_CONTROL &&
+		sup->control_watch != NULL)
 		ev_fd_set(sup->control_watch, EV_READ);
 	if (sup->stopping || process_rows[kind].life != LIFE_ALWAYS) {
 		forget(sup, c);
@@ -350,7 +373,8 @@ supervisor_child_ended(struct sup *sup, struct sup_child *c, bool crashed)
 		return;
 	}
 	delay = backoff_ms(c, ev_now_ms(sup->ev));
-	log_error("process ended: restarting", LOG_C("process", kind_name(kind)), LOG_U("instance", c->instance), LOG_U("delay_ms", delay));
+	log_error("process ended: restarting", LOG_C("process", kind_name(kind)),
+		LOG_U("instance", c->instance), LOG_U("delay_ms", delay));
 	c->state = SUP_WAITING;
 	c->restart_timer = ev_timer_start(sup->ev, delay, restart, c);
 }
@@ -368,9 +392,11 @@ supervisor_child_reap(struct sup *sup)
 			if (c->state == SUP_FREE || c->pid != pid)
 				continue;
 			if (WIFSIGNALED(status))
-				log_error("process killed by a signal", LOG_C("process", kind_name(c->kind)), LOG_U("pid", pid),
+				log_error("process killed by a signal",
+					LOG_C("process", kind_name(c->kind)), LOG_U("pid", pid),
 					LOG_C("signal", sigabbrev_np(WTERMSIG(status))));
-			supervisor_child_ended(sup, c, !WIFEXITED(status) || WEXITSTATUS(status) != 0);
+			supervisor_child_ended(
+				sup, c, !WIFEXITED(status) || WEXITSTATUS(status) != 0);
 			break;
 		}
 	}

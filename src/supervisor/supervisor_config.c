@@ -26,16 +26,21 @@ put_be64(uint8_t *p, uint64_t v)
 static int
 listen_on(const struct config_supervisor_listen *msg, char *text, size_t cap)
 {
-	struct sockaddr_in v4 = {.sin_family = AF_INET, .sin_port = htons((uint16_t)msg->port), .sin_addr.s_addr = htonl((uint32_t)msg->lo)};
+	struct sockaddr_in v4 = {.sin_family = AF_INET,
+		.sin_port = htons((uint16_t)msg->port),
+		.sin_addr.s_addr = htonl((uint32_t)msg->lo)};
 	struct sockaddr_in6 v6 = {.sin6_family = AF_INET6, .sin6_port = htons((uint16_t)msg->port)};
 	const struct sockaddr *sa = msg->v6 ? (const void *)&v6 : (const void *)&v4;
 	socklen_t len = msg->v6 ? sizeof(v6) : sizeof(v4);
-	int fd = socket(msg->v6 ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	int fd =
+		socket(msg->v6 ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	int yes = 1;
 
 	put_be64(v6.sin6_addr.s6_addr, msg->hi);
 	put_be64(v6.sin6_addr.s6_addr + 8, msg->lo);
-	inet_ntop(msg->v6 ? AF_INET6 : AF_INET, msg->v6 ? (const void *)&v6.sin6_addr : (const void *)&v4.sin_addr, text, (socklen_t)cap);
+	inet_ntop(msg->v6 ? AF_INET6 : AF_INET,
+		msg->v6 ? (const void *)&v6.sin6_addr : (const void *)&v4.sin_addr, text,
+		(socklen_t)cap);
 	if (fd < 0)
 		return -1;
 	(void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes));
@@ -70,13 +75,15 @@ on_listen(struct ipc_chan *chan, const void *m, void *arg)
 		/* ::1 beside 127.0.0.1 is a courtesy; a machine without IPv6 is no mistake */
 		bool courtesy = msg->v6 && sup->nlisteners > 0;
 
-		log_write(courtesy ? LOG_DEBUG : LOG_ERROR, "cannot listen", (const struct log_field[]){LOG_C("address", text),
-			LOG_U("port", msg->port), LOG_ERRNO("errno", errno), {.key = NULL}});
+		log_write(courtesy ? LOG_DEBUG : LOG_ERROR, "cannot listen",
+			(const struct log_field[]){LOG_C("address", text), LOG_U("port", msg->port),
+				LOG_ERRNO("errno", errno), {.key = NULL}});
 		sup->config_failed |= !courtesy;
 		return 0;
 	}
 	sup->listeners[sup->nlisteners] = fd;
-	snprintf(sup->addresses[sup->nlisteners], sizeof(sup->addresses[0]), msg->v6 ? "[%s]:%u" : "%s:%u", text, msg->port);
+	snprintf(sup->addresses[sup->nlisteners], sizeof(sup->addresses[0]),
+		msg->v6 ? "[%s]:%u" : "%s:%u", text, msg->port);
 	sup->ports[sup->nlisteners++] = msg->port;
 	return 0;
 }
@@ -116,7 +123,8 @@ apply_values(struct sup *sup)
 	if (sup->values[VALUE_LOG_LEVEL] != 0)
 		log_set_level((enum log_level)sup->values[VALUE_LOG_LEVEL]);
 	if (sup->caps.tier < (enum jail_tier)sup->values[VALUE_TIER_MIN])
-		log_warn("the sandbox tier of this machine is below the configured least: tools that run programs are off",
+		log_warn("the sandbox tier of this machine is below the configured least: tools "
+			 "that run programs are off",
 			LOG_C("tier", jail_tier_name(sup->caps.tier)));
 }
 
@@ -161,7 +169,8 @@ static const struct ipc_handler handlers[] = {
 	{CONFIG_SUPERVISOR_SLICE, on_slice},
 	{CONFIG_SUPERVISOR_DONE, on_done},
 };
-static const struct ipc_ops ops = {.handlers = handlers, .n = sizeof(handlers) / sizeof(handlers[0]), .on_end = on_end};
+static const struct ipc_ops ops = {
+	.handlers = handlers, .n = sizeof(handlers) / sizeof(handlers[0]), .on_end = on_end};
 
 int
 supervisor_config_start(struct sup *sup)
@@ -173,9 +182,11 @@ supervisor_config_start(struct sup *sup)
 		return ERR_SYS;
 	if (ipc_pair(fds) < 0)
 		return ERR_SYS;
-	sup->config = ipc_chan_new(sup->ev, fds[1], &config_supervisor_proto, IPC_SIDE_B, IPC_FULL_END, &ops, sup);
+	sup->config = ipc_chan_new(
+		sup->ev, fds[1], &config_supervisor_proto, IPC_SIDE_B, IPC_FULL_END, &ops, sup);
 	/* it needs no other peer, so its edge is given at once and it may begin when it is jailed */
-	(void)child_peer_send(c->control, &(struct child_peer){.kind = KIND_SUPERVISOR, .fd = fds[0]});
+	(void)child_peer_send(
+		c->control, &(struct child_peer){.kind = KIND_SUPERVISOR, .fd = fds[0]});
 	(void)child_start_send(c->control, &(struct child_start){});
 	close(fds[0]);
 	return 0;

@@ -34,7 +34,8 @@ check_private(int fd, const char *path)
 	if (fstat(fd, &st) < 0)
 		return complain("cannot look at the state directory", path);
 	if (st.st_uid != geteuid()) {
-		log_error("the state directory belongs to somebody else: denied; run as its owner, or choose another with MOLTBOT_STATE_DIR",
+		log_error("the state directory belongs to somebody else: denied; run as its owner, "
+			  "or choose another with MOLTBOT_STATE_DIR",
 			LOG_C("path", path), LOG_U("owner", st.st_uid));
 		return ERR_DENIED;
 	}
@@ -61,7 +62,8 @@ supervisor_state_open(struct sup *sup)
 		return rc;
 	if (mkdirat(sup->state_fd, "logs", 0700) < 0 && errno != EEXIST)
 		return complain("cannot make the log directory", sup->paths.state);
-	sup->log_fd = openat(sup->state_fd, "logs/gateway.log", O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
+	sup->log_fd = openat(sup->state_fd, "logs/gateway.log",
+		O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (sup->log_fd < 0)
 		return complain("cannot open the log file", "logs/gateway.log");
 	return 0;
@@ -71,11 +73,13 @@ supervisor_state_open(struct sup *sup)
 int
 supervisor_state_lock(struct sup *sup)
 {
-	sup->lock_fd = openat(sup->state_fd, "gateway.lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	sup->lock_fd = openat(
+		sup->state_fd, "gateway.lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (sup->lock_fd < 0)
 		return complain("cannot open the lock file", "gateway.lock");
 	if (flock(sup->lock_fd, LOCK_EX | LOCK_NB) < 0) {
-		log_error("already running: another gateway uses this state directory; stop it with `moltbot gateway stop`",
+		log_error("already running: another gateway uses this state directory; stop it "
+			  "with `moltbot gateway stop`",
 			LOG_C("state", sup->paths.state));
 		return ERR_EXISTS;
 	}
@@ -96,7 +100,8 @@ supervisor_panic_store(struct sup *sup, bool on)
 	if (!on) {
 		(void)unlinkat(sup->state_fd, "panic", 0);
 	} else {
-		fd = openat(sup->state_fd, "panic", O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+		fd = openat(
+			sup->state_fd, "panic", O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 		if (fd < 0)
 			(void)complain("cannot store the kill switch", "panic");
 		else
@@ -113,8 +118,10 @@ supervisor_file_open(struct sup *sup, const char *name, int flags, uint32_t uid)
 
 	if (fd < 0)
 		return complain("cannot open", name);
-	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || st.st_nlink != 1 || (st.st_mode & 077) != 0) {
-		log_error("refused: not a plain file of ours with mode 0600: denied", LOG_C("file", name), LOG_U("mode", st.st_mode & 07777));
+	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || st.st_nlink != 1 ||
+		(st.st_mode & 077) != 0) {
+		log_error("refused: not a plain file of ours with mode 0600: denied",
+			LOG_C("file", name), LOG_U("mode", st.st_mode & 07777));
 		close(fd);
 		return ERR_DENIED;
 	}
@@ -148,7 +155,8 @@ int
 supervisor_workspace_open(struct sup *sup, uint64_t number)
 {
 	uint32_t uid = sup->root ? sup->uid_base + 64 + (uint32_t)number : 0;
-	const char *path = number == 0 && sup->paths.workspace != NULL ? sup->paths.workspace : NULL;
+	const char *path =
+		number == 0 && sup->paths.workspace != NULL ? sup->paths.workspace : NULL;
 	char name[32] = "workspace";
 	struct stat st;
 	int fd;
@@ -189,7 +197,8 @@ supervisor_key_open(struct sup *sup, bool for_gate)
 	}
 	close(fd);
 	if (n != (ssize_t)sizeof(key)) {
-		log_error("vault.key does not hold 32 bytes: denied; restore it from your backup", LOG_I("bytes", n));
+		log_error("vault.key does not hold 32 bytes: denied; restore it from your backup",
+			LOG_I("bytes", n));
 		return ERR_CRYPTO;
 	}
 	crypto_derive(key, for_gate ? "gate rows" : "vault box", SPAN_EMPTY, derived);

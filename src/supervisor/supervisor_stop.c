@@ -33,7 +33,8 @@ supervisor_panic(struct sup *sup, bool on)
 	supervisor_panic_store(sup, on);
 	for (size_t i = 0; i < SUP_CHILDREN_MAX; i++) {
 		if (sup->children[i].state == SUP_UP && sup->children[i].control != NULL)
-			(void)child_panic_state_send(sup->children[i].control, &(struct child_panic_state){.on = on});
+			(void)child_panic_state_send(
+				sup->children[i].control, &(struct child_panic_state){.on = on});
 	}
 	if (on) {
 		kill_actors(sup); /* what was being born meanwhile */
@@ -73,7 +74,8 @@ alive(const struct sup *sup, bool front)
 	size_t n = 0;
 
 	for (size_t i = 0; i < SUP_CHILDREN_MAX; i++)
-		n += sup->children[i].state != SUP_FREE && sup->children[i].state != SUP_WAITING && is_front(sup->children[i].kind) == front;
+		n += sup->children[i].state != SUP_FREE && sup->children[i].state != SUP_WAITING &&
+		     is_front(sup->children[i].kind) == front;
 	return n;
 }
 

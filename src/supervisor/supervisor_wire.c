@@ -21,16 +21,23 @@ is_executor(unsigned kind)
 static void
 send_peer(struct sup_child *to, const struct sup_child *about, unsigned edge, int fd)
 {
-	(void)child_peer_send(to->control, &(struct child_peer){.kind = about->kind, .instance = about->instance,
-						   .incarnation = about->incarnation, .edge = (uint8_t)edge, .fd = fd});
+	(void)child_peer_send(to->control, &(struct child_peer){.kind = about->kind,
+						   .instance = about->instance,
+						   .incarnation = about->incarnation,
+						   .edge = (uint8_t)edge,
+						   .fd = fd});
 }
 
 static void
 send_key(struct sup_child *to, const struct sup_child *about, const uint64_t key[4])
 {
-	(void)child_key_send(to->control,
-		&(struct child_key){.kind = about->kind, .instance = about->instance, .incarnation = about->incarnation, .k0 = key[0],
-			.k1 = key[1], .k2 = key[2], .k3 = key[3]});
+	(void)child_key_send(to->control, &(struct child_key){.kind = about->kind,
+						  .instance = about->instance,
+						  .incarnation = about->incarnation,
+						  .k0 = key[0],
+						  .k1 = key[1],
+						  .k2 = key[2],
+						  .k3 = key[3]});
 }
 
 /* Keys go before the peers that use them. The executor's incarnation is part of what gate signs. */
@@ -60,7 +67,8 @@ wire_pair(struct sup_child *a, struct sup_child *b)
 		if (!forward && !(peer_rows[i].b == a->kind && peer_rows[i].a == b->kind))
 			continue;
 		if (ipc_pair(fds) < 0) {
-			log_error("cannot make a socketpair", LOG_C("a", kind_name(a->kind)), LOG_C("b", kind_name(b->kind)));
+			log_error("cannot make a socketpair", LOG_C("a", kind_name(a->kind)),
+				LOG_C("b", kind_name(b->kind)));
 			continue;
 		}
 		send_peer(a, b, i + 1, fds[0]);
@@ -91,7 +99,8 @@ wire_self(struct sup *sup, struct sup_child *c)
 	if (c->kind != KIND_AUDIT || ipc_pair(fds) < 0)
 		return;
 	ipc_chan_free(sup->audit);
-	sup->audit = ipc_chan_new(sup->ev, fds[0], &audit_writer_proto, IPC_SIDE_A, IPC_FULL_END, &audit_ops, &sup->audit);
+	sup->audit = ipc_chan_new(sup->ev, fds[0], &audit_writer_proto, IPC_SIDE_A, IPC_FULL_END,
+		&audit_ops, &sup->audit);
 	send_peer(c, &(struct sup_child){.kind = KIND_SUPERVISOR}, 0, fds[1]);
 	close(fds[1]);
 }
@@ -120,7 +129,8 @@ everybody_is_ready(const struct sup *sup)
 	for (size_t i = 0; i < SUP_CHILDREN_MAX; i++) {
 		const struct sup_child *c = &sup->children[i];
 
-		if (c->state != SUP_FREE && process_rows[c->kind].life == LIFE_ALWAYS && c->state != SUP_READY)
+		if (c->state != SUP_FREE && process_rows[c->kind].life == LIFE_ALWAYS &&
+			c->state != SUP_READY)
 			return false;
 	}
 	return true;
@@ -146,8 +156,8 @@ start_all(struct sup *sup)
 	supervisor_audit(sup, AUDIT_START, KIND_SUPERVISOR, 0, (int64_t)sup->caps.tier);
 	for (size_t i = 0; i < sup->nlisteners; i++)
 		log_info("listening", LOG_C("address", sup->addresses[i]));
-	log_info("gateway ready", LOG_C("tier", jail_tier_name(sup->caps.tier)), LOG_U("pid", getpid()),
-		LOG_C("state", sup->paths.state));
+	log_info("gateway ready", LOG_C("tier", jail_tier_name(sup->caps.tier)),
+		LOG_U("pid", getpid()), LOG_C("state", sup->paths.state));
 	if (sup->panic)
 		log_warn("the kill switch is on: nothing runs until `moltbot gateway resume`");
 }
@@ -180,8 +190,10 @@ supervisor_wire_gone(struct sup *sup, struct sup_child *c)
 		for (unsigned k = 0; k < peer_rows_n; k++) {
 			if ((peer_rows[k].a == c->kind && peer_rows[k].b == other->kind) ||
 				(peer_rows[k].b == c->kind && peer_rows[k].a == other->kind)) {
-				(void)child_peer_gone_send(other->control,
-					&(struct child_peer_gone){.kind = c->kind, .instance = c->instance, .incarnation = c->incarnation});
+				(void)child_peer_gone_send(
+					other->control, &(struct child_peer_gone){.kind = c->kind,
+								.instance = c->instance,
+								.incarnation = c->incarnation});
 				break;
 			}
 		}
@@ -193,6 +205,8 @@ supervisor_audit(struct sup *sup, uint8_t event, unsigned kind, uint64_t instanc
 {
 	if (sup->audit == NULL)
 		return;
-	(void)audit_writer_line_send(sup->audit,
-		&(struct audit_writer_line){.event = event, .peer = (uint8_t)kind, .instance = instance, .number = number});
+	(void)audit_writer_line_send(sup->audit, &(struct audit_writer_line){.event = event,
+							 .peer = (uint8_t)kind,
+							 .instance = instance,
+							 .number = number});
 }

@@ -10,15 +10,15 @@
 #include "attacker_calls.h"
 
 enum breakage { BREAK_UNKNOWN, BREAK_EMPTY, BREAK_LONG, BREAK_HUGE, BREAK_DIRECTION, BREAKAGES };
-static const char *const breakages[BREAKAGES] = {
-	"unknown id", "cut short", "a byte behind the end", "the largest datagram of noise", "the other direction"};
+static const char *const breakages[BREAKAGES] = {"unknown id", "cut short", "a byte behind the end",
+	"the largest datagram of noise", "the other direction"};
 
 static void
 say(const char *process, size_t n, const char *class, const char *what, const char *result, int err)
 {
 	char line[256];
-	int len = snprintf(line, sizeof(line), "ATTACK\t%s\t%zu\t%s\t%s\t%s\t%s\n", process, n, class, what, result,
-		err == 0 ? "-" : strerrorname_np(err));
+	int len = snprintf(line, sizeof(line), "ATTACK\t%s\t%zu\t%s\t%s\t%s\t%s\n", process, n,
+		class, what, result, err == 0 ? "-" : strerrorname_np(err));
 	ssize_t ignored = write(2, line, (size_t)len);
 
 	(void)ignored;
@@ -35,12 +35,17 @@ attempt_call(const struct child *child, const char *process, size_t n)
 	say(process, n, "call", call->what, permitted ? "begin-permitted" : "begin", 0);
 	errno = 0;
 	rc = call->fn();
-	say(process, n, "call", call->what, rc < 0 ? "held" : permitted ? "permitted" : "REACHED", rc < 0 ? errno : 0);
+	say(process, n, "call", call->what,
+		rc < 0      ? "held"
+		: permitted ? "permitted"
+			    : "REACHED",
+		rc < 0 ? errno : 0);
 }
 
 /* The datagram of one message broken in one way; 0 when this breakage does not apply to it. */
 static size_t
-broken(const struct attacker_peer *p, const struct ipc_message *m, enum breakage how, uint8_t buf[IPC_MSG_MAX])
+broken(const struct attacker_peer *p, const struct ipc_message *m, enum breakage how,
+	uint8_t buf[IPC_MSG_MAX])
 {
 	bool mine = (m->dir == IPC_A_TO_B) == (p->side == IPC_SIDE_A);
 	union {
@@ -74,13 +79,14 @@ broken(const struct attacker_peer *p, const struct ipc_message *m, enum breakage
 
 /* A peer that takes the message without complaint would let us live: that is the failure. */
 static void
-attempt_message(const char *process, size_t n, const struct attacker_peer *p, const struct ipc_message *m, enum breakage how,
-	const uint8_t *buf, size_t len)
+attempt_message(const char *process, size_t n, const struct attacker_peer *p,
+	const struct ipc_message *m, enum breakage how, const uint8_t *buf, size_t len)
 {
 	char what[128];
 	struct pollfd gone = {.fd = p->fd, .events = 0};
 
-	snprintf(what, sizeof(what), "%s to %s, %s: %s", p->proto->name, p->name, m->name, breakages[how]);
+	snprintf(what, sizeof(what), "%s to %s, %s: %s", p->proto->name, p->name, m->name,
+		breakages[how]);
 	say(process, n, "message", what, "begin", 0);
 	if (send(p->fd, buf, len, MSG_NOSIGNAL) < 0) {
 		say(process, n, "message", what, "held", errno);
@@ -88,7 +94,8 @@ attempt_message(const char *process, size_t n, const struct attacker_peer *p, co
 	}
 	(void)poll(&gone, 1, 2000); /* the peer closes its end, and the supervisor kills us */
 	(void)poll(NULL, 0, 300);
-	say(process, n, "message", what, (gone.revents & (POLLHUP | POLLERR)) != 0 ? "cut" : "REACHED", 0);
+	say(process, n, "message", what,
+		(gone.revents & (POLLHUP | POLLERR)) != 0 ? "cut" : "REACHED", 0);
 }
 
 void
@@ -106,11 +113,13 @@ attacker_attempt(const struct child *child, const struct attacker_peer *peers, s
 	for (size_t i = 0; i < npeers; i++) {
 		for (size_t k = 0; k < peers[i].proto->n; k++) {
 			for (enum breakage how = 0; how < BREAKAGES; how++) {
-				size_t len = broken(&peers[i], &peers[i].proto->messages[k], how, buf);
+				size_t len =
+					broken(&peers[i], &peers[i].proto->messages[k], how, buf);
 
 				if (len == 0 || at++ != n)
 					continue;
-				attempt_message(process, n, &peers[i], &peers[i].proto->messages[k], how, buf, len);
+				attempt_message(process, n, &peers[i], &peers[i].proto->messages[k],
+					how, buf, len);
 				_exit(0);
 			}
 		}

@@ -21,13 +21,17 @@
 static long
 inet_connect(uint32_t v4, uint16_t port)
 {
-	struct sockaddr_in sa = {.sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(v4)};
+	struct sockaddr_in sa = {
+		.sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(v4)};
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
 
 	if (fd < 0)
 		return -1;
 	/* under way is reached; refused because nobody listens has been let through as well */
-	return connect(fd, (const struct sockaddr *)&sa, sizeof(sa)) < 0 && errno != EINPROGRESS && errno != ECONNREFUSED ? -1 : 0;
+	return connect(fd, (const struct sockaddr *)&sa, sizeof(sa)) < 0 && errno != EINPROGRESS &&
+			       errno != ECONNREFUSED
+		       ? -1
+		       : 0;
 }
 
 static long
@@ -212,7 +216,8 @@ read_parent(void)
 static long
 signal_parent(void)
 {
-	return kill((int)syscall(__NR_getppid), SIGURG); /* ignored by default: that it may be sent is what counts */
+	/* ignored by default: that it may be sent is what counts */
+	return kill((int)syscall(__NR_getppid), SIGURG);
 }
 
 static long
@@ -300,7 +305,9 @@ connect_abstract(void)
 
 	if (fd < 0)
 		return -1;
-	return connect(fd, (const struct sockaddr *)&sa, sizeof(sa)) < 0 && errno != ECONNREFUSED ? -1 : 0;
+	return connect(fd, (const struct sockaddr *)&sa, sizeof(sa)) < 0 && errno != ECONNREFUSED
+		       ? -1
+		       : 0;
 }
 
 static long

@@ -7,8 +7,8 @@
 
 struct attacker_call {
 	const char *what;
-	long (*fn)(void);  /* below 0 with errno: refused */
-	uint32_t groups;   /* enum jail_group: permitted to processes with one of these */
+	long (*fn)(void); /* below 0 with errno: refused */
+	uint32_t groups;  /* enum jail_group: permitted to processes with one of these */
 };
 extern const struct attacker_call attacker_calls[];
 extern const size_t attacker_ncalls;

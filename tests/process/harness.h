@@ -36,7 +36,8 @@ struct harness_options {
 	struct span slice; /* argument list; empty: no slice is sent */
 	struct harness_handle handles[HARNESS_HANDLES_MAX];
 	size_t nhandles;
-	bool keep_not_ready; /* do not wait for READY (processes that are expected to refuse to start) */
+	/* do not wait for READY (processes that are expected to refuse to start) */
+	bool keep_not_ready;
 };
 
 struct harness {

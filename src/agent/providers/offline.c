@@ -27,7 +27,8 @@ static bool
 is_word_byte(uint8_t c)
 {
 	c = lower(c);
-	return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c >= 0x80 || c == '_' || c == '\'';
+	return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c >= 0x80 || c == '_' ||
+	       c == '\'';
 }
 
 /* Where phrase stands in s as whole words, ignoring case; -1 when nowhere. */
@@ -80,7 +81,8 @@ strip_quotes(struct span s)
 static struct span
 strip_end(struct span s)
 {
-	while (s.len > 0 && (s.ptr[s.len - 1] == '?' || s.ptr[s.len - 1] == '!' || s.ptr[s.len - 1] == ' '))
+	while (s.len > 0 &&
+		(s.ptr[s.len - 1] == '?' || s.ptr[s.len - 1] == '!' || s.ptr[s.len - 1] == ' '))
 		s.len--;
 	return s;
 }
@@ -94,7 +96,8 @@ say(struct ask *k, struct span text)
 }
 
 static void
-call(struct ask *k, const char *tool, const char *name1, struct span value1, const char *name2, struct span value2)
+call(struct ask *k, const char *tool, const char *name1, struct span value1, const char *name2,
+	struct span value2)
 {
 	struct agent_call *c = &k->turn->calls[k->turn->ncalls++];
 	struct buf list = {.max = IPC_BODY_MAX};
@@ -123,13 +126,16 @@ call(struct ask *k, const char *tool, const char *name1, struct span value1, con
 static bool
 greets(struct ask *k)
 {
-	static const char *const words[] = {"hi", "hello", "hey", "good morning", "good evening", "moin", "hallo", "bonjour", "hola"};
+	static const char *const words[] = {"hi", "hello", "hey", "good morning", "good evening",
+		"moin", "hallo", "bonjour", "hola"};
 	struct span rest;
 
 	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
 		if (begins(strip_end(k->text), words[i], &rest) && rest.len <= 24) {
-			say(k, SPAN("Hello! I am the assistant that is built into this gateway: no model is connected yet, so I understand only a "
-				    "few kinds of sentences, but the tools behind me are real. Try `what is 17 * 23`, `run uname -a`, or `help`."));
+			say(k, SPAN("Hello! I am the assistant that is built into this gateway: no "
+				    "model is connected yet, so I understand only a "
+				    "few kinds of sentences, but the tools behind me are real. Try "
+				    "`what is 17 * 23`, `run uname -a`, or `help`."));
 			return true;
 		}
 	}
@@ -141,47 +147,62 @@ helps(struct ask *k)
 {
 	struct span s = strip_end(k->text);
 
-	if (!span_eq_nocase(s, SPAN("help")) && !span_eq_nocase(s, SPAN("/help")) && !says(s, "what can you do") && !says(s, "how do you work"))
+	if (!span_eq_nocase(s, SPAN("help")) && !span_eq_nocase(s, SPAN("/help")) &&
+		!says(s, "what can you do") && !says(s, "how do you work"))
 		return false;
 	say(k, SPAN("Without a model I understand these:\n\n"
-		    "- `what is 2 + 2 * 10` or `calculate sqrt(2)`: arithmetic, by the tool `calculator`\n"
-		    "- `write \"text\" to notes.txt`, `read notes.txt`, `list files`, `search for text`, `delete notes.txt`: files of the workspace\n"
-		    "- `run uname -a`: a command, in a sandbox without network that sees nothing but the workspace\n"
-		    "- `remember that the spare key is at Ada's`, `what do you remember about the key`\n"
+		    "- `what is 2 + 2 * 10` or `calculate sqrt(2)`: arithmetic, by the tool "
+		    "`calculator`\n"
+		    "- `write \"text\" to notes.txt`, `read notes.txt`, `list files`, `search for "
+		    "text`, `delete notes.txt`: files of the workspace\n"
+		    "- `run uname -a`: a command, in a sandbox without network that sees nothing "
+		    "but the workspace\n"
+		    "- `remember that the spare key is at Ada's`, `what do you remember about the "
+		    "key`\n"
 		    "- `how do I connect a model`\n\n"
-		    "Every tool call goes through the same policy, sandbox and audit log that a model's calls go through."));
+		    "Every tool call goes through the same policy, sandbox and audit log that a "
+		    "model's calls go through."));
 	return true;
 }
 
 static bool
 introduces(struct ask *k)
 {
-	if (!says(k->text, "who are you") && !says(k->text, "what are you") && !says(k->text, "introduce yourself"))
+	if (!says(k->text, "who are you") && !says(k->text, "what are you") &&
+		!says(k->text, "introduce yourself"))
 		return false;
-	say(k, SPAN("I am Moltbot's built-in offline assistant: a small deterministic program, not a language model. I exist so that a fresh "
-		    "gateway can be tried without any key. Say `help` for what I understand, or `how do I connect a model` for more."));
+	say(k, SPAN("I am Moltbot's built-in offline assistant: a small deterministic program, not "
+		    "a language model. I exist so that a fresh "
+		    "gateway can be tried without any key. Say `help` for what I understand, or "
+		    "`how do I connect a model` for more."));
 	return true;
 }
 
 static bool
 explains_connecting(struct ask *k)
 {
-	if (!(says(k->text, "connect") || says(k->text, "configure") || says(k->text, "use") || says(k->text, "add")) ||
-		!(says(k->text, "model") || says(k->text, "llm") || says(k->text, "openai") || says(k->text, "ollama") || says(k->text, "provider")))
+	if (!(says(k->text, "connect") || says(k->text, "configure") || says(k->text, "use") ||
+		    says(k->text, "add")) ||
+		!(says(k->text, "model") || says(k->text, "llm") || says(k->text, "openai") ||
+			says(k->text, "ollama") || says(k->text, "provider")))
 		return false;
-	say(k, SPAN("Put this into `moltbot.json` in the state directory (`~/.moltbot` unless you chose another) and restart the gateway:\n\n"
+	say(k, SPAN("Put this into `moltbot.json` in the state directory (`~/.moltbot` unless you "
+		    "chose another) and restart the gateway:\n\n"
 		    "```json5\n"
 		    "{\n"
 		    "  agents: { defaults: { model: { primary: \"my/llama3\" } } },\n"
 		    "  models: { providers: { my: {\n"
-		    "    baseUrl: \"http://127.0.0.1:11434/v1\",   // any OpenAI-compatible server; Ollama here\n"
+		    "    baseUrl: \"http://127.0.0.1:11434/v1\",   // any OpenAI-compatible "
+		    "server; Ollama here\n"
 		    "    api: \"openai-completions\",\n"
-		    "    // apiKey: \"${MY_API_KEY}\",            // for a hosted one; the key stays in the environment\n"
+		    "    // apiKey: \"${MY_API_KEY}\",            // for a hosted one; the key "
+		    "stays in the environment\n"
 		    "    models: [ { id: \"llama3\", name: \"Llama 3\" } ],\n"
 		    "  } } },\n"
 		    "}\n"
 		    "```\n\n"
-		    "`moltbot config validate` checks the file first and names every mistake with its line."));
+		    "`moltbot config validate` checks the file first and names every mistake with "
+		    "its line."));
 	return true;
 }
 
@@ -223,7 +244,8 @@ writes(struct ask *k)
 	if (at >= 0) {
 		name = strip_quotes(strip_end(span_sub(rest, (size_t)at + 4, rest.len)));
 		if (name.len > 0 && span_find_byte(name, ' ') < 0) {
-			call(k, "file_write", "path", name, "content", strip_quotes(span_sub(rest, 0, (size_t)at)));
+			call(k, "file_write", "path", name, "content",
+				strip_quotes(span_sub(rest, 0, (size_t)at)));
 			return true;
 		}
 	}
@@ -239,7 +261,8 @@ file_name(struct span rest)
 {
 	struct span inner;
 
-	if (begins(rest, "the file", &inner) || begins(rest, "file", &inner) || begins(rest, "my", &inner))
+	if (begins(rest, "the file", &inner) || begins(rest, "file", &inner) ||
+		begins(rest, "my", &inner))
 		rest = inner;
 	return strip_quotes(strip_end(rest));
 }
@@ -250,7 +273,8 @@ reads(struct ask *k)
 	struct span rest;
 	struct span name;
 
-	if (!begins(k->text, "read", &rest) && !begins(k->text, "cat", &rest) && !begins(k->text, "show me", &rest) && !begins(k->text, "open", &rest))
+	if (!begins(k->text, "read", &rest) && !begins(k->text, "cat", &rest) &&
+		!begins(k->text, "show me", &rest) && !begins(k->text, "open", &rest))
 		return false;
 	name = file_name(rest);
 	if (name.len == 0 || span_find_byte(name, ' ') >= 0)
@@ -265,12 +289,15 @@ lists(struct ask *k)
 	struct span rest;
 	ptrdiff_t in;
 
-	if (!begins(k->text, "list", &rest) && !begins(k->text, "ls", &rest) && !begins(k->text, "what files", &rest) &&
-		!begins(k->text, "show files", &rest))
+	if (!begins(k->text, "list", &rest) && !begins(k->text, "ls", &rest) &&
+		!begins(k->text, "what files", &rest) && !begins(k->text, "show files", &rest))
 		return false;
 	in = find_phrase(rest, "in");
-	call(k, "file_list", "path", in >= 0 ? strip_quotes(strip_end(span_trim(span_sub(rest, (size_t)in + 2, rest.len)))) : SPAN("."), NULL,
-		SPAN_EMPTY);
+	call(k, "file_list", "path",
+		in >= 0 ? strip_quotes(
+				  strip_end(span_trim(span_sub(rest, (size_t)in + 2, rest.len))))
+			: SPAN("."),
+		NULL, SPAN_EMPTY);
 	return true;
 }
 
@@ -279,8 +306,8 @@ searches(struct ask *k)
 {
 	struct span rest;
 
-	if (!begins(k->text, "search for", &rest) && !begins(k->text, "search", &rest) && !begins(k->text, "find", &rest) &&
-		!begins(k->text, "grep", &rest))
+	if (!begins(k->text, "search for", &rest) && !begins(k->text, "search", &rest) &&
+		!begins(k->text, "find", &rest) && !begins(k->text, "grep", &rest))
 		return false;
 	if (rest.len == 0)
 		return false;
@@ -311,7 +338,8 @@ remembers(struct ask *k)
 
 	if (says(k->text, "do you remember") || begins(k->text, "recall", &rest)) {
 		ptrdiff_t about = find_phrase(k->text, "about");
-		struct span query = about >= 0 ? span_sub(k->text, (size_t)about + 5, k->text.len) : SPAN_EMPTY;
+		struct span query =
+			about >= 0 ? span_sub(k->text, (size_t)about + 5, k->text.len) : SPAN_EMPTY;
 
 		if (query.len == 0 && begins(k->text, "recall", &rest))
 			query = rest;
@@ -329,29 +357,31 @@ remembers(struct ask *k)
 static bool
 is_expression_byte(uint8_t c)
 {
-	return (c >= '0' && c <= '9') || c == '+' || c == '-' || c == '*' || c == '/' || c == '%' || c == '^' || c == '(' || c == ')' ||
-		c == '.' || c == ',' || c == ' ';
+	return (c >= '0' && c <= '9') || c == '+' || c == '-' || c == '*' || c == '/' || c == '%' ||
+	       c == '^' || c == '(' || c == ')' || c == '.' || c == ',' || c == ' ';
 }
 
 static bool
 is_expression(struct span s)
 {
 	bool digit = false;
-	bool operator = false;
+	bool has_operator = false;
 
 	for (size_t i = 0; i < s.len; i++) {
 		if (!is_expression_byte(s.ptr[i]))
 			return false;
 		digit |= s.ptr[i] >= '0' && s.ptr[i] <= '9';
-		operator |= s.ptr[i] == '+' || s.ptr[i] == '-' || s.ptr[i] == '*' || s.ptr[i] == '/' || s.ptr[i] == '%' || s.ptr[i] == '^';
+		has_operator |= s.ptr[i] == '+' || s.ptr[i] == '-' || s.ptr[i] == '*' ||
+				s.ptr[i] == '/' || s.ptr[i] == '%' || s.ptr[i] == '^';
 	}
-	return digit && operator;
+	return digit && has_operator;
 }
 
 static bool
 computes(struct ask *k)
 {
-	static const char *const words[] = {"calculate", "compute", "what is", "what's", "how much is", "calc", "eval"};
+	static const char *const words[] = {
+		"calculate", "compute", "what is", "what's", "how much is", "calc", "eval"};
 	struct span s = strip_end(k->text);
 	struct span rest;
 
@@ -359,7 +389,8 @@ computes(struct ask *k)
 		if (!begins(s, words[i], &rest) || rest.len == 0)
 			continue;
 		/* "what is" may begin any question: only figures count; "calculate" says it */
-		if ((i == 0 || i == 1 || i == 5 || i == 6) || is_expression(rest) || begins(rest, "sqrt", &(struct span){0})) {
+		if ((i == 0 || i == 1 || i == 5 || i == 6) || is_expression(rest) ||
+			begins(rest, "sqrt", &(struct span){0})) {
 			call(k, "calculator", "expression", rest, NULL, SPAN_EMPTY);
 			return true;
 		}
@@ -446,8 +477,8 @@ stream(struct agent *a, struct span text)
 static void
 turn(struct agent *a, struct agent_turn *t)
 {
-	static bool (*const intents[])(struct ask *) = {greets, helps, introduces, runs, writes, remembers, deletes, searches, lists, reads,
-		computes, explains_connecting, thanks};
+	static bool (*const intents[])(struct ask *) = {greets, helps, introduces, runs, writes,
+		remembers, deletes, searches, lists, reads, computes, explains_connecting, thanks};
 	const struct agent_item *last = a->nitems == 0 ? NULL : &a->items[a->nitems - 1];
 	struct ask k = {.agent = a, .turn = t};
 	bool taken = false;
@@ -461,7 +492,8 @@ turn(struct agent *a, struct agent_turn *t)
 	for (size_t i = 0; i < sizeof(intents) / sizeof(intents[0]) && !taken; i++)
 		taken = intents[i](&k);
 	if (!taken)
-		say(&k, SPAN("I did not understand that: no model is connected, and I know only a few kinds of sentences. Say `help` to see them, or "
+		say(&k, SPAN("I did not understand that: no model is connected, and I know only a "
+			     "few kinds of sentences. Say `help` to see them, or "
 			     "`how do I connect a model`."));
 	stream(a, buf_span(&t->text));
 }

@@ -104,7 +104,7 @@ static bool
 has_result(const struct agent *a, size_t at)
 {
 	return at + 1 < a->nitems && a->items[at + 1].kind == ITEM_TOOL_RESULT &&
-		span_eq(a->items[at + 1].call_id, a->items[at].call_id);
+	       span_eq(a->items[at + 1].call_id, a->items[at].call_id);
 }
 
 static void
@@ -119,7 +119,11 @@ put_messages(const struct agent *a, struct json_out *o)
 		const struct agent_item *it = &a->items[i];
 
 		if (it->kind == ITEM_TEXT) {
-			put_text_message(o, it->role == ROLE_USER ? "user" : it->role == ROLE_ASSISTANT ? "assistant" : "system", it->text);
+			put_text_message(o,
+				it->role == ROLE_USER        ? "user"
+				: it->role == ROLE_ASSISTANT ? "assistant"
+							     : "system",
+				it->text);
 		} else if (it->kind == ITEM_TOOL_CALL && has_result(a, i)) {
 			put_tool_call_message(o, it);
 			put_result(o, &a->items[++i]);
@@ -217,7 +221,8 @@ take_calls(struct answer *an, const struct json_node *calls)
 		(void)json_node_u64(json_get(c, SPAN("index")), &index);
 		p = call_at(an, index);
 		if (p == NULL) {
-			fail(an->turn, MODEL_PROTOCOL, "The model asked for too many tools at once.", SPAN_EMPTY);
+			fail(an->turn, MODEL_PROTOCOL,
+				"The model asked for too many tools at once.", SPAN_EMPTY);
 			return;
 		}
 		if (json_node_str(json_get(c, SPAN("id")), &s) == 0 && p->id.len == 0)
@@ -227,7 +232,8 @@ take_calls(struct answer *an, const struct json_node *calls)
 		if (json_node_str(json_get(f, SPAN("arguments")), &s) == 0)
 			buf_put(&p->args, s);
 		if (p->id.err < 0 || p->name.err < 0 || p->args.err < 0)
-			fail(an->turn, MODEL_PROTOCOL, "The model sent a tool call that is too long.", SPAN_EMPTY);
+			fail(an->turn, MODEL_PROTOCOL,
+				"The model sent a tool call that is too long.", SPAN_EMPTY);
 	}
 }
 
@@ -243,7 +249,8 @@ take_document(struct answer *an, struct span text)
 
 	arena_init(&arena, CHUNK_ARENA_MAX + text.len * 8);
 	if (json_parse(&arena, text, NULL, &root, NULL) < 0) {
-		fail(an->turn, MODEL_PROTOCOL, "The model server sent something that is not JSON.", SPAN_EMPTY);
+		fail(an->turn, MODEL_PROTOCOL, "The model server sent something that is not JSON.",
+			SPAN_EMPTY);
 		arena_clear(&arena);
 		return;
 	}
@@ -255,7 +262,8 @@ take_document(struct answer *an, struct span text)
 		part = json_get(choice, SPAN("message"));
 	if (json_node_str(json_get(part, SPAN("content")), &s) == 0 && s.len > 0) {
 		if (buf_put(&an->turn->text, s) < 0)
-			fail(an->turn, MODEL_BUDGET, "The answer was longer than a run may produce.", SPAN_EMPTY);
+			fail(an->turn, MODEL_BUDGET,
+				"The answer was longer than a run may produce.", SPAN_EMPTY);
 		else
 			agent_delta(an->agent, s);
 	}
@@ -283,7 +291,8 @@ read_stream(struct agent *a, struct answer *an)
 		}
 		agent_model_used(a, n);
 		if (reader.err < 0)
-			fail(an->turn, MODEL_PROTOCOL, "The model server sent a line that is too long.", SPAN_EMPTY);
+			fail(an->turn, MODEL_PROTOCOL,
+				"The model server sent a line that is too long.", SPAN_EMPTY);
 	} while (an->turn->error == MODEL_OK && agent_model_wait(a));
 	sse_reader_clear(&reader);
 }
@@ -331,15 +340,24 @@ explain_status(struct agent *a, struct agent_turn *t)
 	take_document(&an, buf_span(&all));
 	detail = buf_span(&inner.why);
 	if (st == 401 || st == 403)
-		fail(t, MODEL_AUTH, "The provider did not accept the credential. Check the key that the configuration names.", detail);
+		fail(t, MODEL_AUTH,
+			"The provider did not accept the credential. Check the key that the "
+			"configuration names.",
+			detail);
 	else if (st == 429)
-		fail(t, MODEL_RATE, "The provider's rate limit was reached. Try again later.", detail);
+		fail(t, MODEL_RATE, "The provider's rate limit was reached. Try again later.",
+			detail);
 	else if (st == 503 || st == 529 || st == 502 || st == 504)
 		fail(t, MODEL_OVERLOADED, "The provider is overloaded. Try again later.", detail);
 	else if (st == 404)
-		fail(t, MODEL_PROTOCOL, "The provider does not know this model or path. Check the model's name and baseUrl.", detail);
+		fail(t, MODEL_PROTOCOL,
+			"The provider does not know this model or path. Check the model's name and "
+			"baseUrl.",
+			detail);
 	else
-		fail(t, span_find(buf_span(&all), SPAN("context_length")) >= 0 ? MODEL_CONTEXT : MODEL_PROTOCOL,
+		fail(t,
+			span_find(buf_span(&all), SPAN("context_length")) >= 0 ? MODEL_CONTEXT
+									       : MODEL_PROTOCOL,
 			"The provider refused the request.", detail);
 	buf_clear(&all);
 	buf_clear(&inner.text);
@@ -393,7 +411,8 @@ turn(struct agent *a, struct agent_turn *t)
 		rc = agent_model_ask(a, buf_span(&body), body.len / 3 + a->max_tokens);
 	buf_clear(&body);
 	if (rc < 0) {
-		fail(t, rc == ERR_TOOBIG ? MODEL_CONTEXT : MODEL_NETWORK, "The request could not be made: the conversation is too long.", SPAN_EMPTY);
+		fail(t, rc == ERR_TOOBIG ? MODEL_CONTEXT : MODEL_NETWORK,
+			"The request could not be made: the conversation is too long.", SPAN_EMPTY);
 		return;
 	}
 	(void)agent_model_wait(a);
@@ -404,7 +423,8 @@ turn(struct agent *a, struct agent_turn *t)
 	else if (a->model_data.len > 0)
 		read_whole(a, &an);
 	if (t->error == MODEL_OK && a->model_rc < 0)
-		fail(t, a->model_rc == ERR_DENIED ? MODEL_REFUSED : MODEL_NETWORK, "The model could not be reached.", buf_span(&a->model_detail));
+		fail(t, a->model_rc == ERR_DENIED ? MODEL_REFUSED : MODEL_NETWORK,
+			"The model could not be reached.", buf_span(&a->model_detail));
 	if (t->error == MODEL_OK && !an.done && an.ncalls == 0 && t->text.len == 0)
 		fail(t, MODEL_PROTOCOL, "The model server sent no answer.", SPAN_EMPTY);
 	if (t->error == MODEL_OK)

@@ -33,7 +33,8 @@ run_open(struct run *r, uint8_t provider)
 	int pair[2];
 
 	memset(tools, 0xff, sizeof(tools));
-	r->zygote = harness_new(program, "zygote", &(struct harness_options){.kind = KIND_AGENT_ZYGOTE});
+	r->zygote = harness_new(
+		program, "zygote", &(struct harness_options){.kind = KIND_AGENT_ZYGOTE});
 	harness_start(r->zygote);
 	assert_int_equal(ipc_pair(fds), 0);
 	harness_send(r->zygote->control, &child_proto, IPC_SIDE_A, CHILD_FORK,
@@ -42,7 +43,10 @@ run_open(struct run *r, uint8_t provider)
 	r->control = fds[0];
 	(void)harness_expect(r->zygote, CHILD_CHILD);
 	harness_send(r->control, &child_proto, IPC_SIDE_A, CHILD_HELLO,
-		&(struct child_hello){.kind = KIND_AGENT, .instance = 7, .incarnation = 1, .landlock_max = UINT32_MAX});
+		&(struct child_hello){.kind = KIND_AGENT,
+			.instance = 7,
+			.incarnation = 1,
+			.landlock_max = UINT32_MAX});
 	(void)harness_recv(r->control, &child_proto, IPC_SIDE_A, CHILD_READY, &in);
 	assert_int_equal(ipc_pair(pair), 0);
 	harness_send(r->control, &child_proto, IPC_SIDE_A, CHILD_PEER,
@@ -51,16 +55,24 @@ run_open(struct run *r, uint8_t provider)
 	r->core = pair[0];
 	harness_send(r->control, &child_proto, IPC_SIDE_A, CHILD_START, &(struct child_start){});
 	harness_send(r->core, &core_agent_proto, IPC_SIDE_A, CORE_AGENT_START,
-		&(struct core_agent_start){.run = 7, .provider = provider, .model = SPAN("m"), .tools_allowed = span_of(tools, 8),
-			.stream = provider == PROVIDER_OPENAI, .agent_name = SPAN("Crabby")});
+		&(struct core_agent_start){.run = 7,
+			.provider = provider,
+			.model = SPAN("m"),
+			.tools_allowed = span_of(tools, 8),
+			.stream = provider == PROVIDER_OPENAI,
+			.agent_name = SPAN("Crabby")});
 }
 
 static void
 run_say(struct run *r, const char *text)
 {
 	harness_send(r->core, &core_agent_proto, IPC_SIDE_A, CORE_AGENT_ITEM,
-		&(struct core_agent_item){.role = ROLE_USER, .kind = ITEM_TEXT, .text = span_from_cstr(text), .body = -1});
-	harness_send(r->core, &core_agent_proto, IPC_SIDE_A, CORE_AGENT_GO, &(struct core_agent_go){});
+		&(struct core_agent_item){.role = ROLE_USER,
+			.kind = ITEM_TEXT,
+			.text = span_from_cstr(text),
+			.body = -1});
+	harness_send(
+		r->core, &core_agent_proto, IPC_SIDE_A, CORE_AGENT_GO, &(struct core_agent_go){});
 }
 
 static void
@@ -103,7 +115,8 @@ static void
 answer_call(struct run *r, uint64_t call, bool ok, const char *text)
 {
 	harness_send(r->core, &core_agent_proto, IPC_SIDE_A, CORE_AGENT_TOOL_RESULT,
-		&(struct core_agent_tool_result){.call = call, .ok = ok, .text = span_from_cstr(text), .body = -1});
+		&(struct core_agent_tool_result){
+			.call = call, .ok = ok, .text = span_from_cstr(text), .body = -1});
 }
 
 static void
@@ -180,13 +193,15 @@ give(struct run *r, uint32_t status, const char *data)
 {
 	struct span s = span_from_cstr(data);
 
-	harness_send(r->core, &core_agent_proto, IPC_SIDE_A, CORE_AGENT_MODEL_STATUS, &(struct core_agent_model_status){.status = status});
+	harness_send(r->core, &core_agent_proto, IPC_SIDE_A, CORE_AGENT_MODEL_STATUS,
+		&(struct core_agent_model_status){.status = status});
 	while (s.len > 0) { /* in small pieces: events straddle them */
 		harness_send(r->core, &core_agent_proto, IPC_SIDE_A, CORE_AGENT_MODEL_CHUNK,
 			&(struct core_agent_model_chunk){.data = span_sub(s, 0, 17)});
 		s = span_sub(s, 17, s.len);
 	}
-	harness_send(r->core, &core_agent_proto, IPC_SIDE_A, CORE_AGENT_MODEL_END, &(struct core_agent_model_end){.rc = 0});
+	harness_send(r->core, &core_agent_proto, IPC_SIDE_A, CORE_AGENT_MODEL_END,
+		&(struct core_agent_model_end){.rc = 0});
 }
 
 static void
@@ -207,16 +222,21 @@ the_request_is_what_the_api_takes_and_the_answer_streams(void **state)
 	arena_init(&arena, 1u << 22);
 	assert_int_equal(json_parse(&arena, buf_span(&body), NULL, &root, NULL), 0);
 	assert_true(span_find(buf_span(&body), SPAN("\"name\":\"shell_exec\"")) >= 0);
-	assert_true(span_find(buf_span(&body), SPAN("{\"role\":\"user\",\"content\":\"hi \\\"there\\\"\"}")) >= 0);
+	assert_true(span_find(buf_span(&body),
+			    SPAN("{\"role\":\"user\",\"content\":\"hi \\\"there\\\"\"}")) >= 0);
 	give(&r, 200,
 		"data: {\"choices\":[{\"delta\":{\"role\":\"assistant\",\"content\":\"\"}}]}\n\n"
-		"data: {\"choices\":[{\"delta\":{\"content\":\"Hel\"}}]}\n\ndata: {\"choices\":[{\"delta\":{\"content\":\"lo\"}}]}\n\n"
+		"data: {\"choices\":[{\"delta\":{\"content\":\"Hel\"}}]}\n\ndata: "
+		"{\"choices\":[{\"delta\":{\"content\":\"lo\"}}]}\n\n"
 		"data: {\"choices\":[{\"delta\":{},\"finish_reason\":\"stop\"}]}\n\n"
-		"data: {\"choices\":[],\"usage\":{\"prompt_tokens\":5,\"completion_tokens\":2}}\n\ndata: [DONE]\n\n");
+		"data: "
+		"{\"choices\":[],\"usage\":{\"prompt_tokens\":5,\"completion_tokens\":2}}\n\ndata: "
+		"[DONE]\n\n");
 	d = expect(&r, CORE_AGENT_DELTA);
 	assert_true(span_eq(d->text, SPAN("Hel")));
 	expect_answer(&r, RUN_DONE, "Hello");
-	assert_int_equal(((const struct core_agent_finish *)(const void *)in.msg.bytes)->tokens_in, 5);
+	assert_int_equal(
+		((const struct core_agent_finish *)(const void *)in.msg.bytes)->tokens_in, 5);
 	buf_clear(&body);
 	arena_clear(&arena);
 	run_close(&r);
@@ -234,14 +254,18 @@ a_streamed_tool_call_is_put_together_and_its_result_sent(void **state)
 	run_say(&r, "do it");
 	(void)expect(&r, CORE_AGENT_MODEL_CALL);
 	give(&r, 200,
-		"data: {\"choices\":[{\"delta\":{\"content\":\"let me see\",\"tool_calls\":[{\"index\":0,\"id\":\"c1\",\"function\":{\"name\":\"exec\","
-		"\"arguments\":\"{\\\"comm\"}}]}}]}\n\ndata: {\"choices\":[{\"delta\":{\"tool_calls\":[{\"index\":0,\"function\":{\"arguments\":"
+		"data: {\"choices\":[{\"delta\":{\"content\":\"let me "
+		"see\",\"tool_calls\":[{\"index\":0,\"id\":\"c1\",\"function\":{\"name\":\"exec\","
+		"\"arguments\":\"{\\\"comm\"}}]}}]}\n\ndata: "
+		"{\"choices\":[{\"delta\":{\"tool_calls\":[{\"index\":0,\"function\":{"
+		"\"arguments\":"
 		"\"and\\\":\\\"id\\\"}\"}}]}}]}\n\ndata: [DONE]\n\n");
 	expect_call(&r, "shell_exec", "command", "id");
 	answer_call(&r, 2, true, "uid=1");
 	c = expect(&r, CORE_AGENT_MODEL_CALL);
 	harness_body(c->body, &body);
-	assert_true(span_find(buf_span(&body), SPAN("\"tool_call_id\":\"c1\",\"content\":\"uid=1\"")) >= 0);
+	assert_true(span_find(buf_span(&body),
+			    SPAN("\"tool_call_id\":\"c1\",\"content\":\"uid=1\"")) >= 0);
 	assert_true(span_find(buf_span(&body), SPAN("let me see")) >= 0);
 	give(&r, 200, "{\"choices\":[{\"message\":{\"content\":\"you are 1\"}}]}");
 	expect_answer(&r, RUN_DONE, "you are 1");
@@ -261,7 +285,10 @@ errors_of_the_provider_have_their_kind_and_words(void **state)
 		{401, MODEL_AUTH, "{\"error\":{\"message\":\"bad key\"}}", "bad key"},
 		{429, MODEL_RATE, "{}", "rate limit"},
 		{503, MODEL_OVERLOADED, "upstream sad", "overloaded"},
-		{400, MODEL_CONTEXT, "{\"error\":{\"message\":\"too long\",\"code\":\"context_length_exceeded\"}}", "too long"},
+		{400, MODEL_CONTEXT,
+			"{\"error\":{\"message\":\"too "
+			"long\",\"code\":\"context_length_exceeded\"}}",
+			"too long"},
 		{200, MODEL_PROTOCOL, "{not json", "not JSON"},
 		{200, MODEL_PROTOCOL, "", "no answer"},
 	};
@@ -294,11 +321,15 @@ endless_tool_calls_end_at_the_budget(void **state)
 	for (unsigned i = 0; i < RUN_MODEL_CALLS_MAX; i++) {
 		(void)expect(&r, CORE_AGENT_MODEL_CALL);
 		snprintf(data, sizeof(data),
-			"{\"choices\":[{\"message\":{\"content\":null,\"tool_calls\":[{\"id\":\"c%u\",\"function\":{\"name\":\"calculator\","
-			"\"arguments\":\"{\\\"expression\\\":\\\"1\\\"}\"}}]}}]}", i);
+			"{\"choices\":[{\"message\":{\"content\":null,\"tool_calls\":[{\"id\":\"c%"
+			"u\",\"function\":{\"name\":\"calculator\","
+			"\"arguments\":\"{\\\"expression\\\":\\\"1\\\"}\"}}]}}]}",
+			i);
 		give(&r, 200, data);
 		(void)expect(&r, CORE_AGENT_TOOL_CALL);
-		answer_call(&r, ((const struct core_agent_tool_call *)(const void *)in.msg.bytes)->call, true, "1");
+		answer_call(&r,
+			((const struct core_agent_tool_call *)(const void *)in.msg.bytes)->call,
+			true, "1");
 	}
 	expect_answer(&r, RUN_FAILED, "budget");
 	run_close(&r);
@@ -316,7 +347,8 @@ an_unknown_tool_and_bad_arguments_are_told_to_the_model(void **state)
 	run_say(&r, "x");
 	(void)expect(&r, CORE_AGENT_MODEL_CALL);
 	give(&r, 200,
-		"{\"choices\":[{\"message\":{\"content\":null,\"tool_calls\":[{\"id\":\"a\",\"function\":{\"name\":\"config.get\",\"arguments\":\"{}\"}},"
+		"{\"choices\":[{\"message\":{\"content\":null,\"tool_calls\":[{\"id\":\"a\","
+		"\"function\":{\"name\":\"config.get\",\"arguments\":\"{}\"}},"
 		"{\"id\":\"b\",\"function\":{\"name\":\"exec\",\"arguments\":\"{{{\"}}]}}]}");
 	c = expect(&r, CORE_AGENT_MODEL_CALL);
 	harness_body(c->body, &body);

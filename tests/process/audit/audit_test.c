@@ -309,7 +309,8 @@ a_torn_line_is_legal_wherever_it_was_torn(void **state)
 	stop(k);
 	assert_int_equal(verify(k, &r), 0);
 	assert_true(r.torn > 0);
-	assert_true(r.restarts >= 5); /* a mark may be torn itself, and is part of the next one's bytes then */
+	/* a mark may be torn itself, and is part of the next one's bytes then */
+	assert_true(r.restarts >= 5);
 	assert_int_equal(r.proven, r.last);
 }
 

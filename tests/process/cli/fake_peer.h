@@ -5,7 +5,8 @@
 struct fake_answer {
 	const char *method; /* NULL ends the table */
 	const char *
-		frames; /* sent in order, separated by LF; @ID and @RUN stand for the request's; "@CLOSE" closes */
+		/* sent in order, separated by LF; @ID and @RUN stand for the request's; "@CLOSE" closes */
+		frames;
 };
 
 /* <state>/control.sock, listening. */

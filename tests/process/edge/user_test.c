@@ -943,7 +943,8 @@ work_has_a_rate_when_one_is_configured(void **state)
 	holds(kit_ws_wait(&c, "\"res\""), "rate limit");
 	harness_quiet(w.gate, 30);
 	kit_ws_send(&c,
-		"{\"type\":\"req\",\"id\":\"h\",\"method\":\"health\"}"); /* looking costs nothing */
+		/* looking costs nothing */
+		"{\"type\":\"req\",\"id\":\"h\",\"method\":\"health\"}");
 	(void)next_call(&w);
 	kit_ws_free(&c);
 	finish(&w);

@@ -26,7 +26,8 @@
 #include "tests/process/harness.h"
 
 #define SECRET "sk-secret-0123456789abcdef"
-#define BODY "{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}],\"stream\":false}"
+#define BODY                                                                                       \
+	"{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}],\"stream\":false}"
 
 static const char *program;
 static struct ipc_received in;
@@ -105,7 +106,8 @@ world_open(struct world *w)
 
 	*w = (struct world){0};
 	listen_here(w);
-	w->zygote = harness_new(program, "zygote", &(struct harness_options){.kind = KIND_EGRESS_ZYGOTE});
+	w->zygote = harness_new(
+		program, "zygote", &(struct harness_options){.kind = KIND_EGRESS_ZYGOTE});
 	harness_start(w->zygote);
 	assert_int_equal(ipc_pair(fds), 0);
 	harness_send(w->zygote->control, &child_proto, IPC_SIDE_A, CHILD_FORK,
@@ -114,10 +116,14 @@ world_open(struct world *w)
 	w->control = fds[0];
 	(void)harness_expect(w->zygote, CHILD_CHILD);
 	slice = slice_for(w);
-	harness_send(w->control, &child_proto, IPC_SIDE_A, CHILD_HANDLE, &(struct child_handle){.what = HANDLE_SLICE, .fd = slice});
+	harness_send(w->control, &child_proto, IPC_SIDE_A, CHILD_HANDLE,
+		&(struct child_handle){.what = HANDLE_SLICE, .fd = slice});
 	close(slice);
 	harness_send(w->control, &child_proto, IPC_SIDE_A, CHILD_HELLO,
-		&(struct child_hello){.kind = KIND_EGRESS, .instance = 3, .incarnation = 9, .landlock_max = UINT32_MAX});
+		&(struct child_hello){.kind = KIND_EGRESS,
+			.instance = 3,
+			.incarnation = 9,
+			.landlock_max = UINT32_MAX});
 	(void)harness_recv(w->control, &child_proto, IPC_SIDE_A, CHILD_READY, &in);
 	harness_send(w->control, &child_proto, IPC_SIDE_A, CHILD_KEY,
 		&(struct child_key){.kind = KIND_GATE, .incarnation = 1, .k0 = words[0]});
@@ -147,8 +153,15 @@ static void
 issue(struct world *w, const char *body, uint8_t out[WARRANT_LEN])
 {
 	uint8_t row[WARRANT_NUMBER_LEN];
-	struct warrant want = {.effect = EFFECT_MODEL, .executor = KIND_EGRESS, .instance = 3, .incarnation = 9, .run = 1, .call = 1,
-		.dest_kind = DEST_PROVIDER, .counter = ++w->counter, .expires_ms = now_ms() + 5000};
+	struct warrant want = {.effect = EFFECT_MODEL,
+		.executor = KIND_EGRESS,
+		.instance = 3,
+		.incarnation = 9,
+		.run = 1,
+		.call = 1,
+		.dest_kind = DEST_PROVIDER,
+		.counter = ++w->counter,
+		.expires_ms = now_ms() + 5000};
 	struct span parts[2];
 
 	warrant_number(3, row);
@@ -165,31 +178,47 @@ request(struct world *w, uint64_t id, const char *body, const uint8_t warrant[WA
 	int fd = harness_seal(span_from_cstr(body));
 
 	harness_send(w->core, &core_egress_proto, IPC_SIDE_A, CORE_EGRESS_REQUEST,
-		&(struct core_egress_request){.id = id, .run = 1, .call = 1, .warrant = span_of(warrant, WARRANT_LEN), .row = 3, .body = fd});
+		&(struct core_egress_request){.id = id,
+			.run = 1,
+			.call = 1,
+			.warrant = span_of(warrant, WARRANT_LEN),
+			.row = 3,
+			.body = fd});
 	close(fd);
 }
 
 static void
 label_and_release(struct world *w, const char *host)
 {
-	const struct executor_gate_label *l = harness_recv(w->gate, &executor_gate_proto, IPC_SIDE_B, EXECUTOR_GATE_LABEL, &in);
+	const struct executor_gate_label *l =
+		harness_recv(w->gate, &executor_gate_proto, IPC_SIDE_B, EXECUTOR_GATE_LABEL, &in);
 
 	harness_send(w->gate, &executor_gate_proto, IPC_SIDE_B, EXECUTOR_GATE_LABELED,
 		&(struct executor_gate_labeled){.run = l->run, .call = l->call});
-	const struct egress_vault_release *r = harness_recv(w->vault, &egress_vault_proto, IPC_SIDE_B, EGRESS_VAULT_RELEASE, &in);
+	const struct egress_vault_release *r =
+		harness_recv(w->vault, &egress_vault_proto, IPC_SIDE_B, EGRESS_VAULT_RELEASE, &in);
 
 	assert_int_equal(r->row, 3);
 	harness_send(w->vault, &egress_vault_proto, IPC_SIDE_B, EGRESS_VAULT_CREDENTIAL,
-		&(struct egress_vault_credential){.req = r->req, .ok = true, .scheme = SPAN("http"), .host = span_from_cstr(host), .port = w->port,
-			.header = SPAN("Authorization"), .prefix = SPAN("Bearer "), .value = SPAN(SECRET)});
+		&(struct egress_vault_credential){.req = r->req,
+			.ok = true,
+			.scheme = SPAN("http"),
+			.host = span_from_cstr(host),
+			.port = w->port,
+			.header = SPAN("Authorization"),
+			.prefix = SPAN("Bearer "),
+			.value = SPAN(SECRET)});
 }
 
 /* dial's part: a connected descriptor; returns the server's end. */
 static int
 connect_for(struct world *w)
 {
-	const struct egress_dial_connect *c = harness_recv(w->dial, &egress_dial_proto, IPC_SIDE_B, EGRESS_DIAL_CONNECT, &in);
-	struct sockaddr_in sa = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK), .sin_port = htons(w->port)};
+	const struct egress_dial_connect *c =
+		harness_recv(w->dial, &egress_dial_proto, IPC_SIDE_B, EGRESS_DIAL_CONNECT, &in);
+	struct sockaddr_in sa = {.sin_family = AF_INET,
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+		.sin_port = htons(w->port)};
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	int server;
 
@@ -247,7 +276,8 @@ a_request_goes_out_with_its_credential_and_comes_back(void **state)
 	label_and_release(&w, "127.0.0.1");
 	server = connect_for(&w);
 	read_request(server, &got);
-	assert_true(span_starts_with(buf_span(&got), SPAN("POST /v1/chat/completions HTTP/1.1\r\n")));
+	assert_true(
+		span_starts_with(buf_span(&got), SPAN("POST /v1/chat/completions HTTP/1.1\r\n")));
 	assert_true(span_find(buf_span(&got), SPAN("Authorization: Bearer " SECRET "\r\n")) > 0);
 	respond(server, "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello");
 	st = harness_recv(w.core, &core_egress_proto, IPC_SIDE_A, CORE_EGRESS_STATUS, &in);
@@ -272,7 +302,8 @@ a_request_goes_out_with_its_credential_and_comes_back(void **state)
 }
 
 static void
-refused(struct world *w, uint64_t id, const char *body, const uint8_t warrant[WARRANT_LEN], uint8_t reason)
+refused(struct world *w, uint64_t id, const char *body, const uint8_t warrant[WARRANT_LEN],
+	uint8_t reason)
 {
 	const struct audit_writer_line *line;
 
@@ -301,8 +332,9 @@ no_request_without_a_good_warrant(void **state)
 	issue(&w, "{}", warrant);
 	refused(&w, 3, BODY, warrant, REASON_WARRANT); /* for another body */
 	issue(&w, "{\"a\":1}", warrant);
-	refused(&w, 4, "{\"a\":1}", warrant, REASON_DESTINATION); /* good, but not what this row may ask */
-	refused(&w, 5, "{\"a\":1}", warrant, REASON_WARRANT);     /* the same again */
+	/* good, but not what this row may ask */
+	refused(&w, 4, "{\"a\":1}", warrant, REASON_DESTINATION);
+	refused(&w, 5, "{\"a\":1}", warrant, REASON_WARRANT); /* the same again */
 	world_close(&w);
 }
 
@@ -310,12 +342,15 @@ static void
 a_body_may_ask_for_words_only(void **state)
 {
 	static const char *const bad[] = {
-		"[]", "not json",
+		"[]",
+		"not json",
 		"{\"model\":\"m\",\"messages\":[],\"tools\":[{\"type\":\"web_search\"}]}",
 		"{\"model\":\"m\",\"messages\":[],\"web_search_options\":{}}",
 		"{\"model\":\"m\",\"messages\":[],\"plugins\":[]}",
-		"{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"image_url\",\"image_url\":{\"url\":\"http://evil.example/x\"}}]}]}",
-		"{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"file\"}]}]}",
+		"{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"image_"
+		"url\",\"image_url\":{\"url\":\"http://evil.example/x\"}}]}]}",
+		"{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"file\"}"
+		"]}]}",
 		"{\"model\":\"m\",\"messages\":[],\"max_tokens\":1001}",
 		"{\"model\":\"m\",\"messages\":[],\"max_completion_tokens\":-1}",
 		"{\"model\":\"m\",\"messages\":[],\"messages\":[]}",
@@ -364,7 +399,8 @@ redirects_are_not_followed_and_echoed_credentials_are_cut(void **state)
 	label_and_release(&w, "127.0.0.1");
 	server = connect_for(&w);
 	read_request(server, &got);
-	respond(server, "HTTP/1.1 307 Temporary\r\nLocation: http://127.0.0.1:9/\r\nContent-Length: 0\r\n\r\n");
+	respond(server, "HTTP/1.1 307 Temporary\r\nLocation: "
+			"http://127.0.0.1:9/\r\nContent-Length: 0\r\n\r\n");
 	st = harness_wait(w.core, &core_egress_proto, IPC_SIDE_A, CORE_EGRESS_STATUS, &in);
 	assert_int_equal(st->status, 307);
 	(void)expect_end(&w);

@@ -296,7 +296,8 @@ nothing_of_the_host_is_visible_in_full(void **state)
 	if (!possible(JAIL_TIER_FULL))
 		skip();
 	assert_int_equal(launch_open(&l, program, JAIL_TIER_FULL), 0);
-	(void)launch_shell(&l, "cat /etc/shadow; cat /proc/1/root/etc/hostname; ls -d /sys /home /root /var /boot");
+	(void)launch_shell(&l, "cat /etc/shadow; cat /proc/1/root/etc/hostname; ls -d /sys /home "
+			       "/root /var /boot");
 	assert_false(l.result.ok);
 	assert_int_equal(span_find(buf_span(&l.out), SPAN("\n/")), -1);
 	assert_true(output_has(&l, "/etc/shadow: No such file"));

@@ -87,7 +87,8 @@ too_many_leaves_and_too_deep_paths_are_refused(void **state)
 static void
 numbers_are_json_numbers(void **state)
 {
-	static const char *const bad[] = {"", "-", "01", "1.", ".5", "1e", "+1", "0x1", "NaN", "1 "};
+	static const char *const bad[] = {
+		"", "-", "01", "1.", ".5", "1e", "+1", "0x1", "NaN", "1 "};
 	static const char *const good[] = {"0", "-0", "1", "12.5", "1e9", "-1.5E-3"};
 
 	(void)state;

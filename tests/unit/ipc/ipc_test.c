@@ -45,7 +45,9 @@ on_judge(struct ipc_chan *chan, const void *m, void *arg)
 
 	s->got++;
 	s->last = msg->call;
-	return core_gate_verdict_send(chan, &(struct core_gate_verdict){.run = msg->run, .call = msg->call, .verdict = VERDICT_ALLOW});
+	return core_gate_verdict_send(
+		chan, &(struct core_gate_verdict){
+			      .run = msg->run, .call = msg->call, .verdict = VERDICT_ALLOW});
 }
 
 static void
@@ -80,8 +82,10 @@ open_pair(struct pair *p, bool bare)
 	if (bare)
 		p->raw = fds[0];
 	else
-		p->core.chan = ipc_chan_new(p->ev, fds[0], &core_gate_proto, IPC_SIDE_A, IPC_FULL_END, &core_ops, &p->core);
-	p->gate.chan = ipc_chan_new(p->ev, fds[1], &core_gate_proto, IPC_SIDE_B, IPC_FULL_END, &gate_ops, &p->gate);
+		p->core.chan = ipc_chan_new(p->ev, fds[0], &core_gate_proto, IPC_SIDE_A,
+			IPC_FULL_END, &core_ops, &p->core);
+	p->gate.chan = ipc_chan_new(
+		p->ev, fds[1], &core_gate_proto, IPC_SIDE_B, IPC_FULL_END, &gate_ops, &p->gate);
 }
 
 static void
@@ -108,7 +112,9 @@ a_question_gets_its_answer(void **state)
 
 	(void)state;
 	open_pair(&p, false);
-	assert_int_equal(core_gate_judge_send(p.core.chan, &(struct core_gate_judge){.run = 1, .call = 77}), 0);
+	assert_int_equal(
+		core_gate_judge_send(p.core.chan, &(struct core_gate_judge){.run = 1, .call = 77}),
+		0);
 	turns(&p, 4);
 	assert_int_equal(p.gate.got, 1);
 	assert_int_equal(p.core.last, 77);
@@ -123,7 +129,9 @@ more_than_the_socket_holds_is_queued_in_order(void **state)
 	(void)state;
 	open_pair(&p, false);
 	for (uint64_t i = 1; i <= 5000; i++)
-		assert_int_equal(core_gate_judge_send(p.core.chan, &(struct core_gate_judge){.run = 1, .call = i}), 0);
+		assert_int_equal(core_gate_judge_send(p.core.chan,
+					 &(struct core_gate_judge){.run = 1, .call = i}),
+			0);
 	for (int i = 0; i < 400 && p.core.got < 5000; i++)
 		ev_turn(p.ev, 1);
 	assert_int_equal(p.core.got, 5000);
@@ -142,8 +150,10 @@ a_peer_that_never_reads_ends_its_channel_at_the_queue_limit(void **state)
 	open_pair(&p, false);
 	ipc_chan_pause(p.gate.chan, true);
 	while (rc == 0 && sent < 1000000) {
-		rc = core_gate_judge_send(p.core.chan, &(struct core_gate_judge){.run = 1, .call = ++sent});
-		assert_true(!ipc_chan_is_open(p.core.chan) || ipc_chan_queued(p.core.chan) <= IPC_QUEUE_MAX);
+		rc = core_gate_judge_send(
+			p.core.chan, &(struct core_gate_judge){.run = 1, .call = ++sent});
+		assert_true(!ipc_chan_is_open(p.core.chan) ||
+			    ipc_chan_queued(p.core.chan) <= IPC_QUEUE_MAX);
 	}
 	assert_int_equal(rc, ERR_FULL);
 	turns(&p, 2);
@@ -183,16 +193,16 @@ whatever_breaks_the_table_ends_the_channel(void **state)
 
 	(void)state;
 	assert_true(len > 0);
-	expect_end("x", 1, 0, ERR_PROTO);                    /* no id */
-	expect_end("\xff\xff", 2, 0, ERR_PROTO);             /* unknown id */
-	expect_end(buf, (size_t)len - 1, 0, ERR_PROTO);      /* too short */
-	expect_end(buf, (size_t)len + 1, 0, ERR_PROTO);      /* something behind the last field */
+	expect_end("x", 1, 0, ERR_PROTO);               /* no id */
+	expect_end("\xff\xff", 2, 0, ERR_PROTO);        /* unknown id */
+	expect_end(buf, (size_t)len - 1, 0, ERR_PROTO); /* too short */
+	expect_end(buf, (size_t)len + 1, 0, ERR_PROTO); /* something behind the last field */
 	for (int n = 2; n < len; n++)
-		expect_end(buf, (size_t)n, 0, ERR_PROTO);    /* every cut */
+		expect_end(buf, (size_t)n, 0, ERR_PROTO); /* every cut */
 	buf[0] = CORE_GATE_VERDICT;
-	expect_end(buf, (size_t)len, 0, ERR_PROTO);          /* the other direction */
+	expect_end(buf, (size_t)len, 0, ERR_PROTO); /* the other direction */
 	buf[0] = CORE_GATE_RUN_OPEN;
-	expect_end(buf, (size_t)len, 0, ERR_PROTO);          /* no row here for it */
+	expect_end(buf, (size_t)len, 0, ERR_PROTO); /* no row here for it */
 }
 
 static void
@@ -211,7 +221,10 @@ an_uninvited_descriptor_ends_the_channel_and_is_closed(void **state)
 		uint8_t bytes[CMSG_SPACE(sizeof(int))];
 	} control = {0};
 	struct iovec iov = {.iov_base = buf, .iov_len = (size_t)len};
-	struct msghdr mh = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = control.bytes, .msg_controllen = sizeof(control)};
+	struct msghdr mh = {.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = control.bytes,
+		.msg_controllen = sizeof(control)};
 	struct cmsghdr *cm = CMSG_FIRSTHDR(&mh);
 
 	(void)state;
@@ -233,7 +246,8 @@ an_uninvited_descriptor_ends_the_channel_and_is_closed(void **state)
 static void
 too_many_messages_a_second_end_the_channel(void **state)
 {
-	const struct ipc_message *open_runs = ipc_message_find(&core_store_proto, CORE_STORE_OPEN_RUNS);
+	const struct ipc_message *open_runs =
+		ipc_message_find(&core_store_proto, CORE_STORE_OPEN_RUNS);
 
 	(void)state;
 	assert_int_equal(open_runs->rate, 10);
@@ -266,9 +280,14 @@ values_of_ours_that_break_the_table_are_not_sent(void **state)
 
 	(void)state;
 	open_pair(&p, false);
-	assert_int_equal(core_gate_judge_send(p.core.chan, &(struct core_gate_judge){.effect = 16}), ERR_RANGE);
-	assert_int_equal(core_gate_judge_send(p.core.chan, &(struct core_gate_judge){.plan = span_of(big, 33)}), ERR_TOOBIG);
-	assert_int_equal(core_gate_verdict_send(p.core.chan, &(struct core_gate_verdict){.verdict = 1}), ERR_STATE);
+	assert_int_equal(core_gate_judge_send(p.core.chan, &(struct core_gate_judge){.effect = 16}),
+		ERR_RANGE);
+	assert_int_equal(core_gate_judge_send(
+				 p.core.chan, &(struct core_gate_judge){.plan = span_of(big, 33)}),
+		ERR_TOOBIG);
+	assert_int_equal(
+		core_gate_verdict_send(p.core.chan, &(struct core_gate_verdict){.verdict = 1}),
+		ERR_STATE);
 	close_pair(&p);
 }
 
@@ -313,7 +332,9 @@ every_message_of_every_pair_round_trips(void **state)
 
 			assert_int_equal(m->id, k + 1);
 			assert_true(len > 0);
-			assert_int_equal(ipc_decode(m, span_of(buf + 2, (size_t)len - 2), fds, nfds, out.bytes), 0);
+			assert_int_equal(ipc_decode(m, span_of(buf + 2, (size_t)len - 2), fds, nfds,
+						 out.bytes),
+				0);
 		}
 	}
 }

@@ -16,8 +16,14 @@ static const uint8_t key[WARRANT_KEY_LEN] = {1, 2, 3};
 static struct warrant
 sample(uint64_t counter)
 {
-	struct warrant w = {.effect = EFFECT_EXEC, .tool = 7, .executor = KIND_SANDBOX, .incarnation = 3, .run = 11, .call = 2,
-		.counter = counter, .expires_ms = 1000};
+	struct warrant w = {.effect = EFFECT_EXEC,
+		.tool = 7,
+		.executor = KIND_SANDBOX,
+		.incarnation = 3,
+		.run = 11,
+		.call = 2,
+		.counter = counter,
+		.expires_ms = 1000};
 
 	warrant_plan(7, &SPAN("args"), 1, w.plan);
 	return w;
@@ -48,7 +54,8 @@ any_changed_bit_is_refused(void **state)
 		struct warrant_window win = {0};
 
 		bytes[bit / 8] ^= (uint8_t)(1u << (bit % 8));
-		assert_int_equal(warrant_check(key, &win, span_of(bytes, WARRANT_LEN), &w, 10), ERR_CRYPTO);
+		assert_int_equal(
+			warrant_check(key, &win, span_of(bytes, WARRANT_LEN), &w, 10), ERR_CRYPTO);
 		bytes[bit / 8] ^= (uint8_t)(1u << (bit % 8));
 	}
 }
@@ -65,16 +72,22 @@ for_something_else_too_late_or_under_another_key_is_refused(void **state)
 	(void)state;
 	warrant_issue(key, &w, bytes);
 	other.run++;
-	assert_int_equal(warrant_check(key, &win, span_of(bytes, WARRANT_LEN), &other, 10), ERR_DENIED);
+	assert_int_equal(
+		warrant_check(key, &win, span_of(bytes, WARRANT_LEN), &other, 10), ERR_DENIED);
 	other = w;
 	warrant_plan(7, &SPAN("argt"), 1, other.plan);
-	assert_int_equal(warrant_check(key, &win, span_of(bytes, WARRANT_LEN), &other, 10), ERR_DENIED);
+	assert_int_equal(
+		warrant_check(key, &win, span_of(bytes, WARRANT_LEN), &other, 10), ERR_DENIED);
 	other = w;
 	other.incarnation++;
-	assert_int_equal(warrant_check(key, &win, span_of(bytes, WARRANT_LEN), &other, 10), ERR_DENIED);
-	assert_int_equal(warrant_check(key, &win, span_of(bytes, WARRANT_LEN), &w, 1000), ERR_EXPIRED);
-	assert_int_equal(warrant_check(key2, &win, span_of(bytes, WARRANT_LEN), &w, 10), ERR_CRYPTO);
-	assert_int_equal(warrant_check(key, &win, span_of(bytes, WARRANT_LEN - 1), &w, 10), ERR_CRYPTO);
+	assert_int_equal(
+		warrant_check(key, &win, span_of(bytes, WARRANT_LEN), &other, 10), ERR_DENIED);
+	assert_int_equal(
+		warrant_check(key, &win, span_of(bytes, WARRANT_LEN), &w, 1000), ERR_EXPIRED);
+	assert_int_equal(
+		warrant_check(key2, &win, span_of(bytes, WARRANT_LEN), &w, 10), ERR_CRYPTO);
+	assert_int_equal(
+		warrant_check(key, &win, span_of(bytes, WARRANT_LEN - 1), &w, 10), ERR_CRYPTO);
 	assert_int_equal(warrant_check(key, &win, span_of(bytes, WARRANT_LEN), &w, 10), 0);
 }
 
@@ -87,11 +100,15 @@ the_window_forgets_nothing_it_still_covers(void **state)
 	(void)state;
 	for (uint64_t c = WARRANT_WINDOW * 2; c > 0; c -= 2) {
 		struct warrant w = sample(c);
-		int want = c == WARRANT_WINDOW * 2 || WARRANT_WINDOW * 2 - c < WARRANT_WINDOW ? 0 : ERR_REPLAY;
+		int want = c == WARRANT_WINDOW * 2 || WARRANT_WINDOW * 2 - c < WARRANT_WINDOW
+				   ? 0
+				   : ERR_REPLAY;
 
 		warrant_issue(key, &w, bytes);
-		assert_int_equal(warrant_check(key, &win, span_of(bytes, WARRANT_LEN), &w, 10), want);
-		assert_int_equal(warrant_check(key, &win, span_of(bytes, WARRANT_LEN), &w, 10), ERR_REPLAY);
+		assert_int_equal(
+			warrant_check(key, &win, span_of(bytes, WARRANT_LEN), &w, 10), want);
+		assert_int_equal(
+			warrant_check(key, &win, span_of(bytes, WARRANT_LEN), &w, 10), ERR_REPLAY);
 	}
 }
 

@@ -124,7 +124,7 @@ static void
 frames_that_break_the_protocol_are_1002(void **state)
 {
 	(void)state;
-	EXPECT(WS_SERVER, "\x81\x05Hello", "1002");				   /* not masked */
+	EXPECT(WS_SERVER, "\x81\x05Hello", "1002");                                /* not masked */
 	EXPECT(WS_CLIENT, "\x81\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58", "1002"); /* masked */
 	EXPECT(WS_CLIENT, "\xc1\x05Hello", "1002");
 	EXPECT(WS_CLIENT, "\xa1\x05Hello", "1002");
