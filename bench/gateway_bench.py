@@ -126,7 +126,7 @@ def calls():
 def turns():
     port = free_port()
     model = subprocess.Popen([MODEL, str(port)], stdin=subprocess.PIPE)
-    config = ('{agents:{defaults:{model:{primary:"bench/m"}}},models:{providers:{bench:{baseUrl:"http://127.0.0.1:%d/v1",'
+    config = ('{gateway:{rateLimit:{enabled:false}},agents:{defaults:{model:{primary:"bench/m"}}},models:{providers:{bench:{baseUrl:"http://127.0.0.1:%d/v1",'
               'api:"openai-completions",models:[{id:"m",name:"m"}]}}}}' % port)
     gateway = Gateway(config).start()
     gateway.load("once", 1, "10")

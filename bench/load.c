@@ -228,8 +228,12 @@ on_turn_message(struct lane *l, struct span text)
 {
 	size_t session;
 
-	if (has(text, "\"ok\":false"))
+	if (has(text, "\"ok\":false")) {
+		fprintf(stderr, "refused: %.*s\n", (int)text.len, (const char *)text.ptr);
 		g.errors++;
+		finish();
+		return;
+	}
 	if (!has(text, "\"event\":\"chat\"") || has(text, "\"state\":\"delta\"") ||
 		!turn_of(text, &session))
 		return;

@@ -145,7 +145,7 @@ export class Sweep {
 
 	async run() {
 		this.model = await new ModelServer(script).listen();
-		this.gateway = await new Gateway({ config: providerConfig(this.model.baseUrl) }).start();
+		this.gateway = await new Gateway({ config: { ...providerConfig(this.model.baseUrl), gateway: { rateLimit: { enabled: false } } } }).start();
 		const from = Date.now();
 		await Promise.all([this.killer(), ...Array.from({ length: WORKERS }, () => new Worker(this).run())]);
 		this.seconds = (Date.now() - from) / 1000;
