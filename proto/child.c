@@ -16,7 +16,7 @@
 #include "proto/child_describe.h"
 #include "proto/child.def.h"
 #ifdef MOLTBOT_ATTACKER
-#include "tests/attack/attacker.h"
+#include "proto/attacker.h"
 #endif
 
 struct link_chan {

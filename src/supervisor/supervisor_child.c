@@ -18,7 +18,7 @@
 #include "proto/child.def.h"
 #include "proto/child.h"
 #ifdef MOLTBOT_ATTACKER
-#include "tests/attack/attacker.h"
+#include "proto/attacker.h"
 #endif
 
 #define PATH_LEN 1024

@@ -1,4 +1,4 @@
-#include "attacker.h"
+#include "proto/attacker.h"
 
 #include <errno.h>
 #include <poll.h>

@@ -3,8 +3,8 @@
  * supervisor starts, makes one attempt a life: a system call its jail forbids, or a message its peer must not accept. The
  * supervisor counts its lives; the attempt's number is that count.
  */
-#ifndef ATTACK_ATTACKER_H
-#define ATTACK_ATTACKER_H
+#ifndef PROTO_ATTACKER_H
+#define PROTO_ATTACKER_H
 
 #include "proto/child.h"
 
