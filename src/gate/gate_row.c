@@ -97,7 +97,8 @@ send_put(struct gate *g, const struct gate_row *row, struct span value)
 		.table = row->table,
 		.key = row->key,
 		.version = row->version,
-		.value = value};
+		.value = value,
+		.durable = row->lowered};
 	uint8_t mac[CRYPTO_MAC_LEN];
 
 	if (store == NULL)
@@ -108,13 +109,14 @@ send_put(struct gate *g, const struct gate_row *row, struct span value)
 }
 
 void
-gate_row_put(struct gate *g, struct gate_row *row)
+gate_row_put(struct gate *g, struct gate_row *row, bool lowered)
 {
 	uint8_t value[GATE_VALUE_MAX];
 	size_t len = value_of(row, value);
 
 	row->version++;
 	row->put_req = ++g->next_req;
+	row->lowered |= lowered;
 	send_put(g, row, span_of(value, len));
 }
 
@@ -133,7 +135,7 @@ resume(struct gate *g, struct gate_row *row)
 	if (row->get_req != 0)
 		send_get(g, row);
 	else if (row->put_req != 0)
-		gate_row_put(g, row);
+		gate_row_put(g, row, false);
 }
 
 void
@@ -197,5 +199,6 @@ gate_row_stored(struct gate *g, const struct gate_store_stored *m)
 		return;
 	}
 	row->put_req = 0;
+	row->lowered = false;
 	gate_run_stored(g);
 }

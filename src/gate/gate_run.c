@@ -240,7 +240,7 @@ run_begin(struct gate *g, struct gate_run *run)
 		return;
 	run->label = label_join(run->label, run->session->label);
 	run->state = GATE_RUN_OPEN;
-	gate_row_put(g, &run->row);
+	gate_row_put(g, &run->row, false); /* lost, it counts as the worst label: nothing need wait for it */
 	audit_run(g, run, AUDIT_RUN_OPEN);
 	send_ready(g, run->run, true, REASON_ALLOWED, run->label);
 }
@@ -267,7 +267,7 @@ gate_session_fetched(struct gate *g, struct gate_session *s, const struct gate_s
 	s->row.version = m->version;
 	s->label = label_join(s->label, stored);
 	if (doubtful || !label_is_equal(s->label, stored))
-		gate_row_put(g, &s->row);
+		gate_row_put(g, &s->row, true);
 	gate_run_stored(g);
 	for (size_t i = 0; i < g->nruns; i++) {
 		if (g->runs[i].session == s)
@@ -440,8 +440,8 @@ gate_run_stored(struct gate *g)
 		const struct gate_ack *ack = &g->acks[i];
 		const struct gate_run *run = gate_run_find(g, ack->run);
 
-		if (ack->session->row.get_req != 0 || ack->session->row.put_req != 0 ||
-			(run != NULL && run->row.put_req != 0)) {
+		if (ack->session->row.get_req != 0 || ack->session->row.lowered ||
+			(run != NULL && run->row.lowered)) {
 			g->acks[kept++] = *ack;
 			continue;
 		}
@@ -460,7 +460,7 @@ session_lower(struct gate *g, struct gate_session *s, struct label label)
 		return false;
 	s->label = joined;
 	if (s->row.get_req == 0)
-		gate_row_put(g, &s->row);
+		gate_row_put(g, &s->row, true);
 	return true;
 }
 
@@ -474,7 +474,7 @@ run_lower(struct gate *g, struct gate_run *run, struct label label)
 	if (label_is_equal(joined, run->label))
 		return;
 	run->label = joined;
-	gate_row_put(g, &run->row);
+	gate_row_put(g, &run->row, true);
 	label_pack(joined, packed);
 	if (core != NULL)
 		(void)core_gate_run_label_send(

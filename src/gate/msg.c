@@ -113,7 +113,7 @@ on_judge(struct ipc_chan *chan, const void *msg, void *arg)
 	struct gate_answer a = judge(g, m, run, warrant);
 
 	if (run != NULL && run->state == GATE_RUN_OPEN)
-		gate_row_put(g, &run->row);
+		gate_row_put(g, &run->row, false);
 	(void)witness_line(g->witness, &(struct audit_writer_line){.event = AUDIT_VERDICT,
 					       .verdict = a.verdict,
 					       .reason = a.reason,
