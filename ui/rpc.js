@@ -198,9 +198,11 @@ export class Rpc {
 	async connect() {
 		const socket = this.socket;
 		const token = this.hooks.token();
+		/* Protocol 3 lets a control UI in by its cookie or a device's signature only; with a token the page is a web chat. */
+		const id = token ? 'webchat-ui' : 'moltbot-control-ui';
 		const params = {
 			minProtocol: 3, maxProtocol: 3, role: 'operator', scopes: SCOPES, caps: [],
-			client: {id: 'moltbot-control-ui', mode: 'webchat', version: VERSION, platform: navigator.platform || 'web'},
+			client: {id, mode: 'webchat', version: VERSION, platform: navigator.platform || 'web'},
 			...(token ? {auth: {token}} : {}),
 		};
 		try {
