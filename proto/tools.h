@@ -67,4 +67,7 @@ int tool_args_check(unsigned tool, struct span args, struct buf *out, struct spa
 bool tool_is_instruction(struct span name);
 extern const char *const tool_instructions[]; /* NULL ends the list */
 
+/* How a built-in tool ends that refused: by its path, or because the file is the owner's instructions. */
+enum { TOOL_EXIT_PATH = 4, TOOL_EXIT_INSTRUCTIONS = 5 };
+
 #endif

@@ -7,6 +7,7 @@
 
 #include "base/mem.h"
 #include "jail/jail.h"
+#include "proto/ids.h"
 #include "proto/sandbox_cell.h"
 
 #define CELL_SOCKET_FD 3
@@ -45,6 +46,7 @@ struct cell_result {
 	struct buf text; /* at most CELL_OUTPUT_MAX */
 	bool ok;
 	bool truncated;
+	uint8_t refused; /* enum reason; 0: not refused by the tool itself */
 	int64_t exit_code;
 };
 struct cell_call {
@@ -56,6 +58,9 @@ struct cell_call {
 void cell_tool_run(unsigned tool, struct cell_call *call);
 /* "error: " and text; the result is not ok. */
 void cell_say_error(struct cell_call *call, const char *what, struct span subject, const char *why);
+
+/* The same for what the tool itself will not do, as opposed to what failed: it becomes a line of the audit log. */
+void cell_say_refused(struct cell_call *call, const char *what, struct span subject, enum reason reason, const char *why);
 
 /* cell_path.c: names in the workspace, for the file tools. */
 #define CELL_PATH_PARTS 64

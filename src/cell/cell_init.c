@@ -63,6 +63,8 @@ run_builtin(unsigned tool, struct span args, int out)
 			_exit(2);
 		done += (size_t)n;
 	}
+	if (result.refused != 0)
+		_exit(result.refused == REASON_INSTRUCTIONS ? TOOL_EXIT_INSTRUCTIONS : TOOL_EXIT_PATH);
 	_exit(!result.ok ? 1 : result.truncated ? EXIT_TRUNCATED : 0);
 }
 

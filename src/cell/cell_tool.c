@@ -36,6 +36,13 @@ cell_say_error(struct cell_call *call, const char *what, struct span subject, co
 }
 
 void
+cell_say_refused(struct cell_call *call, const char *what, struct span subject, enum reason reason, const char *why)
+{
+	cell_say_error(call, what, subject, why);
+	call->result->refused = (uint8_t)reason;
+}
+
+void
 cell_tool_run(unsigned tool, struct cell_call *call)
 {
 	call->result->ok = true;

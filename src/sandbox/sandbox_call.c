@@ -184,6 +184,21 @@ on_call_output(struct sandbox_cell *cell, struct span data, void *arg)
 		c->result.truncated = true;
 }
 
+/* What a built-in tool would not do is a refusal like any other executor's. */
+static void
+write_outcome(struct sandbox_call *c, const struct sandbox_result *r)
+{
+	bool builtin = r->rc == 0 && c->tool != TOOL_SHELL_EXEC;
+
+	if (builtin && r->exit_code == TOOL_EXIT_PATH)
+		write_line(c, AUDIT_REFUSED, VERDICT_DENY, REASON_PATH, ERR_DENIED);
+	else if (builtin && r->exit_code == TOOL_EXIT_INSTRUCTIONS)
+		write_line(c, AUDIT_REFUSED, VERDICT_DENY, REASON_INSTRUCTIONS, ERR_DENIED);
+	else
+		write_line(c, AUDIT_EXECUTED, VERDICT_ALLOW, REASON_ALLOWED,
+			r->rc != 0 ? r->rc : r->exit_code);
+}
+
 static void
 on_call_end(struct sandbox_cell *cell, const struct sandbox_result *result, void *arg)
 {
@@ -196,8 +211,7 @@ on_call_end(struct sandbox_cell *cell, const struct sandbox_result *result, void
 	if (result->rc != 0)
 		log_warn("a cell failed", LOG_U("call", c->call), LOG_C("step", result->step),
 			LOG_E("why", result->rc), LOG_ERRNO("errno", result->err));
-	write_line(c, AUDIT_EXECUTED, VERDICT_ALLOW, REASON_ALLOWED,
-		result->rc != 0 ? result->rc : result->exit_code);
+	write_outcome(c, result);
 	send_label(c);
 	start_next(s);
 	sandbox_spare_make(s);

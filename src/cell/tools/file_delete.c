@@ -30,12 +30,12 @@ tool_file_delete(struct cell_call *call)
 
 	(void)args_get_str(call->args, "path", &name);
 	if (cell_path_parse(name, &path) < 0) {
-		cell_say_error(
-			call, "file_delete", name, "the path leaves the workspace or is malformed");
+		cell_say_refused(call, "file_delete", name, REASON_PATH,
+			"the path leaves the workspace or is malformed");
 		return;
 	}
 	if (cell_path_is_instruction(&path)) {
-		cell_say_error(call, "file_delete", name,
+		cell_say_refused(call, "file_delete", name, REASON_INSTRUCTIONS,
 			"instruction files are the owner's; tools do not delete them");
 		return;
 	}

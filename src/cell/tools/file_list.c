@@ -35,8 +35,8 @@ tool_file_list(struct cell_call *call)
 	(void)args_get_str(call->args, "path", &name);
 	(void)args_get_bool(call->args, "recursive", &deep);
 	if (cell_path_parse(name, &path) < 0) {
-		cell_say_error(
-			call, "file_list", name, "the path leaves the workspace or is malformed");
+		cell_say_refused(call, "file_list", name, REASON_PATH,
+			"the path leaves the workspace or is malformed");
 		return;
 	}
 	fd = cell_path_open(call->workspace, &path, O_RDONLY | O_DIRECTORY);

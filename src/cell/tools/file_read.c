@@ -70,15 +70,18 @@ tool_file_read(struct cell_call *call)
 	(void)args_get_u64(call->args, "limit", 0, UINT64_MAX, &count);
 	rc = cell_path_parse(name, &path);
 	if (rc < 0) {
-		cell_say_error(
-			call, "file_read", name, "the path leaves the workspace or is malformed");
+		cell_say_refused(call, "file_read", name, REASON_PATH,
+			"the path leaves the workspace or is malformed");
 		return;
 	}
 	fd = cell_path_open_file(call->workspace, &path, &size);
+	if (fd == ERR_DENIED) {
+		cell_say_refused(call, "file_read", name, REASON_PATH, "not a plain file with one name");
+		return;
+	}
 	if (fd < 0) {
 		cell_say_error(call, "file_read", name,
-			fd == ERR_DENIED ? "not a plain file with one name"
-			: errno == ENOENT
+			errno == ENOENT
 				? "no such file"
 				: "not readable in the workspace (links are not followed)");
 		return;

@@ -105,7 +105,7 @@ tool_file_search(struct cell_call *call)
 	(void)args_get_str(call->args, "text", &needle);
 	(void)args_get_str(call->args, "name", &glob);
 	if (cell_path_parse(where, &path) < 0) {
-		cell_say_error(call, "file_search", where,
+		cell_say_refused(call, "file_search", where, REASON_PATH,
 			"the path leaves the workspace or is malformed");
 		return;
 	}

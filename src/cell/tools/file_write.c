@@ -65,12 +65,12 @@ tool_file_write(struct cell_call *call)
 	(void)args_get_str(call->args, "path", &name);
 	(void)args_get_str(call->args, "content", &content);
 	if (cell_path_parse(name, &path) < 0) {
-		cell_say_error(
-			call, "file_write", name, "the path leaves the workspace or is malformed");
+		cell_say_refused(call, "file_write", name, REASON_PATH,
+			"the path leaves the workspace or is malformed");
 		return;
 	}
 	if (cell_path_is_instruction(&path)) {
-		cell_say_error(call, "file_write", name,
+		cell_say_refused(call, "file_write", name, REASON_INSTRUCTIONS,
 			"instruction files are the owner's; tools do not change them");
 		return;
 	}
