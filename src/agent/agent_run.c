@@ -123,6 +123,8 @@ close_body(int fd)
 		close(fd);
 }
 
+static void finish(struct agent *a, uint8_t outcome, uint8_t error, struct span text);
+
 /* Carries one call out and adds call and result to the conversation. */
 static bool
 do_call(struct agent *a, const struct agent_call *call)
@@ -146,6 +148,8 @@ do_call(struct agent *a, const struct agent_call *call)
 		msg.body = body_for(call->args, &msg.args);
 		if (core(a) == NULL || core_agent_tool_call_send(core(a), &msg) < 0) {
 			close_body(msg.body);
+			/* whoever waits for this run must hear of its end */
+			finish(a, RUN_FAILED, MODEL_PROTOCOL, SPAN("The model sent a tool call that cannot be carried out."));
 			return false;
 		}
 		close_body(msg.body);

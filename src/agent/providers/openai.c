@@ -237,6 +237,22 @@ take_calls(struct answer *an, const struct json_node *calls)
 	}
 }
 
+/* JSON can spell U+0000, and no text of ours holds one: it shows as what cannot be shown. */
+static struct span
+without_nul(struct arena *arena, struct span s)
+{
+	struct buf b = {.max = SIZE_MAX};
+	struct span out;
+
+	if (span_find_byte(s, 0) < 0)
+		return s;
+	for (size_t i = 0; i < s.len; i++)
+		(void)(s.ptr[i] == 0 ? buf_put_cstr(&b, "\xef\xbf\xbd") : buf_put_u8(&b, s.ptr[i]));
+	out = arena_copy(arena, buf_span(&b));
+	buf_clear(&b);
+	return out;
+}
+
 /* One chunk (delta) or the whole document (message): the same members below choices[0]. */
 static void
 take_document(struct answer *an, struct span text)
@@ -261,6 +277,7 @@ take_document(struct answer *an, struct span text)
 	if (part == NULL)
 		part = json_get(choice, SPAN("message"));
 	if (json_node_str(json_get(part, SPAN("content")), &s) == 0 && s.len > 0) {
+		s = without_nul(&arena, s);
 		if (buf_put(&an->turn->text, s) < 0)
 			fail(an->turn, MODEL_BUDGET,
 				"The answer was longer than a run may produce.", SPAN_EMPTY);
