@@ -299,7 +299,9 @@ apply_identity(const struct jail_spec *spec, const struct jail_env *env, struct 
 	if (tie_to_parent(spec, env, out) < 0)
 		return failed(out, "parent death signal");
 	if (!(off & JAIL_L_NODUMP)) {
-		if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0)
+		/* a jail within a jail that forbids to change it */
+		if (prctl(PR_GET_DUMPABLE, 0, 0, 0, 0) != 0 &&
+			prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0)
 			return failed(out, "dumpable");
 		out->applied |= JAIL_L_NODUMP;
 	}

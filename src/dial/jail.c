@@ -1,7 +1,9 @@
 #include "dial/dial.h"
 
 #include <errno.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 
 /*
  * dial itself reads no file; these are for the children that resolve names, which cannot have more than dial has. A forbidden
@@ -16,6 +18,12 @@ static const struct jail_path resolver_paths[] = {
 	{.access = 0},
 };
 
+/* It jails its children further, but nothing makes it readable to others of its uid. */
+static const struct jail_rule rules[] = {
+	{.nr = __NR_prctl, .act = JAIL_ERRNO, .err = EPERM, .cmp = JAIL_MASK32, .arg = 0, .mask = UINT32_MAX, .value = PR_SET_DUMPABLE},
+	JAIL_RULES_END,
+};
+
 static const struct jail_limit limits[] = {
 	{RLIMIT_CORE, 0},
 	{RLIMIT_AS, 256ull << 20},
@@ -26,6 +34,7 @@ const struct jail_spec dial_jail = {
 	.name = "dial",
 	.purpose = "resolve in throw-away children, connect to literal addresses",
 	.groups = JAIL_BASE | JAIL_CONNECT | JAIL_PAIR | JAIL_FORK | JAIL_FS | JAIL_LOCKDOWN,
+	.rules = rules,
 	.deny_errno = EPERM,
 	.landlock = true,
 	.paths = resolver_paths,

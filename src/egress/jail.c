@@ -3,12 +3,14 @@
  * (curl insists on calling it on dial's connected descriptor) and socket(2) with EACCES: nobody here makes a connection.
  */
 #include <errno.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 
 #include "egress.h"
 
 static const struct jail_rule egress_rules[] = {
+	{.nr = __NR_prctl, .act = JAIL_ERRNO, .err = EPERM, .cmp = JAIL_MASK32, .arg = 0, .mask = UINT32_MAX, .value = PR_SET_DUMPABLE},
 	JAIL_REFUSE(connect, 0),
 	JAIL_REFUSE(socket, EACCES),
 	JAIL_PERMIT(getpeername),
