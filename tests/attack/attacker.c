@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "attacker_calls.h"
+#include "attacker_warrants.h"
 
 enum breakage { BREAK_UNKNOWN, BREAK_EMPTY, BREAK_LONG, BREAK_HUGE, BREAK_DIRECTION, BREAKAGES };
 static const char *const breakages[BREAKAGES] = {"unknown id", "cut short", "a byte behind the end",
@@ -98,6 +99,17 @@ attempt_message(const char *process, size_t n, const struct attacker_peer *p,
 		(gone.revents & (POLLHUP | POLLERR)) != 0 ? "cut" : "REACHED", 0);
 }
 
+/* Whoever accepts it answers with a success; whoever does not answer has shown nothing. */
+static void
+attempt_fraud(const char *process, size_t n, const struct attacker_fraud *fraud, const struct attacker_peer *peers, size_t npeers)
+{
+	int64_t rc;
+
+	say(process, n, "warrant", fraud->what, "begin", 0);
+	rc = fraud->fn(peers, npeers);
+	say(process, n, "warrant", fraud->what, rc == ATTACKER_NO_ANSWER ? "no answer" : rc >= 0 ? "REACHED" : "refused", 0);
+}
+
 void
 attacker_attempt(const struct child *child, const struct attacker_peer *peers, size_t npeers)
 {
@@ -109,6 +121,13 @@ attacker_attempt(const struct child *child, const struct attacker_peer *peers, s
 	if (n < attacker_ncalls) {
 		attempt_call(child, process, n);
 		_exit(0);
+	}
+	if (child->spec->kind == KIND_CORE) {
+		if (n < at + attacker_nfrauds) {
+			attempt_fraud(process, n, &attacker_frauds[n - at], peers, npeers);
+			_exit(0);
+		}
+		at += attacker_nfrauds;
 	}
 	for (size_t i = 0; i < npeers; i++) {
 		for (size_t k = 0; k < peers[i].proto->n; k++) {

@@ -2,7 +2,7 @@
 // gets its row of the process table and nothing else; the gateway goes on working.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'node:test';
 import { chat, signIn } from './lib/client.mjs';
@@ -10,7 +10,7 @@ import { Gateway, isBuilt, providerConfig, sleep } from './lib/gateway.mjs';
 import { ModelServer } from './lib/model.mjs';
 
 const root = new URL('../..', import.meta.url).pathname;
-const build = join(root, 'build-attack');
+const build = process.env.MOLTBOT_ATTACK_BUILD ?? join(root, 'build-attack');
 
 // Processes that live as long as the gateway, and those that a turn brings up.
 const lasting = ['core', 'gate', 'store', 'audit', 'vault', 'dial', 'edge/anon', 'egress/zygote', 'agent/zygote', 'sandbox'];
@@ -50,7 +50,8 @@ async function attack(t, process, model) {
 			if (asked.includes(process)) await oneTurn(gateway);
 			await sleep(5);
 		}
-		return { list: [...attempts(gateway.output, process).values()], finished: done() };
+		const audit = readFileSync(join(gateway.dir, 'audit.log'), 'utf8');
+		return { list: [...attempts(gateway.output, process).values()], finished: done(), audit };
 	} finally {
 		await gateway.cleanup();
 	}
@@ -71,13 +72,20 @@ test('takeover', { skip: isBuilt() ? false : 'the gateway is not built' }, async
 	t.after(() => model.close());
 	for (const process of [...lasting, ...asked]) {
 		await t.test(`${process} gets its row of the process table and nothing else`, async (t2) => {
-			const { list, finished } = await attack(t2, process, model);
+			const { list, finished, audit } = await attack(t2, process, model);
 			t2.diagnostic(`${list.length} attempts: ${list.filter((a) => a.kind === 'call').length} calls, ${list.filter((a) => a.kind === 'message').length} messages`);
 			assert.ok(finished, `stopped after ${list.length} attempts`);
 			assert.deepEqual(list.filter((a) => a.result === 'REACHED'), []);
 			// a message that its peer refused ends with the attacker killed, or its socket cut at least
 			assert.deepEqual(list.filter((a) => a.kind === 'message' && a.result !== undefined && !['cut', 'held'].includes(a.result)), []);
 			assert.ok(list.filter((a) => a.kind === 'call').length >= 40);
+			if (process !== 'core') return;
+			// warrants that core made up, used twice or used for something else: refused, and sandbox says so to audit
+			const frauds = list.filter((a) => a.kind === 'warrant');
+			assert.deepEqual(frauds.filter((a) => a.result !== 'refused'), []);
+			const lines = audit.split('\n').filter((line) => line.includes(' event=REFUSED ') && line.includes(' reason=WARRANT'));
+			t2.diagnostic(`${frauds.length} frauds with warrants refused, ${lines.length} audit lines`);
+			assert.equal(lines.length, frauds.filter((a) => a.what.startsWith('sandbox: ')).length);
 		});
 	}
 });
