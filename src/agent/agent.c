@@ -35,6 +35,7 @@ on_peer_gone(struct child *child, uint8_t kind, struct ipc_chan *chan)
 static const struct child_spec agent_spec = {
 	.kind = KIND_AGENT,
 	.name = "agent",
+	.jail = &agent_jail,
 	.links = agent_links,
 	.nlinks = 1,
 	.setup = setup,
@@ -53,7 +54,7 @@ on_fork(struct child *child, uint8_t kind, uint64_t instance, int control)
 static const struct child_spec zygote_spec = {
 	.kind = KIND_AGENT_ZYGOTE,
 	.name = "agent/zygote",
-	.jail = &agent_jail,
+	.jail = &agent_zygote_jail,
 	.start = zygote_start,
 	.fork = on_fork,
 };

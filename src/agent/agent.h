@@ -111,6 +111,7 @@ struct json_out;
 void agent_tools_put_openai(const struct agent *a, struct json_out *out);
 
 extern const struct jail_spec agent_jail;
+extern const struct jail_spec agent_zygote_jail;
 extern const struct child_link agent_links[];
 extern const size_t agent_nlinks;
 
