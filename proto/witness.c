@@ -21,7 +21,11 @@ struct witness {
 	struct waiting ring[WITNESS_WAITING_MAX];
 	size_t first;
 	size_t n;
+	size_t sent;   /* of them, to the present audit */
+	uint64_t kept; /* of what the present audit was sent */
 };
+
+static struct witness *only;
 
 struct witness *
 witness_new(struct child *child)
@@ -29,12 +33,15 @@ witness_new(struct child *child)
 	struct witness *w = mem_alloc(1, sizeof(*w));
 
 	w->child = child;
+	only = w;
 	return w;
 }
 
 void
 witness_free(struct witness *w)
 {
+	if (w == only)
+		only = NULL;
 	free(w);
 }
 
@@ -70,24 +77,53 @@ wait_for_audit(struct witness *w, const struct audit_writer_line *line)
 	return 0;
 }
 
-int
-witness_line(struct witness *w, const struct audit_writer_line *line)
+/* Sends what has not been sent; a socket that is gone is noticed by peer_up of the next one. */
+static void
+send_on(struct witness *w)
 {
 	struct ipc_chan *audit = child_peer(w->child, KIND_AUDIT, 0);
 
-	if (w->n == 0 && audit != NULL && audit_writer_line_send(audit, line) == 0)
-		return 0;
-	return wait_for_audit(w, line);
+	while (audit != NULL && w->sent < w->n &&
+		audit_writer_line_send(audit, &w->ring[(w->first + w->sent) % WITNESS_WAITING_MAX].line) == 0)
+		w->sent++;
+}
+
+int
+witness_line(struct witness *w, const struct audit_writer_line *line)
+{
+	int rc = wait_for_audit(w, line);
+
+	if (rc == 0)
+		send_on(w);
+	return rc;
 }
 
 void
 witness_flush(struct witness *w)
 {
-	struct ipc_chan *audit = child_peer(w->child, KIND_AUDIT, 0);
-
-	while (audit != NULL && w->n > 0 &&
-		audit_writer_line_send(audit, &w->ring[w->first].line) == 0) {
-		w->first = (w->first + 1) % WITNESS_WAITING_MAX;
-		w->n--;
-	}
+	w->sent = 0;
+	w->kept = 0;
+	send_on(w);
 }
+
+static int
+on_kept(struct ipc_chan *chan, const void *msg, void *arg)
+{
+	const struct audit_writer_kept *m = msg;
+	uint64_t n;
+
+	(void)chan;
+	(void)arg;
+	if (only == NULL)
+		return 0;
+	if (m->count < only->kept || m->count - only->kept > only->sent)
+		return ERR_PROTO;
+	n = m->count - only->kept;
+	only->kept = m->count;
+	only->first = (only->first + n) % WITNESS_WAITING_MAX;
+	only->n -= n;
+	only->sent -= n;
+	return 0;
+}
+
+const struct ipc_handler witness_rows[WITNESS_ROWS_N] = {{AUDIT_WRITER_KEPT, on_kept}};

@@ -146,6 +146,7 @@
 #define AUDIT_BUFFER_MAX MIB(1u)   /* bytes that wait for a disk that takes none; writers wait from half of it on */
 #define AUDIT_SIGN_LINES 256       /* lines between two signatures */
 #define AUDIT_SIGN_MS 1000         /* from a line to its signature */
+#define AUDIT_LOCK_MS 3000 /* wait for a former audit to be gone */
 #define AUDIT_SYNC_MS 50           /* from a line to the disk */
 #define AUDIT_RETRY_MS 1000        /* between two attempts to write, or to have a key sealed */
 #define AUDIT_EPOCH_LINES 65536    /* lines signed with one key */

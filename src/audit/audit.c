@@ -4,6 +4,7 @@
  */
 #include "audit.h"
 
+#include <sys/file.h>
 #include <unistd.h>
 
 #include "base/err.h"
@@ -23,6 +24,21 @@ mark_restart(struct audit *a)
 	audit_file_touch(a);
 }
 
+/*
+ * The audit of a gateway that was killed may be in the middle of its last write: what it leaves is read only when it is gone.
+ */
+static int
+lock(int fd)
+{
+	for (unsigned waited = 0; waited < AUDIT_LOCK_MS; waited += 10) {
+		if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+			return 0;
+		usleep(10000);
+	}
+	log_error("another process writes the audit log: is a second gateway running on this state directory?");
+	return ERR_BUSY;
+}
+
 static int
 setup(struct child *child, struct jail_env *env)
 {
@@ -34,7 +50,9 @@ setup(struct child *child, struct jail_env *env)
 	a->child = child;
 	a->out = (struct buf){.max = AUDIT_BUFFER_MAX};
 	a->fd = child_handle_steal(child, HANDLE_AUDIT_FILE, 0, NULL);
-	rc = a->fd < 0 ? ERR_MISSING : auditlog_tail_read(a->fd, &a->found);
+	rc = a->fd < 0 ? ERR_MISSING : lock(a->fd);
+	if (rc == 0)
+		rc = auditlog_tail_read(a->fd, &a->found);
 	if (rc == 0 && lseek(a->fd, 0, SEEK_END) < 0)
 		rc = ERR_IO;
 	if (rc < 0)
@@ -50,6 +68,13 @@ start(struct child *child)
 	if ((a->found.chain.seq > 0 && !a->found.is_signed) || a->found.torn > 0)
 		mark_restart(a);
 	audit_file_pace(a);
+}
+
+static void
+peer_gone(struct child *child, uint8_t kind, struct ipc_chan *chan)
+{
+	(void)kind;
+	audit_kept_forget(child->ctx, chan);
 }
 
 static void
@@ -93,6 +118,7 @@ main(int argc, char **argv)
 		.setup = setup,
 		.start = start,
 		.peer_up = peer_up,
+		.peer_gone = peer_gone,
 		.drain = drain,
 	};
 	const struct child_spec *specs[] = {&spec};

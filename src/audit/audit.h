@@ -11,6 +11,15 @@
 #include "proto/audit_writer.h"
 #include "proto/child.h"
 
+#define AUDIT_WRITERS 128 /* sockets of writers at once: four processes and each egress */
+
+/* Lines taken on a writer's socket, and how many of them it has been told are in the file. */
+struct audit_writer {
+	struct ipc_chan *chan; /* NULL: free */
+	uint64_t taken;
+	uint64_t told;
+};
+
 struct audit {
 	struct child *child;
 	int fd;
@@ -27,6 +36,7 @@ struct audit {
 	uint64_t next_epoch; /* announced to the file and being sealed; 0: none */
 	uint8_t next_seed[CRYPTO_SEED_LEN];
 	uint8_t next_key[CRYPTO_PRIVATE_LEN];
+	struct audit_writer writers[AUDIT_WRITERS];
 	uint64_t write_timer;
 	uint64_t sync_timer;
 	uint64_t sign_timer;
@@ -36,6 +46,14 @@ struct audit {
 extern const struct jail_spec audit_jail;
 extern const struct child_link audit_links[];
 extern const size_t audit_links_n;
+
+/* ---- audit_kept.c ---- */
+
+/* A line of this socket is in out. ERR_FULL: more sockets than there can be. */
+int audit_kept_take(struct audit *a, struct ipc_chan *chan);
+/* Everything in out is in the file: every writer is told. */
+void audit_kept_tell(struct audit *a);
+void audit_kept_forget(struct audit *a, const struct ipc_chan *chan);
 
 /* ---- audit_file.c ---- */
 

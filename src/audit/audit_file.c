@@ -89,6 +89,7 @@ audit_file_flush(struct audit *a)
 	if (a->is_ailing)
 		log_info("audit lines are written again");
 	a->is_ailing = false;
+	audit_kept_tell(a);
 	if (a->is_paused)
 		audit_file_pace(a);
 	if (a->is_late && a->sync_timer == 0)

@@ -4,8 +4,10 @@
 #define WRITER(KIND, name)                                                                         \
 	static int name(struct ipc_chan *chan, const void *m, void *arg)                           \
 	{                                                                                          \
-		return audit_line_add(                                                             \
-			((struct child *)arg)->ctx, KIND_##KIND, ipc_chan_tag(chan), m);           \
+		struct audit *a = ((struct child *)arg)->ctx;                                      \
+		int rc = audit_line_add(a, KIND_##KIND, ipc_chan_tag(chan), m);                    \
+                                                                                                   \
+		return rc < 0 ? rc : audit_kept_take(a, chan);                                     \
 	}
 WRITER(GATE, on_gate)
 WRITER(VAULT, on_vault)

@@ -5,6 +5,7 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "proto/audit_writer.h"
+#include "proto/witness.h"
 #include "proto/core_egress.h"
 #include "proto/egress_dial.h"
 #include "proto/egress_vault.h"
@@ -158,6 +159,6 @@ const struct child_link egress_links[] = {
 	{KIND_GATE, &executor_gate_proto, IPC_SIDE_A, IPC_FULL_END, gate_rows, 1},
 	{KIND_VAULT, &egress_vault_proto, IPC_SIDE_A, IPC_FULL_END, vault_rows, 1},
 	{KIND_DIAL, &egress_dial_proto, IPC_SIDE_A, IPC_FULL_END, dial_rows, 1},
-	{KIND_AUDIT, &audit_writer_proto, IPC_SIDE_A, IPC_FULL_END, NULL, 0},
+	{KIND_AUDIT, &audit_writer_proto, IPC_SIDE_A, IPC_FULL_END, witness_rows, WITNESS_ROWS_N},
 };
 const size_t egress_nlinks = sizeof(egress_links) / sizeof(egress_links[0]);

@@ -186,5 +186,5 @@ const struct child_link gate_links[GATE_NLINKS] = {
 	{KIND_EGRESS, &executor_gate_proto, IPC_SIDE_B, IPC_FULL_END, ROWS(from_egress)},
 	{KIND_SANDBOX, &executor_gate_proto, IPC_SIDE_B, IPC_FULL_END, ROWS(from_sandbox)},
 	{KIND_STORE, &gate_store_proto, IPC_SIDE_A, IPC_FULL_END, ROWS(from_store)},
-	{KIND_AUDIT, &audit_writer_proto, IPC_SIDE_A, IPC_FULL_END, NULL, 0},
+	{KIND_AUDIT, &audit_writer_proto, IPC_SIDE_A, IPC_FULL_END, witness_rows, WITNESS_ROWS_N},
 };

@@ -2,6 +2,7 @@
 #include "sandbox.h"
 
 #include "proto/audit_writer.h"
+#include "proto/witness.h"
 #include "proto/executor_gate.h"
 
 static struct sandbox *
@@ -57,6 +58,6 @@ static const struct ipc_handler gate_rows[] = {{EXECUTOR_GATE_LABELED, on_labele
 const struct child_link sandbox_links[] = {
 	{KIND_CORE, &core_sandbox_proto, IPC_SIDE_B, IPC_FULL_END, core_rows, 3},
 	{KIND_GATE, &executor_gate_proto, IPC_SIDE_A, IPC_FULL_END, gate_rows, 1},
-	{KIND_AUDIT, &audit_writer_proto, IPC_SIDE_A, IPC_FULL_END, NULL, 0},
+	{KIND_AUDIT, &audit_writer_proto, IPC_SIDE_A, IPC_FULL_END, witness_rows, WITNESS_ROWS_N},
 };
 const size_t sandbox_nlinks = sizeof(sandbox_links) / sizeof(sandbox_links[0]);

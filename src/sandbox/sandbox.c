@@ -47,6 +47,7 @@ setup(struct child *child, struct jail_env *env)
 	(void)env;
 	child->ctx = &self;
 	self.child = child;
+	self.witness = witness_new(child);
 	self.env = (struct sandbox_env){.ev = child->ev,
 		.tier = child->tier,
 		.landlock_max = child->landlock_max,
@@ -94,6 +95,8 @@ on_peer_up(struct child *child, uint8_t kind, struct ipc_chan *chan)
 	(void)chan;
 	if (kind == KIND_CORE)
 		sandbox_tier_send(&self);
+	if (kind == KIND_AUDIT)
+		witness_flush(self.witness);
 }
 
 static void

@@ -4,6 +4,7 @@
 
 #include "base/mem.h"
 #include "proto/child.h"
+#include "proto/witness.h"
 #include "proto/core_sandbox.h"
 #include "proto/warrant.h"
 #include "sandbox_launch.h"
@@ -31,6 +32,7 @@ struct sandbox_proof;
 
 struct sandbox {
 	struct child *child;
+	struct witness *witness;
 	struct sandbox_env env;
 	struct sandbox_cell *spare; /* made ahead; NULL when none is ready or being made */
 	uint64_t next_key;

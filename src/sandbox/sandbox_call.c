@@ -19,11 +19,7 @@ static void
 write_line(struct sandbox_call *c, enum audit_event event, enum verdict verdict, enum reason reason,
 	int64_t number)
 {
-	struct ipc_chan *audit = child_peer(c->sandbox->child, KIND_AUDIT, 0);
-
-	if (audit == NULL)
-		return;
-	(void)audit_writer_line_send(audit, &(struct audit_writer_line){.event = (uint8_t)event,
+	(void)witness_line(c->sandbox->witness, &(struct audit_writer_line){.event = (uint8_t)event,
 						    .verdict = (uint8_t)verdict,
 						    .reason = (uint8_t)reason,
 						    .run = c->run,
@@ -295,7 +291,7 @@ check_warrant(struct sandbox_call *c, const struct core_sandbox_run *msg, struct
 	}
 	warrant_plan(msg->tool, &args, 1, want.plan);
 	memcpy(c->plan, want.plan, sizeof(c->plan));
-	if (!s->has_key)
+	if (!s->has_key || !witness_has_room(s->witness))
 		return ERR_DENIED;
 	return warrant_check(s->gate_key, &s->window, msg->warrant, &want, ev_now_ms(s->child->ev));
 }

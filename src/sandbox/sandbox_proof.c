@@ -80,7 +80,6 @@ finish(struct sandbox_proof *p)
 {
 	struct sandbox *s = p->sandbox;
 	struct ipc_chan *core = child_peer(s->child, KIND_CORE, 0);
-	struct ipc_chan *audit = child_peer(s->child, KIND_AUDIT, 0);
 
 	if (core != NULL)
 		(void)core_sandbox_proved_send(core, &(struct core_sandbox_proved){.req = p->req,
@@ -88,8 +87,7 @@ finish(struct sandbox_proof *p)
 							     .tier = (uint8_t)s->env.tier,
 							     .attempts = p->attempts,
 							     .escaped = p->escaped});
-	if (audit != NULL)
-		(void)audit_writer_line_send(audit,
+	(void)witness_line(s->witness,
 			&(struct audit_writer_line){.event = AUDIT_PROOF,
 				.verdict = p->ok && p->escaped == 0 ? VERDICT_ALLOW : VERDICT_DENY,
 				.instance = s->child->instance,

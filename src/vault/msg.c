@@ -280,7 +280,7 @@ const struct child_link vault_links[VAULT_NLINKS] = {
 	{KIND_ANON, &anon_vault_proto, IPC_SIDE_B, IPC_FULL_END, ROWS(from_anon)},
 	{KIND_USER, &user_vault_proto, IPC_SIDE_B, IPC_FULL_END, ROWS(from_user)},
 	{KIND_EGRESS, &egress_vault_proto, IPC_SIDE_B, IPC_FULL_END, ROWS(from_egress)},
-	{KIND_AUDIT, &audit_writer_proto, IPC_SIDE_A, IPC_FULL_END, NULL,
-		0}, /* first: the one that child_peer() finds */
+	{KIND_AUDIT, &audit_writer_proto, IPC_SIDE_A, IPC_FULL_END, witness_rows,
+		WITNESS_ROWS_N}, /* first: the one that child_peer() finds */
 	{KIND_AUDIT, &audit_vault_proto, IPC_SIDE_B, IPC_FULL_END, ROWS(from_audit)},
 };

@@ -45,6 +45,7 @@ struct fixture {
 	bool no_key;
 	struct stored rows[ROWS_MAX];
 	size_t nrows;
+	uint64_t lines; /* taken from gate as its audit */
 };
 
 static void
@@ -673,8 +674,10 @@ visit(struct fixture *f, uint64_t run, uint64_t session, bool fetched)
 	harness_send(f->core, &core_gate_proto, IPC_SIDE_A, CORE_GATE_RUN_CLOSE,
 		&(struct core_gate_run_close){.run = run});
 	(void)harness_recv(f->store, &gate_store_proto, IPC_SIDE_B, GATE_STORE_PUT, &in);
-	while (ipc_sync_recv(f->audit, &audit_writer_proto, IPC_SIDE_B, 0, &in) == 0) {
-	}
+	while (ipc_sync_recv(f->audit, &audit_writer_proto, IPC_SIDE_B, 0, &in) == 0)
+		f->lines++;
+	harness_send(f->audit, &audit_writer_proto, IPC_SIDE_B, AUDIT_WRITER_KEPT,
+		&(struct audit_writer_kept){.count = f->lines});
 	return label;
 }
 

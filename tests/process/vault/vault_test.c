@@ -938,6 +938,10 @@ nothing_is_done_that_cannot_be_written_down(void **state)
 	audit = harness_peer(f.h, KIND_AUDIT, 0);
 	for (unsigned i = 0; i < WITNESS_WAITING_MAX; i++)
 		(void)harness_recv(audit, &audit_writer_proto, IPC_SIDE_B, AUDIT_WRITER_LINE, &in);
+	/* taken is not yet written down */
+	assert_int_equal(verify_secret(&f, CRED_TOKEN, token_of(&f)).why, AUTH_UNAVAILABLE);
+	harness_send(audit, &audit_writer_proto, IPC_SIDE_B, AUDIT_WRITER_KEPT,
+		&(struct audit_writer_kept){.count = WITNESS_WAITING_MAX});
 	assert_int_equal(verify_secret(&f, CRED_TOKEN, token_of(&f)).why, AUTH_OK);
 	close(audit);
 	close(egress);
