@@ -84,7 +84,8 @@ send_on(struct witness *w)
 	struct ipc_chan *audit = child_peer(w->child, KIND_AUDIT, 0);
 
 	while (audit != NULL && w->sent < w->n &&
-		audit_writer_line_send(audit, &w->ring[(w->first + w->sent) % WITNESS_WAITING_MAX].line) == 0)
+		audit_writer_line_send(
+			audit, &w->ring[(w->first + w->sent) % WITNESS_WAITING_MAX].line) == 0)
 		w->sent++;
 }
 

@@ -35,7 +35,8 @@ lock(int fd)
 			return 0;
 		usleep(10000);
 	}
-	log_error("another process writes the audit log: is a second gateway running on this state directory?");
+	log_error("another process writes the audit log: is a second gateway running on this state "
+		  "directory?");
 	return ERR_BUSY;
 }
 

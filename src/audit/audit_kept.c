@@ -34,7 +34,8 @@ audit_kept_tell(struct audit *a)
 		if (w->chan == NULL || w->told == w->taken)
 			continue;
 		w->told = w->taken;
-		(void)audit_writer_kept_send(w->chan, &(struct audit_writer_kept){.count = w->taken});
+		(void)audit_writer_kept_send(
+			w->chan, &(struct audit_writer_kept){.count = w->taken});
 	}
 }
 

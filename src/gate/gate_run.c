@@ -240,7 +240,8 @@ run_begin(struct gate *g, struct gate_run *run)
 		return;
 	run->label = label_join(run->label, run->session->label);
 	run->state = GATE_RUN_OPEN;
-	gate_row_put(g, &run->row, false); /* lost, it counts as the worst label: nothing need wait for it */
+	gate_row_put(g, &run->row,
+		false); /* lost, it counts as the worst label: nothing need wait for it */
 	audit_run(g, run, AUDIT_RUN_OPEN);
 	send_ready(g, run->run, true, REASON_ALLOWED, run->label);
 }

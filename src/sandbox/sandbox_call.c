@@ -20,15 +20,15 @@ write_line(struct sandbox_call *c, enum audit_event event, enum verdict verdict,
 	int64_t number)
 {
 	(void)witness_line(c->sandbox->witness, &(struct audit_writer_line){.event = (uint8_t)event,
-						    .verdict = (uint8_t)verdict,
-						    .reason = (uint8_t)reason,
-						    .run = c->run,
-						    .call = c->call,
-						    .tool = c->tool,
-						    .peer = KIND_CORE,
-						    .instance = c->sandbox->child->instance,
-						    .number = number,
-						    .hash = span_of(c->plan, sizeof(c->plan))});
+							.verdict = (uint8_t)verdict,
+							.reason = (uint8_t)reason,
+							.run = c->run,
+							.call = c->call,
+							.tool = c->tool,
+							.peer = KIND_CORE,
+							.instance = c->sandbox->child->instance,
+							.number = number,
+							.hash = span_of(c->plan, sizeof(c->plan))});
 }
 
 static void

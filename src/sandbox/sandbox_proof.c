@@ -88,10 +88,10 @@ finish(struct sandbox_proof *p)
 							     .attempts = p->attempts,
 							     .escaped = p->escaped});
 	(void)witness_line(s->witness,
-			&(struct audit_writer_line){.event = AUDIT_PROOF,
-				.verdict = p->ok && p->escaped == 0 ? VERDICT_ALLOW : VERDICT_DENY,
-				.instance = s->child->instance,
-				.number = p->escaped});
+		&(struct audit_writer_line){.event = AUDIT_PROOF,
+			.verdict = p->ok && p->escaped == 0 ? VERDICT_ALLOW : VERDICT_DENY,
+			.instance = s->child->instance,
+			.number = p->escaped});
 	s->proof = NULL;
 	free(p);
 }

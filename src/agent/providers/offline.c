@@ -429,7 +429,8 @@ answer_result(struct agent_turn *t, const struct agent_item *it)
 {
 	struct span s = it->text;
 
-	if (it->error && span_eq(it->name, SPAN("shell_exec")) && !span_starts_with(s, SPAN("denied"))) {
+	if (it->error && span_eq(it->name, SPAN("shell_exec")) &&
+		!span_starts_with(s, SPAN("denied"))) {
 		buf_put(&t->text, SPAN("The command ended with an error:\n\n"));
 		put_fenced(&t->text, s);
 		return;

@@ -1,6 +1,6 @@
 // The kill sweep: turns under load while random processes of the gateway get SIGKILL, the supervisor too. Afterwards every
 // accepted message has exactly one final or reported answer.
-import { randomUUID } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { Client } from './client.mjs';
@@ -164,7 +164,7 @@ export class Sweep {
 		const bad = this.list.filter((turn) => turn.accepted)
 			.filter((turn) => { const run = runs.get(turn.key); return !run || run.state < 4 || run.finals !== 1; })
 			.map((turn) => ({ ...turn, stored: runs.get(turn.key) }));
-		const audit = cli(this.gateway, ['audit', 'verify']);
+		const audit = cli(this.gateway, ['audit', 'verify', '--json']);
 		return { turns: this.list.length, seconds: this.seconds, slowestRecoveryMs: this.slowest, killed: this.killed, bad,
 			statuses: Object.groupBy(this.list, (t) => t.status), audit, leftovers: await this.leftovers() };
 	}
@@ -174,8 +174,9 @@ export class Sweep {
 		await this.gateway.start();
 		await this.gateway.stop();
 		const left = [];
+		const group = `moltbot-${createHash('sha256').update(this.gateway.dir).digest('hex').slice(0, 8)}`;
 		for (const root of ['/sys/fs/cgroup', '/sys/fs/cgroup/memory', '/sys/fs/cgroup/pids'])
-			if (existsSync(root)) left.push(...readdirSync(root).filter((n) => n.startsWith('moltbot-')).map((n) => `${root}/${n}`));
+			if (existsSync(root)) left.push(...readdirSync(root).filter((n) => n === group).map((n) => `${root}/${n}`));
 		left.push(...this.gateway.processes().map((p) => p.args));
 		return left;
 	}
