@@ -149,7 +149,8 @@ do_call(struct agent *a, const struct agent_call *call)
 		if (core(a) == NULL || core_agent_tool_call_send(core(a), &msg) < 0) {
 			close_body(msg.body);
 			/* whoever waits for this run must hear of its end */
-			finish(a, RUN_FAILED, MODEL_PROTOCOL, SPAN("The model sent a tool call that cannot be carried out."));
+			finish(a, RUN_FAILED, MODEL_PROTOCOL,
+				SPAN("The model sent a tool call that cannot be carried out."));
 			return false;
 		}
 		close_body(msg.body);
@@ -197,7 +198,15 @@ finish(struct agent *a, uint8_t outcome, uint8_t error, struct span text)
 	if (core(a) == NULL)
 		return;
 	msg.body = body_for(text, &msg.text);
-	(void)core_agent_finish_send(core(a), &msg);
+	if (core_agent_finish_send(core(a), &msg) < 0 && core(a) != NULL) {
+		close_body(msg.body);
+		msg.outcome = RUN_FAILED;
+		msg.error = MODEL_PROTOCOL;
+		msg.model = SPAN_EMPTY;
+		msg.text = SPAN("The answer could not be delivered.");
+		msg.body = -1;
+		(void)core_agent_finish_send(core(a), &msg);
+	}
 	close_body(msg.body);
 }
 

@@ -207,8 +207,25 @@ call_at(struct answer *an, uint64_t index)
 	return &an->calls[index];
 }
 
+/* A string of the model's JSON as text of ours: a NUL, which no message carries, becomes U+FFFD. */
+static bool
+take_str(struct arena *arena, const struct json_node *node, struct span *out)
+{
+	struct buf clean = {.max = EGRESS_BODY_MAX};
+
+	if (json_node_str(node, out) < 0)
+		return false;
+	if (span_find_byte(*out, 0) < 0)
+		return true;
+	for (size_t i = 0; i < out->len; i++)
+		buf_put(&clean, out->ptr[i] == 0 ? SPAN("\xef\xbf\xbd") : span_of(out->ptr + i, 1));
+	*out = clean.err < 0 ? SPAN_EMPTY : arena_copy(arena, buf_span(&clean));
+	buf_clear(&clean);
+	return true;
+}
+
 static void
-take_calls(struct answer *an, const struct json_node *calls)
+take_calls(struct arena *arena, struct answer *an, const struct json_node *calls)
 {
 	uint64_t n = 0;
 
@@ -225,9 +242,9 @@ take_calls(struct answer *an, const struct json_node *calls)
 				"The model asked for too many tools at once.", SPAN_EMPTY);
 			return;
 		}
-		if (json_node_str(json_get(c, SPAN("id")), &s) == 0 && p->id.len == 0)
+		if (take_str(arena, json_get(c, SPAN("id")), &s) && p->id.len == 0)
 			buf_put(&p->id, s);
-		if (json_node_str(json_get(f, SPAN("name")), &s) == 0)
+		if (take_str(arena, json_get(f, SPAN("name")), &s))
 			buf_put(&p->name, s);
 		if (json_node_str(json_get(f, SPAN("arguments")), &s) == 0)
 			buf_put(&p->args, s);
@@ -235,22 +252,6 @@ take_calls(struct answer *an, const struct json_node *calls)
 			fail(an->turn, MODEL_PROTOCOL,
 				"The model sent a tool call that is too long.", SPAN_EMPTY);
 	}
-}
-
-/* JSON can spell U+0000, and no text of ours holds one: it shows as what cannot be shown. */
-static struct span
-without_nul(struct arena *arena, struct span s)
-{
-	struct buf b = {.max = SIZE_MAX};
-	struct span out;
-
-	if (span_find_byte(s, 0) < 0)
-		return s;
-	for (size_t i = 0; i < s.len; i++)
-		(void)(s.ptr[i] == 0 ? buf_put_cstr(&b, "\xef\xbf\xbd") : buf_put_u8(&b, s.ptr[i]));
-	out = arena_copy(arena, buf_span(&b));
-	buf_clear(&b);
-	return out;
 }
 
 /* One chunk (delta) or the whole document (message): the same members below choices[0]. */
@@ -270,21 +271,20 @@ take_document(struct answer *an, struct span text)
 		arena_clear(&arena);
 		return;
 	}
-	if (json_node_str(json_get(json_get(root, SPAN("error")), SPAN("message")), &s) == 0)
+	if (take_str(&arena, json_get(json_get(root, SPAN("error")), SPAN("message")), &s))
 		fail(an->turn, MODEL_PROTOCOL, "The model server reported an error.", s);
 	choice = json_first(json_get(root, SPAN("choices")));
 	part = json_get(choice, SPAN("delta"));
 	if (part == NULL)
 		part = json_get(choice, SPAN("message"));
-	if (json_node_str(json_get(part, SPAN("content")), &s) == 0 && s.len > 0) {
-		s = without_nul(&arena, s);
+	if (take_str(&arena, json_get(part, SPAN("content")), &s) && s.len > 0) {
 		if (buf_put(&an->turn->text, s) < 0)
 			fail(an->turn, MODEL_BUDGET,
 				"The answer was longer than a run may produce.", SPAN_EMPTY);
 		else
 			agent_delta(an->agent, s);
 	}
-	take_calls(an, json_get(part, SPAN("tool_calls")));
+	take_calls(&arena, an, json_get(part, SPAN("tool_calls")));
 	take_usage(an, json_get(root, SPAN("usage")));
 	arena_clear(&arena);
 }

@@ -227,14 +227,14 @@ the_request_is_what_the_api_takes_and_the_answer_streams(void **state)
 	give(&r, 200,
 		"data: {\"choices\":[{\"delta\":{\"role\":\"assistant\",\"content\":\"\"}}]}\n\n"
 		"data: {\"choices\":[{\"delta\":{\"content\":\"Hel\"}}]}\n\ndata: "
-		"{\"choices\":[{\"delta\":{\"content\":\"lo\"}}]}\n\n"
+		"{\"choices\":[{\"delta\":{\"content\":\"lo\\u0000\"}}]}\n\n"
 		"data: {\"choices\":[{\"delta\":{},\"finish_reason\":\"stop\"}]}\n\n"
 		"data: "
 		"{\"choices\":[],\"usage\":{\"prompt_tokens\":5,\"completion_tokens\":2}}\n\ndata: "
 		"[DONE]\n\n");
 	d = expect(&r, CORE_AGENT_DELTA);
 	assert_true(span_eq(d->text, SPAN("Hel")));
-	expect_answer(&r, RUN_DONE, "Hello");
+	expect_answer(&r, RUN_DONE, "Hello\xef\xbf\xbd");
 	assert_int_equal(
 		((const struct core_agent_finish *)(const void *)in.msg.bytes)->tokens_in, 5);
 	buf_clear(&body);
