@@ -275,9 +275,7 @@ on_message(struct lane *l, struct span text)
 	if (!has(text, "\"ok\":true"))
 		g.errors++;
 	sample(l->since_us);
-	if (g.mode == ONCE) {
-		finish();
-	} else if (now_us() >= g.end_us) {
+	if (g.mode == ONCE || now_us() >= g.end_us) {
 		finish();
 	} else if (g.mode == HEALTH) {
 		ask_health(l);

@@ -79,7 +79,7 @@ unknown_command(struct cli *cli, char **words, int n)
 	snprintf(typed, sizeof(typed), "%s%s%s", cli_safe(cstr(words[0])),
 		n > 1 && words[1][0] != '-' ? " " : "",
 		n > 1 && words[1][0] != '-' ? cli_safe(cstr(words[1])) : "");
-	for (; cli_commands[k] != NULL && k < NAMES_MAX; k++)
+	for (; k < NAMES_MAX && cli_commands[k] != NULL; k++)
 		names[k] = cli_commands[k]->name;
 	near = text_nearest(cstr(typed), names, k);
 	if (near < 0)
@@ -196,7 +196,8 @@ read_option(struct cli *cli, int argc, char **argv, int *i)
 	bool is_long = word[1] == '-';
 	struct span rest = is_long ? cstr(word + 2) : SPAN_EMPTY;
 	struct span name = is_long ? span_cut(&rest, '=') : SPAN_EMPTY;
-	const struct cli_option *o = find_option(cli->command, name, is_long ? 0 : word[1]);
+	char letter = (char)(is_long ? 0 : word[1]);
+	const struct cli_option *o = find_option(cli->command, name, letter);
 	const char *value = is_long && rest.ptr != NULL ? (const char *)rest.ptr : NULL;
 
 	if (o == NULL)

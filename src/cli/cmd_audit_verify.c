@@ -99,7 +99,7 @@ put_text(struct cli *cli, const struct auditlog_report *r, bool ok)
 	if (r->torn + r->tail_torn > 0)
 		cli_put_fmt(cli,
 			"%llu bytes of torn lines: a writer was killed in the middle of one.\n",
-			(unsigned long long)(r->torn + r->tail_torn));
+			(unsigned long long)r->torn + r->tail_torn);
 	if (!cli_has(cli, "genesis") && r->epochs > 0)
 		cli_put_fmt(cli, "First key (keep it elsewhere, and check with --genesis): %s\n",
 			genesis);

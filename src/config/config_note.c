@@ -69,14 +69,14 @@ sort(const struct config *c, const struct config_note *sorted[CONFIG_NOTES_MAX])
 {
 	for (size_t i = 0; i < c->nnotes; i++)
 		sorted[i] = &c->notes[i];
-	qsort(sorted, c->nnotes, sizeof(sorted[0]), by_place);
+	qsort(sorted, c->nnotes, sizeof(const struct config_note *), by_place);
 	return c->nnotes;
 }
 
 void
 config_notes_put(const struct config *c, struct buf *out)
 {
-	const struct config_note *sorted[CONFIG_NOTES_MAX];
+	const struct config_note *sorted[CONFIG_NOTES_MAX] = {0};
 	size_t n = sort(c, sorted);
 
 	for (size_t i = 0; i < n; i++) {
@@ -94,7 +94,7 @@ config_notes_put(const struct config *c, struct buf *out)
 void
 config_notes_put_json(const struct config *c, struct buf *out)
 {
-	const struct config_note *sorted[CONFIG_NOTES_MAX];
+	const struct config_note *sorted[CONFIG_NOTES_MAX] = {0};
 	size_t n = sort(c, sorted);
 	struct json_out o;
 

@@ -38,7 +38,8 @@ core_tools_offered(const struct core *core)
 {
 	uint64_t bits = 0;
 
-	for (unsigned t = 1; t < TOOL_N && t < 64; t++) {
+	_Static_assert(TOOL_N <= 64, "a bit each");
+	for (unsigned t = 1; t < TOOL_N; t++) {
 		if (may_start(core, t) == REASON_ALLOWED)
 			bits |= 1ull << t;
 	}

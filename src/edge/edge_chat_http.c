@@ -538,6 +538,7 @@ user_http_event(struct user_conn *u, const struct edge_core_event *event, struct
 	struct span stream = SPAN_EMPTY;
 	struct span text = SPAN_EMPTY;
 	struct args_leaf leaf;
+	size_t told;
 
 	if (chat == NULL || !chat->stream || event->event != EVENT_AGENT ||
 		!span_eq(event->run, span_from_cstr(chat->run)))
@@ -553,7 +554,7 @@ user_http_event(struct user_conn *u, const struct edge_core_event *event, struct
 	begin_stream(u);
 	if (u->c.is_dead || text.len <= chat->told)
 		return;
-	send_delta(u, DELTA_TEXT, span_sub(text, chat->told, text.len), SPAN_EMPTY);
-	if (!u->c.is_dead)
-		chat->told = text.len;
+	told = chat->told;
+	chat->told = text.len;
+	send_delta(u, DELTA_TEXT, span_sub(text, told, text.len), SPAN_EMPTY);
 }

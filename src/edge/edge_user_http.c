@@ -261,9 +261,7 @@ user_http_bytes(struct user_conn *u, struct buf *in)
 
 		if (phase == IN_HEAD && in->len > 0 && edge_conn_waiting(&u->c) == 0)
 			read_head(u, in);
-		else if (phase == IN_BODY && !read_body(u, in))
-			return;
-		else if (phase == IN_ANSWER)
+		else if (phase == IN_ANSWER || (phase == IN_BODY && !read_body(u, in)))
 			return;
 		if (u->c.is_dead || (u->http->phase == phase && in->len == before))
 			return;

@@ -25,11 +25,10 @@ check_version(struct store *s, const struct gate_store_put *m)
 		uint64_t version = store_column_u64(st, 0);
 
 		rc = 0;
-		if (m->version < version)
-			rc = ERR_REPLAY;
-		else if (m->version == version &&
-			 (!span_eq(m->value, store_column_span(st, 1)) ||
-				 !span_eq(m->mac, store_column_span(st, 2))))
+		if (m->version < version ||
+			(m->version == version &&
+				(!span_eq(m->value, store_column_span(st, 1)) ||
+					!span_eq(m->mac, store_column_span(st, 2)))))
 			rc = ERR_REPLAY;
 	}
 	sqlite3_reset(st);

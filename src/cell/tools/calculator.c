@@ -121,7 +121,8 @@ divide(struct calc *c, char kind, struct value a, struct value b)
 static bool
 binary(struct calc *c, char kind)
 {
-	struct value a, b;
+	struct value a = {0};
+	struct value b = {0};
 	int64_t r;
 
 	if (!pop(c, &b) || !pop(c, &a))
@@ -327,13 +328,13 @@ word(struct calc *c, bool *value)
 	if (span_eq_nocase(name, SPAN("e")))
 		return push(c, real(M_E));
 	*value = false;
-	for (uint8_t f = 0; f < FN_N; f++) {
+	for (unsigned f = 0; f < FN_N; f++) {
 		if (!span_eq_nocase(name, span_from_cstr(fn_names[f])))
 			continue;
 		if (c->rest.len == 0 || c->rest.ptr[0] != '(')
 			return fail(c, "a function needs its parenthesis");
 		c->rest = span_sub(c->rest, 1, c->rest.len);
-		return push_op(c, (struct op){.kind = 'f', .fn = f}) &&
+		return push_op(c, (struct op){.kind = 'f', .fn = (uint8_t)f}) &&
 		       push_op(c, (struct op){.kind = '(', .nargs = 1});
 	}
 	return fail(c,

@@ -17,8 +17,8 @@ unhex(const char *s, size_t len, uint8_t *out)
 	for (; n < len / 2; n++) {
 		unsigned v = 0;
 
-		if (sscanf(s + 2 * n, "%2x", &v) !=
-			1) /* NOLINT(cert-err34-c): two digits always fit */
+		/* two digits always fit */
+		if (sscanf(s + 2 * n, "%2x", &v) != 1) /* NOLINT(cert-err34-c) */
 			break;
 		out[n] = (uint8_t)v;
 	}
