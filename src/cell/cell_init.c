@@ -64,14 +64,17 @@ run_builtin(unsigned tool, struct span args, int out)
 		done += (size_t)n;
 	}
 	if (result.refused != 0)
-		_exit(result.refused == REASON_INSTRUCTIONS ? TOOL_EXIT_INSTRUCTIONS : TOOL_EXIT_PATH);
+		_exit(result.refused == REASON_INSTRUCTIONS ? TOOL_EXIT_INSTRUCTIONS
+							    : TOOL_EXIT_PATH);
 	_exit(!result.ok ? 1 : result.truncated ? EXIT_TRUNCATED : 0);
 }
 
 static void
 run_program(const struct cell_setup *setup, struct span args, int out)
 {
-	if (dup2(out, 1) < 0 || dup2(out, 2) < 0 || setsid() < 0)
+	/* without a pid namespace it stays in init's process group, by which sandbox ends it with init */
+	if (dup2(out, 1) < 0 || dup2(out, 2) < 0 ||
+		(setup->tier >= JAIL_TIER_USERNS && setsid() < 0))
 		_exit(126);
 	if (cell_jail_program(setup) < 0)
 		_exit(126);

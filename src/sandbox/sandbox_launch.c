@@ -59,12 +59,24 @@ set_failure(struct sandbox_cell *c, int rc, struct span step, int err)
 	(void)span_to_cstr(s, c->result.step, sizeof(c->result.step));
 }
 
+/*
+ * Without a pid namespace the kernel ends init alone: what it started is in its process group unless it left it. While init is
+ * not waited for its number is nobody else's.
+ */
+static void
+sweep_group(const struct sandbox_cell *c)
+{
+	if (c->env->tier < JAIL_TIER_USERNS && c->init > 1 && !c->gone)
+		(void)kill(-c->init, SIGKILL);
+}
+
 void
 sandbox_cell_kill(struct sandbox_cell *c, int why)
 {
 	set_failure(c, why, SPAN("killed"), 0);
 	if (c->pidfd >= 0 && !c->gone)
 		(void)syscall(NR_PIDFD_SEND_SIGNAL, c->pidfd, SIGKILL, NULL, 0);
+	sweep_group(c);
 	if (c->stage > 0)
 		(void)kill(c->stage, SIGKILL);
 	sandbox_cgroup_kill(&c->cgroup);
@@ -126,6 +138,7 @@ on_init_dead(struct ev *ev, int fd, unsigned events, void *arg)
 	(void)events;
 	ev_fd_del(c->watch);
 	c->watch = NULL;
+	sweep_group(c);
 	(void)waitpid(c->init, NULL, 0);
 	if (c->stage == c->init)
 		c->stage = 0;
