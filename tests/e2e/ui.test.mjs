@@ -471,7 +471,7 @@ describe('with the real gateway', { skip: skip || (isBuilt() ? false : 'the gate
 		await page.fill('#token', gateway.token);
 		await page.press('#token', 'Enter');
 		await page.waitForSelector('.turn.assistant');
-		await say(page, 'wait');
+		await say(page, 'please wait'); // "wait" alone is a word that stops runs
 		await page.waitForSelector('.turn.assistant .md >> text=xxxx');
 		await page.keyboard.press('Escape');
 		await page.waitForSelector('.aborted');
