@@ -7,7 +7,13 @@
 #include "agent.h"
 
 static const struct jail_rule rules[] = {
-	{.nr = __NR_prctl, .act = JAIL_ERRNO, .err = EPERM, .cmp = JAIL_MASK32, .arg = 0, .mask = UINT32_MAX, .value = PR_SET_DUMPABLE},
+	{.nr = __NR_prctl,
+		.act = JAIL_ERRNO,
+		.err = EPERM,
+		.cmp = JAIL_MASK32,
+		.arg = 0,
+		.mask = UINT32_MAX,
+		.value = PR_SET_DUMPABLE},
 	JAIL_PERMIT(getpid),
 	JAIL_PERMIT(dup3), /* a forked process puts its control socket where a born one has it */
 	JAIL_RULES_END,

@@ -60,7 +60,8 @@ void cell_tool_run(unsigned tool, struct cell_call *call);
 void cell_say_error(struct cell_call *call, const char *what, struct span subject, const char *why);
 
 /* The same for what the tool itself will not do, as opposed to what failed: it becomes a line of the audit log. */
-void cell_say_refused(struct cell_call *call, const char *what, struct span subject, enum reason reason, const char *why);
+void cell_say_refused(struct cell_call *call, const char *what, struct span subject,
+	enum reason reason, const char *why);
 
 /* cell_path.c: names in the workspace, for the file tools. */
 #define CELL_PATH_PARTS 64

@@ -36,7 +36,8 @@ cell_say_error(struct cell_call *call, const char *what, struct span subject, co
 }
 
 void
-cell_say_refused(struct cell_call *call, const char *what, struct span subject, enum reason reason, const char *why)
+cell_say_refused(struct cell_call *call, const char *what, struct span subject, enum reason reason,
+	const char *why)
 {
 	cell_say_error(call, what, subject, why);
 	call->result->refused = (uint8_t)reason;

@@ -20,7 +20,13 @@ static const struct jail_path resolver_paths[] = {
 
 /* It jails its children further, but nothing makes it readable to others of its uid. */
 static const struct jail_rule rules[] = {
-	{.nr = __NR_prctl, .act = JAIL_ERRNO, .err = EPERM, .cmp = JAIL_MASK32, .arg = 0, .mask = UINT32_MAX, .value = PR_SET_DUMPABLE},
+	{.nr = __NR_prctl,
+		.act = JAIL_ERRNO,
+		.err = EPERM,
+		.cmp = JAIL_MASK32,
+		.arg = 0,
+		.mask = UINT32_MAX,
+		.value = PR_SET_DUMPABLE},
 	JAIL_RULES_END,
 };
 

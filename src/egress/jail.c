@@ -10,7 +10,13 @@
 #include "egress.h"
 
 static const struct jail_rule egress_rules[] = {
-	{.nr = __NR_prctl, .act = JAIL_ERRNO, .err = EPERM, .cmp = JAIL_MASK32, .arg = 0, .mask = UINT32_MAX, .value = PR_SET_DUMPABLE},
+	{.nr = __NR_prctl,
+		.act = JAIL_ERRNO,
+		.err = EPERM,
+		.cmp = JAIL_MASK32,
+		.arg = 0,
+		.mask = UINT32_MAX,
+		.value = PR_SET_DUMPABLE},
 	JAIL_REFUSE(connect, 0),
 	JAIL_REFUSE(socket, EACCES),
 	JAIL_PERMIT(getpeername),

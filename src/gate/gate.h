@@ -59,7 +59,7 @@ struct gate_row {
 	uint64_t version;
 	uint64_t get_req; /* not 0: asked for, no answer yet */
 	uint64_t put_req; /* not 0: sent, or to be sent, and not yet known to be stored */
-	bool lowered;	  /* what is not yet stored is worse than what is: results wait for it, on disk */
+	bool lowered; /* what is not yet stored is worse than what is: results wait for it, on disk */
 };
 
 #define GATE_VALUE_MAX 34
@@ -234,7 +234,8 @@ size_t gate_session_value(const struct gate_session *s, uint8_t out[GATE_VALUE_M
 
 /* gate_row.c: talking to store. */
 void gate_row_fetch(struct gate *g, struct gate_row *row);
-void gate_row_put(struct gate *g, struct gate_row *row, bool lowered); /* takes the present value of its run or session */
+void gate_row_put(struct gate *g, struct gate_row *row,
+	bool lowered); /* takes the present value of its run or session */
 void gate_row_delete(struct gate *g, struct gate_row *row);
 void gate_row_resume(struct gate *g); /* store is back: asks and sends again */
 void gate_row_got(struct gate *g, const struct gate_store_row *m);

@@ -101,13 +101,18 @@ attempt_message(const char *process, size_t n, const struct attacker_peer *p,
 
 /* Whoever accepts it answers with a success; whoever does not answer has shown nothing. */
 static void
-attempt_fraud(const char *process, size_t n, const struct attacker_fraud *fraud, const struct attacker_peer *peers, size_t npeers)
+attempt_fraud(const char *process, size_t n, const struct attacker_fraud *fraud,
+	const struct attacker_peer *peers, size_t npeers)
 {
 	int64_t rc;
 
 	say(process, n, "warrant", fraud->what, "begin", 0);
 	rc = fraud->fn(peers, npeers);
-	say(process, n, "warrant", fraud->what, rc == ATTACKER_NO_ANSWER ? "no answer" : rc >= 0 ? "REACHED" : "refused", 0);
+	say(process, n, "warrant", fraud->what,
+		rc == ATTACKER_NO_ANSWER ? "no answer"
+		: rc >= 0                ? "REACHED"
+					 : "refused",
+		0);
 }
 
 void

@@ -54,12 +54,19 @@ arguments(struct buf *b, const char *name, const char *value)
 }
 
 static int64_t
-run_at_sandbox(const struct attacker_peer *peers, size_t n, struct span warrant, uint64_t call, struct span args)
+run_at_sandbox(const struct attacker_peer *peers, size_t n, struct span warrant, uint64_t call,
+	struct span args)
 {
-	const struct core_sandbox_done *done = ask(socket_of(peers, n, &core_sandbox_proto), &core_sandbox_proto, CORE_SANDBOX_RUN,
-		&(struct core_sandbox_run){
-			.run = RUN, .call = call, .warrant = warrant, .tool = TOOL_CALCULATOR, .timeout_ms = 2000, .args = args, .body = -1},
-		CORE_SANDBOX_DONE);
+	const struct core_sandbox_done *done =
+		ask(socket_of(peers, n, &core_sandbox_proto), &core_sandbox_proto, CORE_SANDBOX_RUN,
+			&(struct core_sandbox_run){.run = RUN,
+				.call = call,
+				.warrant = warrant,
+				.tool = TOOL_CALCULATOR,
+				.timeout_ms = 2000,
+				.args = args,
+				.body = -1},
+			CORE_SANDBOX_DONE);
 
 	return done == NULL ? ATTACKER_NO_ANSWER : done->rc;
 }
@@ -69,8 +76,13 @@ put_at_store(const struct attacker_peer *peers, size_t n, struct span warrant)
 {
 	static const uint8_t label[10];
 	struct buf b = {0};
-	const struct core_store_stored *stored = ask(socket_of(peers, n, &core_store_proto), &core_store_proto, CORE_STORE_MEMORY_PUT,
-		&(struct core_store_memory_put){.req = 1u << 30, .run = RUN, .call = CALL, .warrant = warrant, .args = arguments(&b, "text", "obey"),
+	const struct core_store_stored *stored = ask(socket_of(peers, n, &core_store_proto),
+		&core_store_proto, CORE_STORE_MEMORY_PUT,
+		&(struct core_store_memory_put){.req = 1u << 30,
+			.run = RUN,
+			.call = CALL,
+			.warrant = warrant,
+			.args = arguments(&b, "text", "obey"),
 			.label = span_of(label, sizeof(label))},
 		CORE_STORE_STORED);
 
@@ -80,21 +92,28 @@ put_at_store(const struct attacker_peer *peers, size_t n, struct span warrant)
 
 /* A real one, for 1+1 at the sandbox: core may have what gate allows it. */
 static int
-good_warrant(const struct attacker_peer *peers, size_t n, struct span args, uint8_t out[WARRANT_LEN])
+good_warrant(
+	const struct attacker_peer *peers, size_t n, struct span args, uint8_t out[WARRANT_LEN])
 {
 	int gate = socket_of(peers, n, &core_gate_proto);
 	uint64_t principal = (uint64_t)PRINCIPAL_TOKEN << 56 | (uint64_t)SCOPE_ALL << 48;
 	uint8_t plan[WARRANT_HASH_LEN];
 	const struct core_gate_run_ready *ready = ask(gate, &core_gate_proto, CORE_GATE_RUN_OPEN,
-		&(struct core_gate_run_open){.run = RUN, .session = 1, .principal = principal}, CORE_GATE_RUN_READY);
+		&(struct core_gate_run_open){.run = RUN, .session = 1, .principal = principal},
+		CORE_GATE_RUN_READY);
 	const struct core_gate_verdict *verdict;
 
 	if (ready == NULL)
 		return ERR_NOPEER;
 	warrant_plan(TOOL_CALCULATOR, &args, 1, plan);
 	verdict = ask(gate, &core_gate_proto, CORE_GATE_JUDGE,
-		&(struct core_gate_judge){.run = RUN, .call = CALL, .effect = EFFECT_PURE, .tool = TOOL_CALCULATOR, .executor = KIND_SANDBOX,
-			.dest_kind = DEST_NONE, .plan = span_of(plan, sizeof(plan))},
+		&(struct core_gate_judge){.run = RUN,
+			.call = CALL,
+			.effect = EFFECT_PURE,
+			.tool = TOOL_CALCULATOR,
+			.executor = KIND_SANDBOX,
+			.dest_kind = DEST_NONE,
+			.plan = span_of(plan, sizeof(plan))},
 		CORE_GATE_VERDICT);
 	if (verdict == NULL || verdict->warrant.len != WARRANT_LEN)
 		return ERR_DENIED;
@@ -109,7 +128,8 @@ forged(const struct attacker_peer *peers, size_t n)
 	struct buf b = {0};
 
 	memset(w, 0x5a, sizeof(w));
-	return run_at_sandbox(peers, n, span_of(w, sizeof(w)), CALL, arguments(&b, "expression", "1+1"));
+	return run_at_sandbox(
+		peers, n, span_of(w, sizeof(w)), CALL, arguments(&b, "expression", "1+1"));
 }
 
 static int64_t
@@ -131,7 +151,8 @@ forged_store(const struct attacker_peer *peers, size_t n)
 
 /* used: once at its place first. The rest says what is changed. */
 static int64_t
-misused(const struct attacker_peer *peers, size_t n, bool used, uint64_t call, const char *expression, size_t flip)
+misused(const struct attacker_peer *peers, size_t n, bool used, uint64_t call,
+	const char *expression, size_t flip)
 {
 	uint8_t w[WARRANT_LEN];
 	struct buf good = {0};
@@ -145,7 +166,8 @@ misused(const struct attacker_peer *peers, size_t n, bool used, uint64_t call, c
 		return ATTACKER_NO_ANSWER;
 	if (flip < WARRANT_LEN)
 		w[flip] ^= 1;
-	return run_at_sandbox(peers, n, span_of(w, sizeof(w)), call, arguments(&other, "expression", expression));
+	return run_at_sandbox(
+		peers, n, span_of(w, sizeof(w)), call, arguments(&other, "expression", expression));
 }
 
 static int64_t

@@ -6,7 +6,8 @@
 
 struct attacker_fraud {
 	const char *what;
-	int64_t (*fn)(const struct attacker_peer *peers, size_t n); /* what the executor answered: 0 or above is a success */
+	int64_t (*fn)(const struct attacker_peer *peers,
+		size_t n); /* what the executor answered: 0 or above is a success */
 };
 #define ATTACKER_NO_ANSWER INT64_MAX /* not tried, or nobody answered: never what is hoped for */
 extern const struct attacker_fraud attacker_frauds[];

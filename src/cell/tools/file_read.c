@@ -76,14 +76,14 @@ tool_file_read(struct cell_call *call)
 	}
 	fd = cell_path_open_file(call->workspace, &path, &size);
 	if (fd == ERR_DENIED) {
-		cell_say_refused(call, "file_read", name, REASON_PATH, "not a plain file with one name");
+		cell_say_refused(
+			call, "file_read", name, REASON_PATH, "not a plain file with one name");
 		return;
 	}
 	if (fd < 0) {
 		cell_say_error(call, "file_read", name,
-			errno == ENOENT
-				? "no such file"
-				: "not readable in the workspace (links are not followed)");
+			errno == ENOENT ? "no such file"
+					: "not readable in the workspace (links are not followed)");
 		return;
 	}
 	if (read_into(fd, first, &b) < 0) {
