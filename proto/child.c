@@ -281,18 +281,6 @@ on_fork(struct ipc_chan *control, const void *m, void *arg)
 }
 
 static int
-on_reaped(struct ipc_chan *control, const void *m, void *arg)
-{
-	const struct child_reaped *msg = m;
-	struct child *child = arg;
-
-	(void)control;
-	if (child->spec->reaped != NULL)
-		child->spec->reaped(child, msg->key);
-	return 0;
-}
-
-static int
 on_refused(struct ipc_chan *control, const void *m, void *arg)
 {
 	const struct child_refused *msg = m;
@@ -337,7 +325,6 @@ static const struct ipc_handler control_handlers[] = {
 	{CHILD_PEER_GONE, on_peer_gone},
 	{CHILD_START, on_start},
 	{CHILD_FORK, on_fork},
-	{CHILD_REAPED, on_reaped},
 	{CHILD_REFUSED, on_refused},
 	{CHILD_PANIC_STATE, on_panic_state},
 	{CHILD_DRAIN, on_drain},

@@ -55,8 +55,6 @@ struct child_spec {
 	void (*room)(struct child *child, uint8_t kind, struct ipc_chan *chan);
 	void (*key)(struct child *child, uint8_t kind, uint64_t instance, uint64_t incarnation,
 		const uint8_t key[WARRANT_KEY_LEN]);
-	/* a child that was announced with child_announce has ended */
-	void (*reaped)(struct child *child, uint64_t key);
 	/* child_spawn could not be done */
 	void (*refused)(struct child *child, uint8_t kind, uint64_t instance, int why);
 	void (*panic)(struct child *child, bool on); /* the kill switch changed */

@@ -94,6 +94,8 @@ struct auditlog_tail {
 
 /* Reads from the end as far as needed; moves no file position. 0 or ERR_IO. */
 int auditlog_tail_read(int fd, struct auditlog_tail *out);
+/* Must a mark come before the next line: the file is not empty and does not end with a whole signature. */
+bool auditlog_tail_needs_mark(const struct auditlog_tail *tail);
 /* The newline that ends a torn line and the mark. tail->chain goes on behind it. */
 int auditlog_put_mark(struct auditlog_tail *tail, uint64_t time_ms, struct buf *out);
 

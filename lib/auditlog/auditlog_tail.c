@@ -123,3 +123,9 @@ auditlog_tail_read(int fd, struct auditlog_tail *out)
 	}
 	return 0;
 }
+
+bool
+auditlog_tail_needs_mark(const struct auditlog_tail *tail)
+{
+	return tail->torn > 0 || tail->cut_newline || (tail->chain.seq > 0 && !tail->is_signed);
+}

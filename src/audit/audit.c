@@ -21,7 +21,6 @@ mark_restart(struct audit *a)
 		LOG_U("torn_bytes", a->found.torn));
 	(void)auditlog_put_mark(&a->found, ev_wall_ms(), &a->out);
 	a->unsigned_lines = a->found.unsigned_lines + 1;
-	audit_file_touch(a);
 }
 
 /*
@@ -58,6 +57,9 @@ setup(struct child *child, struct jail_env *env)
 		rc = ERR_IO;
 	if (rc < 0)
 		log_error("the audit log cannot be read", LOG_E("why", rc));
+	/* now: peers are wired before START, and a line of theirs must not come between the end found and its mark */
+	else if (auditlog_tail_needs_mark(&a->found))
+		mark_restart(a);
 	return rc;
 }
 
@@ -66,8 +68,7 @@ start(struct child *child)
 {
 	struct audit *a = child->ctx;
 
-	if ((a->found.chain.seq > 0 && !a->found.is_signed) || a->found.torn > 0)
-		mark_restart(a);
+	audit_file_touch(a);
 	audit_file_pace(a);
 }
 

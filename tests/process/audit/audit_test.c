@@ -65,8 +65,9 @@ serve_vault(struct kit *k, int ms)
 	return true;
 }
 
+/* Peers are there, and START has not come. */
 static void
-start_without_vault(struct kit *k)
+launch(struct kit *k)
 {
 	struct harness_options o = {.kind = KIND_AUDIT};
 
@@ -77,6 +78,12 @@ start_without_vault(struct kit *k)
 	close(o.handles[0].fd);
 	k->gate = harness_peer(k->h, KIND_GATE, 0);
 	k->egress = harness_peer(k->h, KIND_EGRESS, 2);
+}
+
+static void
+start_without_vault(struct kit *k)
+{
+	launch(k);
 	harness_start(k->h);
 }
 
@@ -168,6 +175,36 @@ wait_lines(const struct kit *k, uint64_t n)
 	}
 	fail_msg("%llu lines, %llu expected", (unsigned long long)r.lines, (unsigned long long)n);
 	return 0;
+}
+
+/* Writers are wired before START is said, and send at once what the audit before left with them. */
+static void
+lines_before_start_stand_behind_the_mark(void **state)
+{
+	struct kit *k = *state;
+	struct auditlog_report r;
+	uint64_t before;
+
+	start(k);
+	before = wait_lines(k, 2); /* the first key and its signature */
+	line(k->gate, AUDIT_VERDICT, VERDICT_ALLOW, 1, 1);
+	line(k->gate, AUDIT_VERDICT, VERDICT_ALLOW, 1, 2);
+	(void)wait_lines(k, before + 2);
+	cut_down(k);
+	launch(k);
+	line(k->gate, AUDIT_VERDICT, VERDICT_ALLOW, 1, 3);
+	line(k->egress, AUDIT_EXECUTED, VERDICT_ALLOW, 1, 3);
+	usleep(100000); /* both are read now, if they are read before START */
+	harness_start(k->h);
+	k->vault = harness_peer(k->h, KIND_VAULT, 0);
+	while (serve_vault(k, 300))
+		;
+	(void)wait_lines(k, before + 5);
+	stop(k);
+	assert_int_equal(verify(k, &r), 0);
+	assert_int_equal(r.findings, 0);
+	assert_int_equal(r.restarts, 1);
+	assert_int_equal(r.unsigned_at_restart, 2);
 }
 
 static int
@@ -705,6 +742,7 @@ main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 #define T(f) cmocka_unit_test_setup_teardown(f, fresh, gone)
+		T(lines_before_start_stand_behind_the_mark),
 		T(lines_are_written_signed_and_proven),
 		T(a_signature_comes_by_itself),
 		T(lines_wait_for_the_first_key),
