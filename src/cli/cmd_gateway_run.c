@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/weak.h"
 #include "cli_env.h"
 #include "cli_link.h"
 
@@ -104,6 +105,10 @@ run(struct cli *cli)
 
 	if (rc != 0)
 		return rc;
+#ifdef MOLTBOT_WEAK
+	if (weak_set(cli_str(cli, "weak", "")) < 0)
+		return cli_fail(cli, "The names are in lib/base/weak.def.", "no such control");
+#endif
 	if (cli_has(cli, "token") || cli_has(cli, "password"))
 		return cli_fail(cli,
 			"Put it into the environment (MOLTBOT_GATEWAY_TOKEN, "
@@ -132,7 +137,7 @@ run(struct cli *cli)
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 	if (chdir("/") < 0 || keep_only(&env) < 0)
 		return cli_fail(cli, NULL, "the gateway cannot be started: %s", strerror(errno));
-	execve(plan.program, plan.argv, (char *[]){NULL});
+	execve(plan.program, plan.argv, (char *[]){WEAK_ENVIRON NULL});
 	return cli_fail(cli, "Install Moltbot again.", "%s cannot be executed: %s", plan.program,
 		strerror(errno));
 }
@@ -151,6 +156,9 @@ static const struct cli_option options[] = {
 #ifdef MOLTBOT_ATTACKER
 	{"attack", 0, CLI_STR, "PROCESS", 1, 64, "the process that attacks from inside"},
 	{"attempt", 0, CLI_INT, "N", 0, 65535, "its first attempt"},
+#endif
+#ifdef MOLTBOT_WEAK
+	{"weak", 0, CLI_STR, "NAMES", 1, 0, "controls to leave out, of lib/base/weak.def"},
 #endif
 	{NULL, 0, CLI_FLAG, NULL, 0, 0, NULL},
 };

@@ -11,6 +11,7 @@
 #include "base/err.h"
 #include "base/limits.h"
 #include "base/mem.h"
+#include "base/weak.h"
 #include "ipc/ipc.h"
 #include "proto/sandbox_cell.h"
 
@@ -353,7 +354,7 @@ become_cell(const struct sandbox_env *env, int socket, int null, int workspace,
 {
 	static char name[] = "moltbot-cell";
 	static char *const argv[] = {name, NULL};
-	static char *const none[] = {NULL};
+	static char *const envp[] = {WEAK_ENVIRON NULL};
 
 	for (int i = 0; i < SANDBOX_CGROUPS; i++)
 		if (groups[i] >= 0 && write(groups[i], "0", 1) != 1)
@@ -368,7 +369,7 @@ become_cell(const struct sandbox_env *env, int socket, int null, int workspace,
 	/* Whatever else is open, marked or not, ends with this program. */
 	if (syscall(__NR_close_range, WORKSPACE_FD + 1, ~0u, 4 /* CLOSE_RANGE_CLOEXEC */) != 0)
 		_exit(126);
-	(void)syscall(__NR_execveat, env->program, "", argv, none, 0x1000 /* AT_EMPTY_PATH */);
+	(void)syscall(__NR_execveat, env->program, "", argv, envp, 0x1000 /* AT_EMPTY_PATH */);
 	_exit(127);
 }
 

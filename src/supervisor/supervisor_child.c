@@ -15,6 +15,7 @@
 #include "base/err.h"
 #include "base/limits.h"
 #include "base/log.h"
+#include "base/weak.h"
 #include "proto/child.def.h"
 #include "proto/child.h"
 #ifdef MOLTBOT_ATTACKER
@@ -74,7 +75,7 @@ exec_child(struct sup *sup, struct sup_child *c, int theirs)
 	char name[64];
 	char role[32];
 	char *argv[] = {name, slash == NULL ? NULL : role, NULL};
-	char *envp[] = {NULL}; /* nothing of the environment goes on */
+	char *envp[] = {WEAK_ENVIRON NULL}; /* nothing of the environment goes on */
 	posix_spawn_file_actions_t fa;
 	posix_spawnattr_t attr;
 	sigset_t none;

@@ -1,29 +1,17 @@
 // For each process a build of it that is the attacker: the system calls its jail forbids, and messages that are not in its rows. It
 // gets its row of the process table and nothing else; the gateway goes on working.
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'node:test';
 import { chat, signIn } from './lib/client.mjs';
 import { Gateway, isBuilt, providerConfig, sleep } from './lib/gateway.mjs';
+import { buildHostile, hostileProgram } from './lib/hostile.mjs';
 import { ModelServer } from './lib/model.mjs';
-
-const root = new URL('../..', import.meta.url).pathname;
-const build = process.env.MOLTBOT_ATTACK_BUILD ?? join(root, 'build-attack');
 
 // Processes that live as long as the gateway, and those that a turn brings up.
 const lasting = ['core', 'gate', 'store', 'audit', 'vault', 'dial', 'edge/anon', 'egress/zygote', 'agent/zygote', 'sandbox'];
 const asked = ['edge/user', 'egress', 'agent'];
-
-function buildAttackers() {
-	const run = (cmd, args) => {
-		const done = spawnSync(cmd, args, { cwd: root, encoding: 'utf8' });
-		assert.equal(done.status, 0, done.stdout + done.stderr);
-	};
-	if (!existsSync(join(build, 'build.ninja'))) run('meson', ['setup', build, '-Dattacker=true', '-Dtests=false']);
-	run('ninja', ['-C', build]);
-}
 
 /** What the console says of attempts: Map number -> {class, what, begin, result, errno}. */
 function attempts(output, process) {
@@ -41,7 +29,7 @@ function attempts(output, process) {
 
 /** Runs one process's attempts until it says that there are no more. */
 async function attack(t, process, model) {
-	const gateway = new Gateway({ config: providerConfig(model.baseUrl), program: join(build, 'src/cli/moltbot'), args: ['--attack', process, '--attempt', '0'] });
+	const gateway = new Gateway({ config: providerConfig(model.baseUrl), program: hostileProgram, args: ['--attack', process, '--attempt', '0'] });
 	const done = () => [...attempts(gateway.output, process).values()].some((a) => a.result === 'done');
 	try {
 		await gateway.start({ wait: false });
@@ -67,7 +55,7 @@ async function oneTurn(gateway) {
 }
 
 test('takeover', { skip: isBuilt() ? false : 'the gateway is not built' }, async (t) => {
-	buildAttackers();
+	buildHostile();
 	const model = await new ModelServer(() => ({ text: 'ok' })).listen();
 	t.after(() => model.close());
 	for (const process of [...lasting, ...asked]) {

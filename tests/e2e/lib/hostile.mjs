@@ -1,0 +1,47 @@
+// The hostile build: processes that attack from inside (--attack), and controls that can be left out by name (--weak, lib/base/weak.def).
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { Gateway } from './gateway.mjs';
+
+const root = new URL('../../..', import.meta.url).pathname;
+const build = process.env.MOLTBOT_ATTACK_BUILD ?? join(root, 'build-attack');
+export const hostileProgram = join(build, 'src/cli/moltbot');
+
+/** Builds it, or brings it up to date: one at a time. */
+export function buildHostile() {
+	if (process.env.MOLTBOT_HOSTILE_BUILT === '1') return;
+	const setup = existsSync(join(build, 'build.ninja')) ? ['configure', build, '-Dweak=true'] : ['setup', build, '-Dattacker=true', '-Dweak=true', '-Dtests=false'];
+	for (const command of [['meson', ...setup], ['ninja', '-C', build]]) {
+		const done = spawnSync('flock', [join(root, 'build-attack.lock'), ...command], { cwd: root, encoding: 'utf8' });
+		assert.equal(done.status, 0, done.stdout + done.stderr);
+	}
+	process.env.MOLTBOT_HOSTILE_BUILT = '1';
+}
+
+/** A gateway of that build with these controls left out; an empty list leaves out none. */
+export function weakGateway(weak, options = {}) {
+	const args = weak.length > 0 ? ['--weak', weak.join(',')] : [];
+	return new Gateway({ ...options, program: hostileProgram, args: [...args, ...(options.args ?? [])] });
+}
+
+/**
+ * An attack with all controls, and with some left out. attack(gateway, weak) carries it out on a gateway that runs and gives a
+ * list of what came through: nothing with the controls, something without them.
+ */
+export async function seenToFail(weak, options, attack) {
+	buildHostile();
+	const [held, came] = await Promise.all([[], weak].map(async (names) => {
+		const gateway = weakGateway(names, typeof options === 'function' ? options(names) : options);
+		try {
+			await gateway.start();
+			return await attack(gateway, names);
+		} finally {
+			await gateway.cleanup();
+		}
+	}));
+	assert.deepEqual(held, [], 'came through with all controls');
+	assert.ok(came.length > 0, `nothing came through without ${weak}: the attack proves nothing`);
+	return came;
+}
