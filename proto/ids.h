@@ -252,7 +252,7 @@ enum handle {
 	HANDLE_BOX_KEY,    /* vault: what opens it, 32 bytes or a passphrase, read once */
 	/* vault: memfd with the secrets of the environment, NAME=value NUL ...; config: the other variables */
 	HANDLE_ENV,
-	HANDLE_CONFIG,      /* config: the configuration file; number 1: its folder */
+	HANDLE_CONFIG,      /* config: the configuration file */
 	HANDLE_CONFIG_PATH, /* config: memfd with the file's path, for messages */
 	HANDLE_WORKSPACE,   /* sandbox: the workspace's directory */
 	HANDLE_UI,          /* edge/anon: the Control UI's folder */

@@ -42,6 +42,9 @@
 #define JSON_DEPTH_MAX 64         /* nested arrays and objects */
 #define JSON_NODES_MAX 65536      /* values in one document */
 #define CONFIG_FILE_MAX MIB(1u)   /* bytes of one configuration file */
+#define CONFIG_INCLUDE_DEPTH_MAX 10  /* files in files (original: the same) */
+#define CONFIG_INCLUDE_FILES_MAX 64  /* files that a configuration includes */
+#define CONFIG_INCLUDE_NAME_MAX 255u /* bytes of a path beneath the configuration's folder */
 
 /* cli */
 #define ENV_VARS_MAX 1024         /* variables that gateway run hands on */

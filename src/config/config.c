@@ -23,6 +23,8 @@ struct job {
 	struct buf text;
 	struct buf env;
 	int unreadable; /* errno of a file that is there and cannot be read */
+	struct config_sources sources;
+	size_t asked; /* rows of sources that the supervisor was asked for */
 	struct config config;
 	bool ok;
 	size_t step;
@@ -55,6 +57,7 @@ setup(struct child *child, struct jail_env *jail_env)
 	job->in.text = buf_span(&job->text);
 	job->in.env = buf_span(&job->env);
 	job->in.owner_uid = getuid();
+	job->in.sources = &job->sources;
 	return 0;
 }
 
@@ -160,22 +163,67 @@ tell(struct child *child, struct ipc_chan *chan)
 	end_when_sent(child->ev, child);
 }
 
+/* The files that are wanted and were not asked for yet. */
 static void
-start(struct child *child)
+ask(struct child *child, struct ipc_chan *chan)
 {
 	struct job *job = child->ctx;
-	struct ipc_chan *chan = child_peer(child, KIND_SUPERVISOR, 0);
 
-	if (chan == NULL) {
-		child_stop(child);
-		return;
+	config_clear(&job->config);
+	for (; job->asked < job->sources.n; job->asked++) {
+		if (config_supervisor_include_send(
+			    chan, &(struct config_supervisor_include){.file = (uint32_t)job->asked,
+					  .name = job->sources.rows[job->asked].name}) < 0)
+			child_stop(child);
 	}
+}
+
+static void
+work(struct child *child, struct ipc_chan *chan)
+{
+	struct job *job = child->ctx;
+	int rc = 0;
+
 	if (job->unreadable != 0)
 		config_refuse(&job->config, &job->in, job->unreadable);
 	else
-		job->ok = config_translate(&job->config, &job->in) == 0;
+		rc = config_translate(&job->config, &job->in);
+	if (rc == ERR_AGAIN) {
+		ask(child, chan);
+		return;
+	}
+	job->ok = job->unreadable == 0 && rc == 0;
 	print(job);
 	tell(child, chan);
+}
+
+int
+config_on_included(struct ipc_chan *chan, const void *m, void *arg)
+{
+	const struct config_supervisor_included *msg = m;
+	struct child *child = arg;
+	struct job *job = child->ctx;
+	bool all = true;
+
+	if (msg->file >= job->asked || job->sources.rows[msg->file].loaded)
+		return ERR_PROTO;
+	config_source_take(&job->sources.rows[msg->file], msg->text, (int)msg->err);
+	for (size_t i = 0; i < job->asked; i++)
+		all = all && job->sources.rows[i].loaded;
+	if (all)
+		work(child, chan);
+	return 0;
+}
+
+static void
+start(struct child *child)
+{
+	struct ipc_chan *chan = child_peer(child, KIND_SUPERVISOR, 0);
+
+	if (chan == NULL)
+		child_stop(child);
+	else
+		work(child, chan);
 }
 
 static void

@@ -22,6 +22,20 @@
 #define CONFIG_LIST_MAX 256    /* entries of one list */
 #define CONFIG_ENV_MAX MIB(1u) /* bytes of the environment */
 
+/* A file that is included. Positions say of which file they are: json_pos.off holds its number above this bit. */
+#define CONFIG_FILE_SHIFT 24
+struct config_source {
+	struct span name; /* beneath the folder of the configuration, without "." and ".."; owned */
+	struct buf text;
+	bool loaded;
+	int err; /* errno of one that could not be read */
+};
+struct config_sources {
+	struct config_source rows[CONFIG_INCLUDE_FILES_MAX];
+	size_t n;
+};
+void config_sources_clear(struct config_sources *s);
+
 /* What one start has to go on. Everything is borrowed until config_clear(). */
 struct config_input {
 	struct span path; /* of the file, for messages */
@@ -31,6 +45,7 @@ struct config_input {
 		/* NAME=value NUL ...; MOLTBOT_SECRET_NAMES=A,B lists those that only vault has */
 		env;
 	uint64_t owner_uid;
+	struct config_sources *sources; /* empty at first; see config_translate() */
 };
 
 struct config_note {
@@ -86,6 +101,7 @@ struct config {
 	const struct config_input *in;
 	struct arena arena;
 	struct json_node *root; /* NULL: none */
+	bool wants_files;       /* some of in->sources are not loaded */
 	struct config_note *notes;
 	size_t nnotes;
 	size_t mistakes;
@@ -116,7 +132,8 @@ struct config {
 
 /*
  * Everything: parses, checks, fills c. Returns 0, or ERR_SYNTAX when there were mistakes (then nothing in c but the notes
- * may be used). c is the caller's, uninitialised before, cleared with config_clear() in every case.
+ * may be used). ERR_AGAIN: rows of in->sources are to be loaded (text or err, and loaded set), then it is called anew after
+ * config_clear(). c is the caller's, uninitialised before, cleared with config_clear() in every case.
  */
 int config_translate(struct config *c, const struct config_input *in);
 void config_clear(struct config *c);
@@ -142,6 +159,9 @@ bool config_env_has_prefix(const struct config *c, struct span prefix);
 /* *found is the name that it was found under. */
 bool config_env_get_ours(struct config *c, const char *name, struct span *found, struct span *out);
 bool config_env_is_secret_ours(struct config *c, const char *name, struct span *found);
+
+/* config_include.c: what $include names in place of it. */
+void config_include(struct config *c);
 
 /* config_walk.c: the tree into values and hits. */
 void config_walk(struct config *c);
@@ -169,6 +189,9 @@ void config_doc_put(struct buf *out);
 
 /* `moltbot-config --check FILE [--json]`, `--options`, `--options-doc`. Returns the exit status, -1 when argv is for the process. */
 int config_check_main(int argc, char **argv);
+
+/* config.c: the supervisor's answers. */
+int config_on_included(struct ipc_chan *chan, const void *m, void *arg);
 
 extern const struct jail_spec config_jail;
 extern const struct child_link config_links[];

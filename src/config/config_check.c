@@ -2,9 +2,11 @@
 #include "config.h"
 
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "base/err.h"
 #include "base/limits.h"
 #include "config_read.h"
 #include "json/json_out.h"
@@ -37,10 +39,41 @@ take_environment(struct buf *env)
 	buf_clear(&names);
 }
 
+/* As often as included files ask for others. */
+static void
+translate(struct config *c, const struct config_input *in, int folder)
+{
+	while (config_translate(c, in) == ERR_AGAIN) {
+		for (size_t i = 0; i < in->sources->n; i++) {
+			if (!in->sources->rows[i].loaded)
+				config_source_read(folder, &in->sources->rows[i]);
+		}
+		config_clear(c);
+	}
+}
+
+static int
+open_folder(const char *file)
+{
+	const char *slash = strrchr(file, '/');
+	char *folder;
+	int fd;
+
+	if (slash == NULL)
+		return open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	folder = (char *)mem_copy(span_of(file, (size_t)(slash - file) + 1));
+	fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	free(folder);
+	return fd;
+}
+
 static int
 check(const char *file, bool json)
 {
-	struct config_input in = {.path = span_from_cstr(file), .owner_uid = getuid()};
+	static struct config_sources sources;
+	struct config_input in = {
+		.path = span_from_cstr(file), .owner_uid = getuid(), .sources = &sources};
+	int folder = open_folder(file);
 	struct buf text = {.max = CONFIG_FILE_MAX + 1};
 	struct buf env = {.max = CONFIG_ENV_MAX};
 	struct buf out = {.max = MIB(2)};
@@ -57,7 +90,7 @@ check(const char *file, bool json)
 	if (err != 0)
 		config_refuse(&c, &in, err);
 	else
-		(void)config_translate(&c, &in);
+		translate(&c, &in, folder);
 	mistakes = c.mistakes;
 	if (json)
 		config_notes_put_json(&c, &out);
@@ -65,6 +98,9 @@ check(const char *file, bool json)
 		config_notes_put(&c, &out);
 	config_write_all(json ? 1 : 2, buf_span(&out));
 	config_clear(&c);
+	config_sources_clear(&sources);
+	if (folder >= 0)
+		close(folder);
 	buf_clear(&out);
 	buf_clear(&env);
 	buf_clear(&text);

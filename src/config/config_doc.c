@@ -108,7 +108,13 @@ config_doc_put(struct buf *out)
 			  "and `$${NAME}` "
 			  "the text `${NAME}`; an option of type secret takes one whole `${NAME}`, "
 			  "which only "
-			  "vault looks up.\n\n"
+			  "vault looks up. `$include: \"other.json5\"` (or a list of paths) in "
+			  "any object puts "
+			  "another file there: a path beneath the folder of the configuration, "
+			  "relative to the file "
+			  "that has it, ending in .json or .json5. Keys beside it go over what is "
+			  "included, later "
+			  "files over earlier ones; lists are put one behind the other.\n\n"
 			  "Made from `proto/options.def`.\n\n");
 	put_rows(out);
 	put_aliases(out);

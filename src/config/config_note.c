@@ -57,6 +57,10 @@ by_place(const void *a, const void *b)
 	const struct config_note *x = *(const struct config_note *const *)a;
 	const struct config_note *y = *(const struct config_note *const *)b;
 
+	uint32_t files[] = {x->at.off >> CONFIG_FILE_SHIFT, y->at.off >> CONFIG_FILE_SHIFT};
+
+	if (files[0] != files[1])
+		return files[0] < files[1] ? -1 : 1;
 	if (x->at.line != y->at.line)
 		return x->at.line < y->at.line ? -1 : 1;
 	if (x->at.col != y->at.col)
@@ -73,20 +77,40 @@ sort(const struct config *c, const struct config_note *sorted[CONFIG_NOTES_MAX])
 	return c->nnotes;
 }
 
+/* The file a note is about: the configuration, or one that it includes. */
+static struct span
+note_path(const struct config *c, const struct config_note *note, struct buf *b)
+{
+	uint32_t file = note->at.line == 0 ? 0 : note->at.off >> CONFIG_FILE_SHIFT;
+	struct span path = c->in->path;
+	size_t n = path.len;
+
+	if (file == 0)
+		return path;
+	while (n > 0 && path.ptr[n - 1] != '/')
+		n--;
+	buf_reset(b);
+	buf_put(b, span_sub(path, 0, n));
+	buf_put(b, c->in->sources->rows[file - 1].name);
+	return buf_span(b);
+}
+
 void
 config_notes_put(const struct config *c, struct buf *out)
 {
 	const struct config_note *sorted[CONFIG_NOTES_MAX] = {0};
 	size_t n = sort(c, sorted);
+	struct buf path = {.max = KIB(16)};
 
 	for (size_t i = 0; i < n; i++) {
-		log_put_safe(out, c->in->path);
+		log_put_safe(out, note_path(c, sorted[i], &path));
 		if (sorted[i]->at.line > 0)
 			buf_put_fmt(out, ":%u:%u", sorted[i]->at.line, sorted[i]->at.col);
 		buf_put_cstr(out, sorted[i]->mistake ? ": " : ": warning: ");
 		log_put_safe(out, sorted[i]->text);
 		buf_put_u8(out, '\n');
 	}
+	buf_clear(&path);
 	if (c->mistakes + c->warnings > c->nnotes)
 		buf_put_fmt(out, "%zu more are not shown\n", c->mistakes + c->warnings - c->nnotes);
 }
@@ -96,6 +120,7 @@ config_notes_put_json(const struct config *c, struct buf *out)
 {
 	const struct config_note *sorted[CONFIG_NOTES_MAX] = {0};
 	size_t n = sort(c, sorted);
+	struct buf path = {.max = KIB(16)};
 	struct json_out o;
 
 	json_out_init(&o, out, NULL);
@@ -114,6 +139,8 @@ config_notes_put_json(const struct config *c, struct buf *out)
 		json_out_begin_object(&o);
 		json_out_key(&o, SPAN("severity"));
 		json_out_str(&o, sorted[i]->mistake ? SPAN("mistake") : SPAN("warning"));
+		json_out_key(&o, SPAN("file"));
+		json_out_str(&o, note_path(c, sorted[i], &path));
 		json_out_key(&o, SPAN("line"));
 		json_out_u64(&o, sorted[i]->at.line);
 		json_out_key(&o, SPAN("col"));
@@ -125,5 +152,6 @@ config_notes_put_json(const struct config *c, struct buf *out)
 	json_out_end_array(&o);
 	json_out_end_object(&o);
 	(void)json_out_finish(&o);
+	buf_clear(&path);
 	buf_put_u8(out, '\n');
 }

@@ -1,8 +1,11 @@
 #include "config_read.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #define CHUNK KIB(64)
@@ -61,6 +64,31 @@ config_read_file(int fd, struct span path, struct buf *out, bool *absent)
 	rc = why_closed(path);
 	*absent = rc == 0;
 	return rc;
+}
+
+void
+config_source_take(struct config_source *s, int fd, int err)
+{
+	s->err = fd < 0 ? err : -config_read_fd(fd, &s->text, true);
+	s->loaded = true;
+}
+
+void
+config_source_read(int folder, struct config_source *s)
+{
+	struct open_how how = {.flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK,
+		.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS |
+			   RESOLVE_NO_XDEV};
+	char name[CONFIG_INCLUDE_NAME_MAX + 1];
+	int fd = -1;
+
+	if (span_to_cstr(s->name, name, sizeof(name)) == 0)
+		fd = (int)syscall(SYS_openat2, folder, name, &how, sizeof(how));
+	else
+		errno = EINVAL;
+	config_source_take(s, fd, errno);
+	if (fd >= 0)
+		close(fd);
 }
 
 void

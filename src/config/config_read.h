@@ -13,6 +13,11 @@ int config_read_fd(int fd, struct buf *out, bool regular);
  */
 int config_read_file(int fd, struct span path, struct buf *out, bool *absent);
 
+/* Opens and reads a file that is included, beneath folder and through no symbolic link. */
+void config_source_read(int folder, struct config_source *s);
+/* The same of one that is open already (fd -1: err says why not). */
+void config_source_take(struct config_source *s, int fd, int err);
+
 /* The result for a file that cannot be read: one mistake. */
 void config_refuse(struct config *c, const struct config_input *in, int err);
 

@@ -107,6 +107,11 @@ config_translate(struct config *c, const struct config_input *in)
 	parse(c);
 	if (c->mistakes > 0)
 		return ERR_SYNTAX;
+	config_include(c);
+	if (c->mistakes > 0)
+		return ERR_SYNTAX;
+	if (c->wants_files)
+		return ERR_AGAIN;
 	config_walk(c);
 	config_gateway(c);
 	config_models(c);

@@ -60,13 +60,6 @@ unknown(struct walk *w, const struct option_step *raw, size_t n, const struct op
 	struct option_step other[OPTION_STEPS_MAX];
 	ptrdiff_t best;
 
-	if (span_eq(raw[n - 1].key, SPAN("$include"))) {
-		config_mistake(w->c, place(node),
-			"%.*s: other files are not included in this version; put their contents "
-			"here",
-			CONFIG_S(path));
-		return;
-	}
 	if (raw[n - 1].is_index) {
 		config_mistake(w->c, place(node), "%.*s: a list has no place here", CONFIG_S(path));
 		return;

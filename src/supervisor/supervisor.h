@@ -130,6 +130,10 @@ void supervisor_audit(
 int supervisor_config_start(struct sup *sup);
 void supervisor_config_ended(struct sup *sup);
 
+/* supervisor_files.c: the folder of the configuration. A descriptor, or an errno, negative. */
+int supervisor_config_folder(const struct sup *sup);
+int supervisor_include_open(const struct sup *sup, struct span name);
+
 /* supervisor_stop.c */
 void supervisor_stop(struct sup *sup, int status);
 void supervisor_stop_step(struct sup *sup); /* after every end while stopping */

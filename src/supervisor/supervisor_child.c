@@ -137,16 +137,8 @@ give(struct sup_child *c, uint8_t what, uint64_t number, int fd, bool keep)
 static void
 give_config(struct sup *sup, struct sup_child *c)
 {
-	char folder[PATH_LEN];
-	char *slash;
-
-	snprintf(folder, sizeof(folder), "%s", sup->paths.config);
-	slash = strrchr(folder, '/');
-	if (slash != NULL && slash != folder)
-		*slash = '\0';
 	give(c, HANDLE_CONFIG, 0, open(sup->paths.config, O_RDONLY | O_CLOEXEC | O_NONBLOCK),
 		false);
-	give(c, HANDLE_CONFIG, 1, open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC), false);
 	give(c, HANDLE_CONFIG_PATH, 0, ipc_body_seal(span_from_cstr(sup->paths.config)), false);
 	give(c, HANDLE_ENV, 0, sup->env_fd, true);
 }

@@ -115,6 +115,20 @@ on_slice(struct ipc_chan *chan, const void *m, void *arg)
 	return 0;
 }
 
+static int
+on_include(struct ipc_chan *chan, const void *m, void *arg)
+{
+	const struct config_supervisor_include *msg = m;
+	int fd = supervisor_include_open(arg, msg->name);
+	struct config_supervisor_included answer = {
+		.file = msg->file, .err = fd < 0 ? (uint32_t)-fd : 0, .text = fd < 0 ? -1 : fd};
+	int rc = config_supervisor_included_send(chan, &answer);
+
+	if (fd >= 0)
+		close(fd);
+	return rc;
+}
+
 static void
 apply_values(struct sup *sup)
 {
@@ -167,6 +181,7 @@ static const struct ipc_handler handlers[] = {
 	{CONFIG_SUPERVISOR_LISTEN, on_listen},
 	{CONFIG_SUPERVISOR_VALUE, on_value},
 	{CONFIG_SUPERVISOR_SLICE, on_slice},
+	{CONFIG_SUPERVISOR_INCLUDE, on_include},
 	{CONFIG_SUPERVISOR_DONE, on_done},
 };
 static const struct ipc_ops ops = {

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "args/args.h"
+#include "base/err.h"
 #include "config.h"
 
 #define CHECK(x)                                                                                   \
@@ -63,6 +64,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	struct config_input in = {.path = SPAN("moltbot.json"), .owner_uid = 1};
 	struct config *c = mem_alloc(1, sizeof(*c));
 	ptrdiff_t cut = span_find(text, SPAN("--\n"));
+	int rc;
 
 	if (cut >= 0) {
 		buf_put(&env, span_sub(text, 0, (size_t)cut));
@@ -75,12 +77,24 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	in.env = buf_span(&env);
 	in.text = text;
 	in.absent = text.len == 0;
-	if (config_translate(c, &in) == 0)
+	in.sources = mem_alloc(1, sizeof(*in.sources));
+	/* whatever it includes holds the same text again */
+	while ((rc = config_translate(c, &in)) == ERR_AGAIN) {
+		for (size_t i = 0; i < in.sources->n; i++) {
+			if (!in.sources->rows[i].loaded)
+				buf_put(&in.sources->rows[i].text, text);
+			in.sources->rows[i].loaded = true;
+		}
+		config_clear(c);
+	}
+	if (rc == 0)
 		check_slices(c);
 	else
 		CHECK(c->mistakes > 0);
 	check_notes(c);
 	config_clear(c);
+	config_sources_clear(in.sources);
+	free(in.sources);
 	free(c);
 	buf_clear(&env);
 	return 0;

@@ -54,8 +54,8 @@ static const struct broken rows[] = {
 	{"{ gateway: 'x', tools: 3 }", NULL,
 		{{1, 12, "expected an object"}, {1, 24, "expected an object"}}},
 	{"{ agents: { list: {} } }", NULL, {{1, 19, "expected a list"}}},
-	{"{ $include: './x.json' }", NULL, {{1, 3, "included"}}},
-	{"{ gateway: { $include: ['./x.json'] } }", NULL, {{1, 14, "included"}}},
+	{"{ $include: './x.json' }", NULL, {{1, 13, "\"x.json\" cannot be read"}}},
+	{"{ gateway: { $include: ['./x.json'] } }", NULL, {{1, 25, "\"x.json\" cannot be read"}}},
 	/* kinds and ranges */
 	{"{ gateway: { port: 0 } }", NULL, {{1, 20, "from 1 to 65535"}}},
 	{"{ gateway: { port: 65536 } }", NULL, {{1, 20, "from 1 to 65535"}}},

@@ -9,11 +9,19 @@
 #include <cmocka.h>
 
 #include "args/args.h"
+#include "base/err.h"
+#include "config_read.h"
 
 void
 try_text(struct try *t, struct span text, const char *env)
 {
-	*t = (struct try){.notes.max = MIB(4u), .env.max = CONFIG_ENV_MAX};
+	try_beneath(t, -1, text, env);
+}
+
+void
+try_beneath(struct try *t, int folder, struct span text, const char *env)
+{
+	*t = (struct try){.notes.max = MIB(4u), .env.max = CONFIG_ENV_MAX, .folder = folder};
 	buf_put_cstr(&t->env, env == NULL ? "" : env);
 	for (size_t i = 0; i < t->env.len; i++) {
 		if (t->env.ptr[i] == '\n')
@@ -23,7 +31,14 @@ try_text(struct try *t, struct span text, const char *env)
 		.text = text,
 		.env = buf_span(&t->env),
 		.owner_uid = 1000};
-	t->rc = config_translate(&t->c, &t->in);
+	t->in.sources = &t->sources;
+	while ((t->rc = config_translate(&t->c, &t->in)) == ERR_AGAIN) {
+		for (size_t i = 0; i < t->sources.n; i++) {
+			if (!t->sources.rows[i].loaded)
+				config_source_read(t->folder, &t->sources.rows[i]);
+		}
+		config_clear(&t->c);
+	}
 	config_notes_put(&t->c, &t->notes);
 	/* what is printed never acts on a terminal */
 	for (size_t i = 0; i < t->notes.len; i++)
@@ -43,6 +58,7 @@ void
 try_clear(struct try *t)
 {
 	config_clear(&t->c);
+	config_sources_clear(&t->sources);
 	buf_clear(&t->notes);
 	buf_clear(&t->env);
 }

@@ -10,11 +10,14 @@ try {
 	struct config c;
 	struct buf notes; /* as printed */
 	struct buf env;
+	struct config_sources sources;
+	int folder; /* what is included lies beneath it; -1: nothing */
 	int rc;
 };
 
 /* env: NAME=value lines; NULL for none. */
 void try_text(struct try *t, struct span text, const char *env);
+void try_beneath(struct try *t, int folder, struct span text, const char *env);
 void try_cstr(struct try *t, const char *text, const char *env);
 void try_clear(struct try *t);
 
