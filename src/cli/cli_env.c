@@ -47,6 +47,16 @@ has(const struct vars *vars, struct span name)
 	return false;
 }
 
+static struct span
+value_of(const struct vars *vars, struct span name)
+{
+	for (size_t i = 0; i < vars->n; i++) {
+		if (span_eq(vars->rows[i].name, name))
+			return vars->rows[i].value;
+	}
+	return SPAN_EMPTY;
+}
+
 /* The first value of a name counts. Names that no configuration could refer to are left out. */
 static int
 add(struct cli *cli, struct vars *vars, struct span name, struct span value)
@@ -220,6 +230,8 @@ write_out(const struct vars *vars, const char *state, struct cli_env *env)
 	for (size_t i = 0; rc == 0 && i < vars->n; i++) {
 		bool secret = option_env_is_secret(vars->rows[i].name);
 
+		if (span_eq(vars->rows[i].name, SPAN("MOLTBOT_VAULT_KEY")))
+			continue; /* no configuration may refer to it */
 		if (secret && names.len > 0)
 			(void)buf_put_u8(&names, ',');
 		if (secret)
@@ -258,6 +270,7 @@ cli_env_part(struct cli *cli, const char *const *extra, struct cli_env *env)
 	if (rc == 0 && write_out(vars, cli->paths.state, env) < 0)
 		rc = cli_fail(
 			cli, NULL, "the environment could not be put aside: %s", strerror(errno));
+	rc = rc != 0 ? rc : cli_vault_key(cli, value_of(vars, SPAN("MOLTBOT_VAULT_KEY")), env);
 	secret_wipe(text, ENV_FILE_MAX);
 	free(text);
 	free(vars);

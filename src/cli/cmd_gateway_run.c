@@ -19,8 +19,8 @@
 /* The supervisor's arguments: name=value. Only paths and numbers; everybody can read them. */
 struct plan {
 	char program[CLI_PATH_MAX + 64];
-	char args[10][ARG_LEN];
-	char *argv[12];
+	char args[12][ARG_LEN];
+	char *argv[14];
 	size_t n;
 };
 
@@ -65,6 +65,8 @@ make_plan(struct cli *cli, const struct cli_env *env, struct plan *plan)
 		add_arg(plan, "workspace=%s", cli->paths.workspace);
 	add_arg(plan, "env=%d", env->plain_fd);
 	add_arg(plan, "secrets=%d", env->secrets_fd);
+	if (env->key_fd >= 0)
+		add_arg(plan, "vaultkey=%d", env->key_fd);
 	if (cli_has(cli, "landlock"))
 		add_arg(plan, "landlock=%lld", (long long)cli_int(cli, "landlock", 0));
 	if (cli_has(cli, "debug"))
@@ -77,7 +79,7 @@ make_plan(struct cli *cli, const struct cli_env *env, struct plan *plan)
 #endif
 }
 
-/* Only the standard descriptors and the two memfds go on. */
+/* Only the standard descriptors and the memfds go on. */
 static int
 keep_only(const struct cli_env *env)
 {
@@ -86,6 +88,8 @@ keep_only(const struct cli_env *env)
 			return -1;
 	}
 	if (close_range(3, ~0u, CLOSE_RANGE_CLOEXEC) < 0)
+		return -1;
+	if (env->key_fd >= 0 && fcntl(env->key_fd, F_SETFD, 0) < 0)
 		return -1;
 	return fcntl(env->plain_fd, F_SETFD, 0) < 0 || fcntl(env->secrets_fd, F_SETFD, 0) < 0 ? -1
 											      : 0;
@@ -97,7 +101,7 @@ run(struct cli *cli)
 	char port[48];
 	char bind[280];
 	const char *extra[3] = {NULL};
-	struct cli_env env = {-1, -1};
+	struct cli_env env = {-1, -1, -1};
 	static struct plan plan;
 	sigset_t none;
 	size_t n = 0;
@@ -181,7 +185,13 @@ const struct cli_command cmd_gateway_run = {
 		"the end and the like) are handed to the vault "
 		"process alone and removed from the environment before anything else is started. "
 		"<state>/.env is read too, if it has mode "
-		"0600; a .env in the working directory never is.",
+		"0600; a .env in the working directory never is.\n\n"
+		"The vault's box is sealed with the key in <state>/vault.key, made at the first "
+		"start, unless one comes from elsewhere: "
+		"the systemd credential moltbot-vault-key (LoadCredentialEncrypted=) or "
+		"MOLTBOT_VAULT_KEY, 32 bytes as they are, in "
+		"hexadecimal or in base64. To move an existing box there, give the contents of "
+		"vault.key and delete that file.",
 	.options = options,
 	.examples = examples,
 	.run = run,

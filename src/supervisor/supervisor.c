@@ -1,6 +1,6 @@
 /*
  * moltbot-supervisor: life cycle. Started by `moltbot gateway run`, which has read the environment; arguments are
- * name=value pairs: state, config, libexec, ui, workspace (paths), env and secrets (numbers of memfds), console, landlock.
+ * name=value pairs: state, config, libexec, ui, workspace (paths), env, secrets and vaultkey (numbers of memfds), debug, landlock.
  */
 #include "supervisor.h"
 
@@ -98,8 +98,12 @@ parse_args(struct sup *sup, int argc, char **argv)
 			sup->env_fd = parse_fd(v);
 		else if ((v = value_of(argv[i], "secrets")) != NULL)
 			sup->secrets_fd = parse_fd(v);
-		else if ((v = value_of(argv[i], "landlock")) != NULL &&
-			 span_to_u64(span_from_cstr(v), 0, 64, &abi) == 0)
+		else if ((v = value_of(argv[i], "vaultkey")) != NULL) {
+			sup->key_fd = parse_fd(v);
+			if (sup->key_fd < 0)
+				return ERR_MISSING; /* never the one in the file instead */
+		} else if ((v = value_of(argv[i], "landlock")) != NULL &&
+			   span_to_u64(span_from_cstr(v), 0, 64, &abi) == 0)
 			sup->landlock_max = (int)abi;
 #ifdef MOLTBOT_ATTACKER
 		else if ((v = value_of(argv[i], "attack")) != NULL)
@@ -177,7 +181,7 @@ main(int argc, char **argv)
 	sup->uid_base = 0x6d6f0000; /* "mo": far from people's and services' uids */
 	for (size_t i = 0; i < KIND_N; i++)
 		sup->slices[i] = -1;
-	sup->env_fd = sup->secrets_fd = -1;
+	sup->env_fd = sup->secrets_fd = sup->key_fd = -1;
 	rc = supervisor_jail() < 0 || crypto_init() < 0 || reserve_low_fds(sup) < 0
 		     ? ERR_SYS
 		     : parse_args(sup, argc, argv);

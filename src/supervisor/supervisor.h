@@ -66,6 +66,7 @@ struct sup {
 	int null_fd;
 	int env_fd;     /* memfd: environment without secrets */
 	int secrets_fd; /* memfd: secrets of the environment */
+	int key_fd;     /* memfd: the key of vault's box; -1: it is in vault.key */
 	int lock_fd;
 	int control_fd; /* the control socket's listener */
 	struct ev_fd *control_watch;

@@ -176,33 +176,41 @@ supervisor_workspace_open(struct sup *sup, uint64_t number)
 	return supervisor_dir_open(sup, name, uid);
 }
 
+/* The key in vault.key, made when there is none. */
+static ssize_t
+read_key_file(struct sup *sup, uint8_t key[KEY_LEN])
+{
+	int fd = supervisor_file_open(sup, "vault.key", O_RDWR, 0);
+	ssize_t n;
+
+	if (fd < 0)
+		return fd;
+	n = read(fd, key, KEY_LEN);
+	if (n == 0) {
+		crypto_random(key, KEY_LEN);
+		n = write(fd, key, KEY_LEN) == KEY_LEN && fsync(fd) == 0 ? KEY_LEN : -1;
+	}
+	close(fd);
+	if (n != KEY_LEN)
+		log_error("vault.key does not hold 32 bytes: denied; restore it from your backup",
+			LOG_I("bytes", n));
+	return n;
+}
+
 /* The key that opens vault's box, as a memfd; for gate, a key derived from it for its own rows. */
 int
 supervisor_key_open(struct sup *sup, bool for_gate)
 {
 	uint8_t key[KEY_LEN];
 	uint8_t derived[KEY_LEN];
-	int fd = supervisor_file_open(sup, "vault.key", O_RDWR, 0);
-	ssize_t n;
+	ssize_t n = sup->key_fd >= 0 ? pread(sup->key_fd, key, sizeof(key), 0)
+				     : read_key_file(sup, key);
+	int fd = ERR_CRYPTO;
 
-	if (fd < 0)
-		return fd;
-	n = read(fd, key, sizeof(key));
-	if (n == 0) {
-		crypto_random(key, sizeof(key));
-		if (write(fd, key, sizeof(key)) != (ssize_t)sizeof(key) || fsync(fd) < 0)
-			n = -1;
-		else
-			n = (ssize_t)sizeof(key);
+	if (n == KEY_LEN) {
+		crypto_derive(key, for_gate ? "gate rows" : "vault box", SPAN_EMPTY, derived);
+		fd = ipc_body_seal(span_of(derived, sizeof(derived)));
 	}
-	close(fd);
-	if (n != (ssize_t)sizeof(key)) {
-		log_error("vault.key does not hold 32 bytes: denied; restore it from your backup",
-			LOG_I("bytes", n));
-		return ERR_CRYPTO;
-	}
-	crypto_derive(key, for_gate ? "gate rows" : "vault box", SPAN_EMPTY, derived);
-	fd = ipc_body_seal(span_of(derived, sizeof(derived)));
 	secret_wipe(key, sizeof(key));
 	secret_wipe(derived, sizeof(derived));
 	return fd;
