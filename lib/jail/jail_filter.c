@@ -113,7 +113,6 @@ static const struct jail_rule sanitizer_rules[] = {
 	JAIL_REFUSE(stat, EACCES),
 #endif
 	JAIL_REFUSE(ioctl, ENOTTY),
-	JAIL_REFUSE(ptrace, EPERM),
 	JAIL_RULES_END,
 };
 #endif
