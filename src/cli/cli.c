@@ -53,6 +53,7 @@ main(int argc, char **argv)
 	log_open("moltbot", 2, -1);
 	signal(SIGPIPE, SIG_IGN);
 	cli.out.max = OUT_MAX;
+	cli.program = argc > 0 ? argv[0] : "moltbot";
 	cli_term_init(&cli);
 	if (crypto_init() < 0)
 		return cli_fail(&cli, NULL, "the cryptography library could not be set up");

@@ -80,6 +80,7 @@ struct cli_value {
 enum cli_style { CLI_PLAIN, CLI_BOLD, CLI_DIM, CLI_GOOD, CLI_WARN, CLI_BAD, CLI_ACCENT };
 
 struct cli {
+	const char *program; /* as it was typed, for lines that say what to type next */
 	const struct cli_command *command;
 	struct cli_value values[CLI_OPTIONS_MAX];
 	unsigned nvalues;

@@ -130,6 +130,17 @@ put_value(struct cli *cli, const char *key, struct span value)
 		cli_put_row(cli, 8, key, value);
 }
 
+/* "moltbot" alone is found in no PATH when it runs from where it was built. */
+static void
+put_command(struct cli *cli, const char *key, const char *rest)
+{
+	char text[CLI_PATH_MAX + 64];
+	int n = snprintf(text, sizeof(text), "%s %s", cli->program, rest);
+
+	if (n > 0 && (size_t)n < sizeof(text))
+		put_value(cli, key, span_from_cstr(text));
+}
+
 static void
 put_block(struct cli *cli, const struct cli_link *link, const struct json_node *status)
 {
@@ -145,9 +156,9 @@ put_block(struct cli *cli, const struct cli_link *link, const struct json_node *
 	put_value(cli, "sandbox", cli_get_str(status, "sandbox.tier"));
 	put_value(cli, "auth", cli_get_str(status, "gateway.auth.mode"));
 	put_value(cli, "model", cli_get_str(status, "sessions.defaults.model"));
-	cli_put_row(cli, 8, "talk", SPAN("moltbot chat, in another terminal"));
-	cli_put_row(cli, 8, "new link", SPAN("moltbot dashboard"));
-	cli_put_row(cli, 8, "stop", SPAN("Ctrl-C"));
+	put_command(cli, "talk", "chat    (here, in another terminal)");
+	put_command(cli, "new link", "dashboard");
+	put_value(cli, "stop", SPAN("Ctrl-C"));
 	cli_put(cli, "\n");
 	cli_flush(cli);
 }
