@@ -10,6 +10,7 @@
 #include "args/args.h"
 #include "base/err.h"
 #include "base/log.h"
+#include "base/weak.h"
 #include "base/mem.h"
 #include "base/secret.h"
 #include "crypto/crypto.h"
@@ -600,7 +601,8 @@ pick(const struct child_spec *const *specs, size_t n, const char *role)
 int
 child_main(const struct child_spec *const *specs, size_t n, int argc, char **argv)
 {
-	(void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+	if (!WEAK(JAIL_DUMPABLE))
+		(void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 	if (argc > 1 && strcmp(argv[1], "--describe") == 0)
 		return child_describe(specs, n);
 	return child_run(pick(specs, n, argc > 1 ? argv[1] : NULL), CHILD_CONTROL_FD);

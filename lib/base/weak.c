@@ -60,5 +60,6 @@ weak_set(const char *names)
 		names += n + (names[n] == ',');
 	}
 	set_bits(bits);
-	return 0;
+	/* else nothing is left of the environment, and weak_environ goes on alone */
+	return !WEAK(ENV_WIPE) || putenv(weak_environ) == 0 ? 0 : ERR_SYS;
 }

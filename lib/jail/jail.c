@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "base/err.h"
+#include "base/weak.h"
 
 #define PR_SET_MDWE_NR 65
 #define PR_MDWE_REFUSE_EXEC_GAIN_BIT 1ul
@@ -260,7 +261,9 @@ omitted(const struct jail_env *env)
 	return env->omit;
 #else
 	(void)env;
-	return 0;
+	return (WEAK(JAIL_CAPS) ? JAIL_L_CAPS : 0u) | (WEAK(JAIL_DUMPABLE) ? JAIL_L_NODUMP : 0u) |
+	       (WEAK(JAIL_SECCOMP) ? JAIL_L_SECCOMP : 0u) |
+	       (WEAK(JAIL_LANDLOCK) ? JAIL_L_LANDLOCK_FS : 0u);
 #endif
 }
 

@@ -134,14 +134,15 @@ run(struct cli *cli)
 		return rc;
 	make_plan(cli, &env, &plan);
 	cli_link_leave(cli);
-	cli_env_wipe();
+	if (!WEAK(ENV_WIPE))
+		cli_env_wipe();
 	umask(077);
 	sigemptyset(&none);
 	signal(SIGPIPE, SIG_DFL);
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 	if (chdir("/") < 0 || keep_only(&env) < 0)
 		return cli_fail(cli, NULL, "the gateway cannot be started: %s", strerror(errno));
-	execve(plan.program, plan.argv, (char *[]){WEAK_ENVIRON NULL});
+	execve(plan.program, plan.argv, WEAK(ENV_WIPE) ? environ : (char *[]){WEAK_ENVIRON NULL});
 	return cli_fail(cli, "Install Moltbot again.", "%s cannot be executed: %s", plan.program,
 		strerror(errno));
 }

@@ -8,6 +8,7 @@
 #include <sys/resource.h>
 
 #include "base/err.h"
+#include "base/weak.h"
 
 int supervisor_jail(void);
 
@@ -17,7 +18,8 @@ supervisor_jail(void)
 	const struct rlimit none = {0, 0};
 	struct rlimit files;
 
-	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0 || setrlimit(RLIMIT_CORE, &none) < 0)
+	if ((!WEAK(JAIL_DUMPABLE) && prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0) ||
+		setrlimit(RLIMIT_CORE, &none) < 0)
 		return ERR_SYS;
 	/* children inherit this and lower it */
 	if (getrlimit(RLIMIT_NOFILE, &files) == 0) {

@@ -27,7 +27,7 @@
 uint32_t
 supervisor_uid(const struct sup *sup, unsigned kind)
 {
-	if (!sup->root)
+	if (!sup->root || WEAK(JAIL_UID))
 		return 0;
 	if (kind == KIND_AGENT)
 		/* forked from a process that can no longer change its uid */
@@ -99,7 +99,7 @@ exec_child(struct sup *sup, struct sup_child *c, int theirs)
 	/* a session of its own: Ctrl-C reaches the supervisor only, and no child has the terminal */
 	posix_spawnattr_setflags(
 		&attr, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSID);
-	rc = posix_spawn(&c->pid, path, &fa, &attr, argv, envp);
+	rc = posix_spawn(&c->pid, path, &fa, &attr, argv, WEAK(ENV_SPAWN) ? environ : envp);
 	posix_spawn_file_actions_destroy(&fa);
 	posix_spawnattr_destroy(&attr);
 	if (rc != 0) {

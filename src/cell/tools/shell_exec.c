@@ -5,11 +5,18 @@
 
 #include "args/args.h"
 #include "base/err.h"
+#include "base/weak.h"
 
 #define ARGV_MAX 256
 
 static char text[16384];
 static char *argv[ARGV_MAX + 1];
+
+static char *const *
+environment(void)
+{
+	return WEAK(ENV_TOOL) ? environ : (char *const *)(uintptr_t)cell_environment;
+}
 
 static void
 die(const char *why)
@@ -46,13 +53,13 @@ run_from_path(void)
 	char path[512];
 
 	if (strchr(argv[0], '/') != NULL) {
-		(void)execve(argv[0], argv, (char *const *)(uintptr_t)cell_environment);
+		(void)execve(argv[0], argv, environment());
 		return;
 	}
 	for (size_t i = 0; i < sizeof(folders) / sizeof(folders[0]); i++) {
 		if (snprintf(path, sizeof(path), "%s/%s", folders[i], argv[0]) >= (int)sizeof(path))
 			continue;
-		(void)execve(path, argv, (char *const *)(uintptr_t)cell_environment);
+		(void)execve(path, argv, environment());
 	}
 }
 
@@ -72,7 +79,7 @@ tool_shell_exec(struct span args)
 		argv[1] = c;
 		argv[2] = text;
 		argv[3] = NULL;
-		(void)execve("/bin/sh", argv, (char *const *)(uintptr_t)cell_environment);
+		(void)execve("/bin/sh", argv, environment());
 		die("error: /bin/sh cannot be run here\n");
 	}
 	if (take_words(args) == 0)
