@@ -273,7 +273,7 @@ enum config_value {
 };
 
 /* gate_store tables */
-enum gate_table { GATE_SESSION_LABELS = 1, GATE_GRANTS = 2, GATE_SPEND = 3 };
+enum gate_table { GATE_SESSION_LABELS = 1, GATE_GRANTS = 2, GATE_SPEND = 3, GATE_MEMORY = 4 };
 
 /* audit LINE.event, in the order of audit_events.def. */
 enum audit_event {

@@ -4,8 +4,10 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "base/limits.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "proto/ids.h"
 
 #define TEXT_MAX 256
 #define HASH_MAX 32
@@ -16,23 +18,40 @@ struct waiting {
 	uint8_t text[TEXT_MAX];
 };
 
+/* Somebody who goes on when the line with this number is kept. */
+struct then {
+	uint64_t number;
+	uint64_t until_ms;
+	witness_fn *fn; /* NULL: cancelled */
+	void *arg;
+};
+
 struct witness {
-	struct child *child;
+	struct ev *ev;
+	struct ipc_chan *(*audit)(void *arg);
+	void *audit_arg;
 	struct waiting ring[WITNESS_WAITING_MAX];
 	size_t first;
 	size_t n;
-	size_t sent;   /* of them, to the present audit */
-	uint64_t kept; /* of what the present audit was sent */
+	size_t sent;       /* of them, to the present audit */
+	uint64_t kept;     /* of what the present audit was sent */
+	uint64_t all_kept; /* of all lines; the next of the ring has this number and one */
+	struct then thens[WITNESS_WAITING_MAX]; /* a ring, too: by number and so by time */
+	size_t first_then;
+	size_t nthens;
+	uint64_t timer;
 };
 
 static struct witness *only;
 
 struct witness *
-witness_new(struct child *child)
+witness_new_at(struct ev *ev, struct ipc_chan *(*audit)(void *arg), void *arg)
 {
 	struct witness *w = mem_alloc(1, sizeof(*w));
 
-	w->child = child;
+	w->ev = ev;
+	w->audit = audit;
+	w->audit_arg = arg;
 	only = w;
 	return w;
 }
@@ -40,15 +59,18 @@ witness_new(struct child *child)
 void
 witness_free(struct witness *w)
 {
+	if (w == NULL)
+		return;
 	if (w == only)
 		only = NULL;
+	ev_timer_cancel(w->ev, w->timer);
 	free(w);
 }
 
 bool
 witness_has_room(const struct witness *w)
 {
-	return w->n < WITNESS_WAITING_MAX;
+	return w->n < WITNESS_WAITING_MAX && w->nthens < WITNESS_WAITING_MAX;
 }
 
 static struct span
@@ -81,7 +103,7 @@ wait_for_audit(struct witness *w, const struct audit_writer_line *line)
 static void
 send_on(struct witness *w)
 {
-	struct ipc_chan *audit = child_peer(w->child, KIND_AUDIT, 0);
+	struct ipc_chan *audit = w->audit(w->audit_arg);
 
 	while (audit != NULL && w->sent < w->n &&
 		audit_writer_line_send(
@@ -97,6 +119,72 @@ witness_line(struct witness *w, const struct audit_writer_line *line)
 	if (rc == 0)
 		send_on(w);
 	return rc;
+}
+
+/* ---- who goes on then ---- */
+
+static void on_late(struct ev *ev, void *arg);
+
+static void
+set_timer(struct witness *w)
+{
+	uint64_t now = ev_now_ms(w->ev);
+	uint64_t until = w->thens[w->first_then].until_ms;
+
+	ev_timer_cancel(w->ev, w->timer);
+	w->timer = 0;
+	if (w->nthens > 0)
+		w->timer = ev_timer_start(w->ev, until > now ? until - now : 0, on_late, w);
+}
+
+/* Calls the first one; whoever is called may write lines and wait for them. */
+static void
+call_first(struct witness *w, int rc)
+{
+	struct then first = w->thens[w->first_then];
+
+	w->first_then = (w->first_then + 1) % WITNESS_WAITING_MAX;
+	w->nthens--;
+	if (first.fn != NULL)
+		first.fn(first.arg, rc);
+}
+
+static void
+on_late(struct ev *ev, void *arg)
+{
+	struct witness *w = arg;
+	uint64_t now = ev_now_ms(ev);
+
+	w->timer = 0;
+	while (w->nthens > 0 && w->thens[w->first_then].until_ms <= now)
+		call_first(w, ERR_TIMEOUT);
+	set_timer(w);
+}
+
+int
+witness_line_then(
+	struct witness *w, const struct audit_writer_line *line, witness_fn *fn, void *arg)
+{
+	int rc = witness_has_room(w) ? witness_line(w, line) : ERR_FULL;
+
+	if (rc < 0)
+		return rc;
+	w->thens[(w->first_then + w->nthens++) % WITNESS_WAITING_MAX] =
+		(struct then){w->all_kept + w->n, ev_now_ms(w->ev) + WITNESS_KEEP_MS, fn, arg};
+	if (w->timer == 0)
+		set_timer(w);
+	return 0;
+}
+
+void
+witness_cancel(struct witness *w, const void *arg)
+{
+	for (size_t i = 0; i < w->nthens; i++) {
+		struct then *t = &w->thens[(w->first_then + i) % WITNESS_WAITING_MAX];
+
+		if (t->arg == arg)
+			t->fn = NULL;
+	}
 }
 
 void
@@ -124,6 +212,10 @@ on_kept(struct ipc_chan *chan, const void *msg, void *arg)
 	only->first = (only->first + n) % WITNESS_WAITING_MAX;
 	only->n -= n;
 	only->sent -= n;
+	only->all_kept += n;
+	while (only->nthens > 0 && only->thens[only->first_then].number <= only->all_kept)
+		call_first(only, 0);
+	set_timer(only);
 	return 0;
 }
 

@@ -127,11 +127,11 @@ struct auditlog_lone {
 };
 
 /*
- * Two witnesses: every line with effect_event by one of the effect_writers needs, before it, one with verdict_event and verdict by
- * verdict_writer with the same run and call. Writers are compared up to a "/". effect_event NULL: not asked.
+ * Two witnesses: every line with one of effect_events by one of the effect_writers needs, before it, one with verdict_event and
+ * verdict by verdict_writer with the same run and call. Lines of one run and call are one effect. Writers are compared up to a "/".
  */
 struct auditlog_rule {
-	const char *effect_event;
+	const char *const *effect_events;  /* NULL ends the list */
 	const char *const *effect_writers; /* NULL ends the list */
 	const char *verdict_event;
 	const char *verdict_writer;

@@ -8,12 +8,15 @@
 
 #define CHUNK KIB(64u)
 
-/* Runs and calls that were allowed, an open-addressing table; a zero call number is as good as any other. */
-struct allowed {
+#define CALL_ALLOWED 1u
+#define CALL_EFFECT 2u
+
+/* Runs and calls that were seen, an open-addressing table; a zero call number is as good as any other. */
+struct calls {
 	struct {
 		uint64_t run;
 		uint64_t call;
-		bool used;
+		uint8_t seen; /* CALL_x; 0: free */
 	} * slots;
 	size_t cap; /* a power of two */
 	size_t n;
@@ -36,7 +39,7 @@ struct verify {
 	uint64_t bad_len; /* bytes, the last newline not among them */
 	bool bad_newline; /* it is there */
 	struct crypto_sha256 bad_hash;
-	struct allowed allowed;
+	struct calls calls;
 };
 
 static const char *const fault_texts[] = {
@@ -74,37 +77,47 @@ found_here(struct verify *v, const struct auditlog_line *line, enum auditlog_fau
 /* ---- two witnesses ---- */
 
 static size_t
-slot_of(const struct allowed *a, uint64_t run, uint64_t call)
+slot_of(const struct calls *a, uint64_t run, uint64_t call)
 {
 	uint64_t h = (run * 0x9e3779b97f4a7c15u) ^ (call + 0x7f4a7c15u) * 0xbf58476d1ce4e5b9u;
 	size_t i = (size_t)(h ^ h >> 29) & (a->cap - 1);
 
-	while (a->slots[i].used && (a->slots[i].run != run || a->slots[i].call != call))
+	while (a->slots[i].seen != 0 && (a->slots[i].run != run || a->slots[i].call != call))
 		i = (i + 1) & (a->cap - 1);
 	return i;
 }
 
 static void
-allow(struct allowed *a, uint64_t run, uint64_t call)
+grow(struct calls *a)
 {
+	struct calls bigger = {.cap = a->cap == 0 ? 1024 : 2 * a->cap, .n = a->n};
+
+	bigger.slots = mem_alloc(bigger.cap, sizeof(*bigger.slots));
+	for (size_t k = 0; k < a->cap; k++) {
+		if (a->slots[k].seen != 0)
+			bigger.slots[slot_of(&bigger, a->slots[k].run, a->slots[k].call)] =
+				a->slots[k];
+	}
+	free(a->slots);
+	*a = bigger;
+}
+
+/* What was seen of this call before, and now this, too. */
+static uint8_t
+see(struct calls *a, uint64_t run, uint64_t call, uint8_t what)
+{
+	uint8_t before;
 	size_t i;
 
-	if (2 * (a->n + 1) > a->cap) {
-		struct allowed bigger = {.cap = a->cap == 0 ? 1024 : 2 * a->cap};
-
-		bigger.slots = mem_alloc(bigger.cap, sizeof(*bigger.slots));
-		for (size_t k = 0; k < a->cap; k++) {
-			if (a->slots[k].used)
-				allow(&bigger, a->slots[k].run, a->slots[k].call);
-		}
-		free(a->slots);
-		*a = bigger;
-	}
+	if (2 * (a->n + 1) > a->cap)
+		grow(a);
 	i = slot_of(a, run, call);
-	a->n += a->slots[i].used ? 0 : 1;
+	before = a->slots[i].seen;
+	a->n += before != 0 ? 0 : 1;
 	a->slots[i].run = run;
 	a->slots[i].call = call;
-	a->slots[i].used = true;
+	a->slots[i].seen |= what;
+	return before;
 }
 
 static bool
@@ -116,34 +129,45 @@ is_writer(const struct auditlog_line *line, const char *name)
 	return span_eq(slash < 0 ? w : span_sub(w, 0, (size_t)slash), span_from_cstr(name));
 }
 
+static bool
+is_effect(const struct auditlog_rule *rule, const struct auditlog_line *line)
+{
+	const char *const *e = rule->effect_events;
+	const char *const *w = rule->effect_writers;
+
+	while (*e != NULL && !span_eq(line->value[AUDITLOG_EVENT], span_from_cstr(*e)))
+		e++;
+	while (*w != NULL && !is_writer(line, *w))
+		w++;
+	return *e != NULL && *w != NULL;
+}
+
 static void
 check_witness(struct verify *v, const struct auditlog_line *line)
 {
 	const struct auditlog_rule *rule = v->rule;
-	struct span event = line->value[AUDITLOG_EVENT];
 	uint64_t run;
 	uint64_t call;
+	uint8_t before;
 
-	if (rule == NULL || rule->effect_event == NULL || !auditlog_u64(line, AUDITLOG_RUN, &run) ||
+	if (rule == NULL || !auditlog_u64(line, AUDITLOG_RUN, &run) ||
 		!auditlog_u64(line, AUDITLOG_CALL, &call))
 		return;
-	if (span_eq(event, span_from_cstr(rule->verdict_event)) &&
+	if (span_eq(line->value[AUDITLOG_EVENT], span_from_cstr(rule->verdict_event)) &&
 		is_writer(line, rule->verdict_writer) &&
 		span_eq(line->value[AUDITLOG_VERDICT], span_from_cstr(rule->verdict)))
-		allow(&v->allowed, run, call);
-	if (!span_eq(event, span_from_cstr(rule->effect_event)))
+		(void)see(&v->calls, run, call, CALL_ALLOWED);
+	if (!is_effect(rule, line))
 		return;
-	for (const char *const *w = rule->effect_writers; *w != NULL; w++) {
-		if (!is_writer(line, *w))
-			continue;
-		v->r->effects++;
-		if (v->allowed.cap > 0 && v->allowed.slots[slot_of(&v->allowed, run, call)].used)
-			continue;
-		if (v->r->lone < AUDITLOG_LISTED_MAX)
-			v->r->lone_effect[v->r->lone] =
-				(struct auditlog_lone){line->seq, run, call};
-		v->r->lone++;
-	}
+	before = see(&v->calls, run, call, CALL_EFFECT);
+	if ((before & CALL_EFFECT) != 0)
+		return;
+	v->r->effects++;
+	if ((before & CALL_ALLOWED) != 0)
+		return;
+	if (v->r->lone < AUDITLOG_LISTED_MAX)
+		v->r->lone_effect[v->r->lone] = (struct auditlog_lone){line->seq, run, call};
+	v->r->lone++;
 }
 
 /* ---- lines of the chain itself; chain is still that before the line ---- */
@@ -392,7 +416,7 @@ auditlog_verify(int fd, const uint8_t *genesis, const struct auditlog_rule *rule
 
 	memset(report, 0, sizeof(*report));
 	rc = walk(&v, fd);
-	free(v.allowed.slots);
+	free(v.calls.slots);
 	if (rc < 0)
 		return rc;
 	return report->findings > 0 || report->lone > 0 ? ERR_CRYPTO : 0;

@@ -109,6 +109,7 @@
 #define GATE_EXECUTORS_MAX 256     /* incarnations of executors with a key */
 #define GATE_ACKS_MAX 1024         /* labels of results that wait for the store */
 #define WITNESS_WAITING_MAX 1024   /* lines that wait for audit, a process */
+#define WITNESS_KEEP_MS 3000       /* what waits for its line to be in the audit log is refused then */
 #define WARRANT_TTL_MS 30000       /* from gate's yes to the executor's check */
 #define WARRANT_WINDOW 1024        /* counters an executor remembers against replay */
 
@@ -140,6 +141,7 @@
 #define STORE_SEARCH_TURN 1000     /* of them at once */
 #define STORE_WORDS_MAX 16         /* words of a search in the memory that count */
 #define STORE_FOUND_MAX 50         /* memories one search returns */
+#define STORE_MEMORY_CALLS_MAX 64  /* calls of the memory under way */
 #define STORE_LOCK_MS 2000         /* waiting for the store before us to let go of the database */
 #define STORE_WAL_PAGES 4000       /* pages in the write-ahead log before they are moved into the database */
 #define STORE_IDLE_MS 1000         /* without a write before the same is done */

@@ -1,5 +1,5 @@
 /*
- * The audit log: gate, vault, egress, sandbox and supervisor each write their own lines, so an effect has two witnesses. Lines are
+ * The audit log: gate, vault, egress, sandbox, store and supervisor each write their own lines, so an effect has two witnesses. Lines are
  * chained by hashes and signed with a key that is replaced and wiped; `moltbot audit verify` proves the file.
  */
 #include "audit.h"

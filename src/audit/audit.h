@@ -11,7 +11,8 @@
 #include "proto/audit_writer.h"
 #include "proto/child.h"
 
-#define AUDIT_WRITERS 128 /* sockets of writers at once: four processes and each egress */
+#define AUDIT_WRITERS                                                                              \
+	128 /* sockets of writers at once: five processes, the supervisor and each egress */
 
 /* Lines taken on a writer's socket, and how many of them it has been told are in the file. */
 struct audit_writer {

@@ -8,7 +8,7 @@
 #include "base/log.h"
 
 static const uint8_t writers[] = {
-	KIND_GATE, KIND_VAULT, KIND_EGRESS, KIND_SANDBOX, KIND_SUPERVISOR};
+	KIND_GATE, KIND_VAULT, KIND_EGRESS, KIND_SANDBOX, KIND_STORE, KIND_SUPERVISOR};
 
 static void
 pause_one(struct child *child, struct ipc_chan *chan, void *arg)

@@ -13,8 +13,10 @@
 
 #define KEY_HEX (2 * CRYPTO_PUBLIC_LEN)
 
-static const char *const effect_writers[] = {"egress", "sandbox", NULL};
-static const struct auditlog_rule rule = {"EXECUTED", effect_writers, "VERDICT", "gate", "ALLOW"};
+static const char *const effect_events[] = {"BEGUN", "EXECUTED", NULL};
+static const char *const effect_writers[] = {"egress", "sandbox", "store", NULL};
+static const struct auditlog_rule rule = {
+	effect_events, effect_writers, "VERDICT", "gate", "ALLOW"};
 
 static void
 put_json(struct cli *cli, const char *path, const struct auditlog_report *r, bool ok)

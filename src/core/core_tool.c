@@ -257,8 +257,7 @@ ask_memory(struct core_run *run)
 				.call = c->number,
 				.warrant = warrant,
 				.args = buf_span(&c->args),
-				.at = ev_wall_ms(),
-				.label = span_of(run->label, LABEL_PACKED_LEN)},
+				.at = ev_wall_ms()},
 			req, on_memory, run, true);
 	else
 		c->ask = core_ask(core, CORE_STORE_MEMORY_FIND,

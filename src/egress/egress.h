@@ -34,6 +34,7 @@ struct egress_row {
 
 enum egress_phase {
 	EGRESS_FREE,
+	EGRESS_WITNESSING, /* audit is told that it begins */
 	EGRESS_LABELLING,  /* gate is told the label of what will come */
 	EGRESS_CREDENTIAL, /* vault is asked */
 	EGRESS_DIALLING,   /* dial is asked for a descriptor */

@@ -1,5 +1,5 @@
 /*
- * The life of one request: warrant and body checked, gate told the label of what will come, the credential released by vault,
+ * The life of one request: warrant and body checked, a line in the audit log, gate told the label of what will come, the credential released by vault,
  * a descriptor connected by dial, then curl; at the end a line to audit and END to core.
  */
 #include "egress.h"
@@ -15,18 +15,26 @@
 #include "proto/egress_vault.h"
 #include "proto/executor_gate.h"
 
+static struct audit_writer_line
+line_of(const struct egress_request *r, uint8_t event, uint8_t verdict, uint8_t reason, int rc)
+{
+	return (struct audit_writer_line){.event = event,
+		.verdict = verdict,
+		.reason = reason,
+		.run = r->run,
+		.call = r->call,
+		.peer = KIND_CORE,
+		.instance = r->egress->row.number,
+		.number = rc,
+		.hash = span_of(r->plan, sizeof(r->plan))};
+}
+
 static void
 write_line(struct egress_request *r, uint8_t event, uint8_t verdict, uint8_t reason, int rc)
 {
-	(void)witness_line(r->egress->witness, &(struct audit_writer_line){.event = event,
-						       .verdict = verdict,
-						       .reason = reason,
-						       .run = r->run,
-						       .call = r->call,
-						       .peer = KIND_CORE,
-						       .instance = r->egress->row.number,
-						       .number = rc,
-						       .hash = span_of(r->plan, sizeof(r->plan))});
+	struct audit_writer_line line = line_of(r, event, verdict, reason, rc);
+
+	(void)witness_line(r->egress->witness, &line);
 }
 
 struct egress_request *
@@ -52,6 +60,7 @@ egress_request_end(struct egress_request *r, int rc, const char *detail)
 				      .bytes = r->received});
 	if (r->phase == EGRESS_RUNNING)
 		write_line(r, AUDIT_EXECUTED, VERDICT_ALLOW, REASON_ALLOWED, rc);
+	witness_cancel(r->egress->witness, r);
 	ev_timer_cancel(r->egress->child->ev, r->idle_timer);
 	egress_curl_stop(r);
 	secret_clear(&r->credential);
@@ -106,11 +115,26 @@ on_idle(struct ev *ev, void *arg)
 	egress_request_end(r, ERR_TIMEOUT, "the destination did not answer in time");
 }
 
+static void
+on_begun(void *arg, int rc)
+{
+	struct egress_request *r = arg;
+
+	if (rc < 0) {
+		write_line(r, AUDIT_REFUSED, VERDICT_DENY, REASON_AUDIT, rc);
+		egress_request_end(r, rc, "the audit log cannot be written");
+		return;
+	}
+	r->phase = EGRESS_LABELLING;
+	egress_request_next(r);
+}
+
 void
 egress_request_start(struct egress *e, const void *m)
 {
 	const struct core_egress_request *msg = m;
 	struct egress_request *r = NULL;
+	struct audit_writer_line begun;
 	const char *why = "";
 	int rc;
 
@@ -132,7 +156,7 @@ egress_request_start(struct egress *e, const void *m)
 		.stream = msg->stream,
 		.fd = -1,
 		.credit = IPC_CREDIT_BYTES,
-		.phase = EGRESS_LABELLING,
+		.phase = EGRESS_WITNESSING,
 		.tail = {.max = MIB(1u)}};
 	rc = ipc_body_map(msg->body, IPC_BODY_MAX, &r->body);
 	if (rc == 0)
@@ -153,7 +177,10 @@ egress_request_start(struct egress *e, const void *m)
 		return;
 	}
 	r->idle_timer = ev_timer_start(e->child->ev, EGRESS_IDLE_MS, on_idle, r);
-	egress_request_next(r);
+	begun = line_of(r, AUDIT_BEGUN, VERDICT_ALLOW, REASON_ALLOWED, 0);
+	rc = witness_line_then(e->witness, &begun, on_begun, r);
+	if (rc < 0)
+		egress_request_end(r, rc, "the audit log cannot be written");
 }
 
 static void
@@ -171,6 +198,7 @@ egress_request_next(struct egress_request *r)
 
 	switch (r->phase) {
 	case EGRESS_FREE:
+	case EGRESS_WITNESSING:
 		return;
 	case EGRESS_LABELLING:
 		/* a model's answer is made of what the run gave it: it lowers nothing by itself */

@@ -70,9 +70,11 @@ peer_gone(struct child *child, uint8_t kind, struct ipc_chan *chan)
 {
 	struct gate *g = child->ctx;
 
-	if (kind == KIND_CORE)
+	if (kind == KIND_CORE) {
+		gate_verdict_drop(g);
 		gate_run_close_all(g);
-	if (kind == KIND_EGRESS || kind == KIND_SANDBOX)
+	}
+	if (kind == KIND_EGRESS || kind == KIND_SANDBOX || kind == KIND_STORE)
 		gate_acks_drop(g, chan);
 }
 

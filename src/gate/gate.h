@@ -7,6 +7,8 @@
  *   gate_row.c      what survives a restart: rows in store under gate's MAC and version
  *   gate_key.c      warrant keys of executors, counters, warrants
  *   gate_policy.c   the policy from the slice
+ *   gate_verdict.c  a verdict leaves when its line is in the audit log
+ *   gate_memory.c   labels of what is remembered and recalled
  *   msg.c           one row per message accepted
  */
 #ifndef GATE_GATE_H
@@ -121,6 +123,7 @@ struct gate_run {
 	struct gate_spend spend;
 	size_t nids;
 	struct gate_id *ids;
+	uint64_t remember; /* the call that may put one memory; 0: none */
 };
 
 /* The label of a session that store has nothing about, and of one whose row is not what gate wrote. */
@@ -185,10 +188,22 @@ struct gate_ack {
 	struct ipc_chan *chan;
 	uint64_t run;
 	uint64_t call;
+	uint64_t req;                 /* store's; 0: egress or sandbox */
 	struct gate_session *session; /* held by a reference */
 };
 
 #define GATE_CLOSED_N 256
+#define GATE_HELD_N WITNESS_WAITING_MAX
+
+/* A verdict whose line is on its way to the audit log. */
+struct gate_held {
+	struct gate *gate; /* NULL: free */
+	uint8_t executor;
+	uint64_t instance;
+	uint64_t principal;
+	struct gate_answer answer;
+	struct warrant warrant; /* signed when the line is kept */
+};
 
 struct gate {
 	struct child *child;
@@ -207,6 +222,7 @@ struct gate {
 	size_t nturns; /* slots ever used */
 	struct gate_ack acks[GATE_ACKS_MAX];
 	size_t nacks;
+	struct gate_held held[GATE_HELD_N];
 	struct {
 		uint64_t run;
 		uint64_t session;
@@ -221,8 +237,17 @@ int gate_run_open(struct gate *g, const struct core_gate_run_open *m);
 void gate_run_close(struct gate *g, uint64_t run);
 void gate_run_close_all(struct gate *g); /* core is gone */
 struct gate_run *gate_run_find(struct gate *g, uint64_t run);
-int gate_run_label(
-	struct gate *g, struct ipc_chan *from, uint8_t kind, const struct executor_gate_label *m);
+/* What an executor or store has for a run, before core gets it. */
+struct gate_result {
+	struct ipc_chan *from;
+	uint8_t kind;
+	uint64_t run;
+	uint64_t call;
+	uint64_t req; /* of store, which is answered RECALL_OK; 0: LABELED */
+	struct label label;
+};
+/* Lowers the run and its session, and acknowledges when that is on disk. */
+int gate_run_result(struct gate *g, const struct gate_result *result);
 void gate_acks_drop(struct gate *g, const struct ipc_chan *chan); /* that executor is gone */
 /* A row came, or is known to be on disk: go on with whoever waited for it. */
 void gate_run_fetched(struct gate *g, struct gate_run *run, const struct gate_store_row *m);
@@ -231,6 +256,15 @@ void gate_run_stored(struct gate *g);
 /* The bytes of a run's row. */
 size_t gate_run_value(const struct gate_run *run, uint8_t out[GATE_VALUE_MAX]);
 size_t gate_session_value(const struct gate_session *s, uint8_t out[GATE_VALUE_MAX]);
+
+/* gate_verdict.c */
+void gate_verdict_judge(struct gate *g, struct ipc_chan *core, const struct core_gate_judge *m);
+void gate_verdict_drop(struct gate *g); /* core is gone: nobody waits for them */
+
+/* gate_memory.c */
+int gate_memory_seal(struct gate *g, struct ipc_chan *store, const struct gate_store_seal *m);
+int gate_memory_recalled(
+	struct gate *g, struct ipc_chan *store, const struct gate_store_recalled *m);
 
 /* gate_row.c: talking to store. */
 void gate_row_fetch(struct gate *g, struct gate_row *row);

@@ -427,6 +427,11 @@ gate_run_close_all(struct gate *g)
 static void
 send_labeled(const struct gate_ack *ack)
 {
+	if (ack->req != 0) {
+		(void)gate_store_recall_ok_send(
+			ack->chan, &(struct gate_store_recall_ok){.req = ack->req});
+		return;
+	}
 	(void)executor_gate_labeled_send(
 		ack->chan, &(struct executor_gate_labeled){.run = ack->run, .call = ack->call});
 }
@@ -497,36 +502,31 @@ session_of(struct gate *g, const struct gate_run *run, uint64_t id)
 }
 
 int
-gate_run_label(
-	struct gate *g, struct ipc_chan *from, uint8_t kind, const struct executor_gate_label *m)
+gate_run_result(struct gate *g, const struct gate_result *r)
 {
-	struct gate_run *run = gate_run_find(g, m->run);
-	struct gate_session *session;
-	struct label label;
+	struct gate_run *run = gate_run_find(g, r->run);
+	struct gate_session *session = session_of(g, run, r->run);
 
-	if (label_unpack(m->label, &label) < 0)
-		return ERR_PROTO;
-	session = session_of(g, run, m->run);
 	if (session == NULL || g->nacks == GATE_ACKS_MAX) {
 		log_warn("label of a result without a run: not acknowledged",
-			LOG_C("peer", kind_name(kind)), LOG_U("run", m->run));
+			LOG_C("peer", kind_name(r->kind)), LOG_U("run", r->run));
 		if (session != NULL)
 			session->refs--;
 		return 0;
 	}
 	if (run != NULL)
-		run_lower(g, run, label);
-	if (session_lower(g, session, label))
+		run_lower(g, run, r->label);
+	if (session_lower(g, session, r->label))
 		(void)witness_line(
 			g->witness, &(struct audit_writer_line){.event = AUDIT_LABEL,
 					    .principal = run == NULL ? 0 : run->principal,
-					    .run = m->run,
-					    .call = m->call,
-					    .peer = kind,
-					    .instance = ipc_chan_tag(from),
-					    .number = (int64_t)label.integrity});
-	g->acks[g->nacks++] =
-		(struct gate_ack){.chan = from, .run = m->run, .call = m->call, .session = session};
+					    .run = r->run,
+					    .call = r->call,
+					    .peer = r->kind,
+					    .instance = ipc_chan_tag(r->from),
+					    .number = (int64_t)r->label.integrity});
+	g->acks[g->nacks++] = (struct gate_ack){
+		.chan = r->from, .run = r->run, .call = r->call, .req = r->req, .session = session};
 	gate_run_stored(g);
 	return 0;
 }

@@ -1,7 +1,5 @@
 #include "gate/gate.h"
 
-#include <string.h>
-
 #include "base/err.h"
 #include "base/log.h"
 
@@ -61,92 +59,35 @@ on_run_close(struct ipc_chan *chan, const void *msg, void *arg)
 	return 0;
 }
 
-static bool
-executor_is_ready(struct gate *g, const struct gate_executor *e, const struct core_gate_judge *m)
-{
-	return e != NULL && child_peer(g->child, m->executor, m->instance) != NULL;
-}
-
-/* A yes becomes a warrant and a line in the audit log, or it is no yes. */
-static struct gate_answer
-judge(struct gate *g, const struct core_gate_judge *m, struct gate_run *run,
-	uint8_t warrant[WARRANT_LEN])
-{
-	struct gate_executor *e = gate_key_find(&g->keys, m->executor, m->instance);
-	const struct gate_ask ask = {.effect = m->effect,
-		.tool = m->tool,
-		.executor = m->executor,
-		.instance = m->instance,
-		.dest_kind = m->dest_kind,
-		.dest = m->dest,
-		.tokens = m->tokens,
-		.panic = g->child->panic,
-		.ready = executor_is_ready(g, e, m)};
-	struct gate_answer a = {0};
-	struct warrant w = {.effect = m->effect,
-		.tool = m->tool,
-		.run = m->run,
-		.call = m->call,
-		.dest_kind = m->dest_kind};
-
-	if (!witness_has_room(g->witness) || m->plan.len != WARRANT_HASH_LEN) {
-		a.reason = REASON_LIMIT;
-		return a;
-	}
-	a = gate_judge(&g->policy, run, &ask);
-	if (a.verdict != VERDICT_ALLOW)
-		return a;
-	memcpy(w.plan, m->plan.ptr, WARRANT_HASH_LEN);
-	warrant_dest(m->dest_kind, m->dest, w.dest);
-	if (gate_key_warrant(e, &w, ev_now_ms(g->child->ev), warrant) < 0)
-		a = (struct gate_answer){.verdict = VERDICT_DENY, .reason = REASON_EXECUTOR};
-	return a;
-}
-
 static int
 on_judge(struct ipc_chan *chan, const void *msg, void *arg)
 {
-	const struct core_gate_judge *m = msg;
-	struct gate *g = gate_of(arg);
-	struct gate_run *run = gate_run_find(g, m->run);
-	uint8_t warrant[WARRANT_LEN];
-	struct gate_answer a = judge(g, m, run, warrant);
-
-	if (run != NULL && run->state == GATE_RUN_OPEN)
-		gate_row_put(g, &run->row, false);
-	(void)witness_line(g->witness, &(struct audit_writer_line){.event = AUDIT_VERDICT,
-					       .verdict = a.verdict,
-					       .reason = a.reason,
-					       .principal = run == NULL ? 0 : run->principal,
-					       .run = m->run,
-					       .call = m->call,
-					       .tool = m->tool,
-					       .peer = m->executor,
-					       .instance = m->instance,
-					       .number = m->effect,
-					       .hash = m->plan});
-	(void)core_gate_verdict_send(chan,
-		&(struct core_gate_verdict){.run = m->run,
-			.call = m->call,
-			.verdict = a.verdict,
-			.reason = a.reason,
-			.warrant = a.verdict == VERDICT_ALLOW ? span_of(warrant, sizeof(warrant))
-							      : SPAN_EMPTY});
+	gate_verdict_judge(gate_of(arg), chan, msg);
 	return 0;
 }
 
 /* ---- executors ---- */
 
 static int
+take_label(struct ipc_chan *chan, uint8_t kind, const struct executor_gate_label *m, void *arg)
+{
+	struct gate_result r = {.from = chan, .kind = kind, .run = m->run, .call = m->call};
+
+	if (label_unpack(m->label, &r.label) < 0)
+		return ERR_PROTO;
+	return gate_run_result(gate_of(arg), &r);
+}
+
+static int
 on_egress_label(struct ipc_chan *chan, const void *msg, void *arg)
 {
-	return gate_run_label(gate_of(arg), chan, KIND_EGRESS, msg);
+	return take_label(chan, KIND_EGRESS, msg, arg);
 }
 
 static int
 on_sandbox_label(struct ipc_chan *chan, const void *msg, void *arg)
 {
-	return gate_run_label(gate_of(arg), chan, KIND_SANDBOX, msg);
+	return take_label(chan, KIND_SANDBOX, msg, arg);
 }
 
 /* ---- store ---- */
@@ -167,6 +108,18 @@ on_stored(struct ipc_chan *chan, const void *msg, void *arg)
 	return 0;
 }
 
+static int
+on_seal(struct ipc_chan *chan, const void *msg, void *arg)
+{
+	return gate_memory_seal(gate_of(arg), chan, msg);
+}
+
+static int
+on_recalled(struct ipc_chan *chan, const void *msg, void *arg)
+{
+	return gate_memory_recalled(gate_of(arg), chan, msg);
+}
+
 /* ---- the rows ---- */
 
 #define ROWS(r) (r), sizeof(r) / sizeof((r)[0])
@@ -177,8 +130,9 @@ static const struct ipc_handler from_core[] = {{CORE_GATE_RUN_OPEN, on_run_open}
 	{CORE_GATE_JUDGE, on_judge}, {CORE_GATE_RUN_CLOSE, on_run_close}};
 static const struct ipc_handler from_egress[] = {{EXECUTOR_GATE_LABEL, on_egress_label}};
 static const struct ipc_handler from_sandbox[] = {{EXECUTOR_GATE_LABEL, on_sandbox_label}};
-static const struct ipc_handler from_store[] = {
-	{GATE_STORE_ROW, on_row}, {GATE_STORE_STORED, on_stored}};
+static const struct ipc_handler from_store[] = {{GATE_STORE_ROW, on_row},
+	{GATE_STORE_STORED, on_stored}, {GATE_STORE_SEAL, on_seal},
+	{GATE_STORE_RECALLED, on_recalled}};
 
 const struct child_link gate_links[GATE_NLINKS] = {
 	{KIND_USER, &edge_gate_proto, IPC_SIDE_B, IPC_FULL_END, ROWS(from_user)},

@@ -11,7 +11,13 @@
 
 #define SANDBOX_CALLS_MAX 16
 
-enum sandbox_phase { SANDBOX_FREE, SANDBOX_QUEUED, SANDBOX_RUNNING, SANDBOX_LABELLING };
+enum sandbox_phase {
+	SANDBOX_FREE,
+	SANDBOX_WITNESSING, /* audit is told that it begins */
+	SANDBOX_QUEUED,
+	SANDBOX_RUNNING,
+	SANDBOX_LABELLING
+};
 
 struct sandbox_call {
 	struct sandbox *sandbox;

@@ -15,25 +15,35 @@
 
 static void start_next(struct sandbox *s);
 
+static struct audit_writer_line
+line_of(const struct sandbox_call *c, enum audit_event event, enum verdict verdict,
+	enum reason reason, int64_t number)
+{
+	return (struct audit_writer_line){.event = (uint8_t)event,
+		.verdict = (uint8_t)verdict,
+		.reason = (uint8_t)reason,
+		.run = c->run,
+		.call = c->call,
+		.tool = c->tool,
+		.peer = KIND_CORE,
+		.instance = c->sandbox->child->instance,
+		.number = number,
+		.hash = span_of(c->plan, sizeof(c->plan))};
+}
+
 static void
 write_line(struct sandbox_call *c, enum audit_event event, enum verdict verdict, enum reason reason,
 	int64_t number)
 {
-	(void)witness_line(c->sandbox->witness, &(struct audit_writer_line){.event = (uint8_t)event,
-							.verdict = (uint8_t)verdict,
-							.reason = (uint8_t)reason,
-							.run = c->run,
-							.call = c->call,
-							.tool = c->tool,
-							.peer = KIND_CORE,
-							.instance = c->sandbox->child->instance,
-							.number = number,
-							.hash = span_of(c->plan, sizeof(c->plan))});
+	struct audit_writer_line line = line_of(c, event, verdict, reason, number);
+
+	(void)witness_line(c->sandbox->witness, &line);
 }
 
 static void
 release(struct sandbox_call *c)
 {
+	witness_cancel(c->sandbox->witness, c);
 	free(c->args);
 	buf_clear(&c->out);
 	*c = (struct sandbox_call){.sandbox = c->sandbox};
@@ -305,6 +315,30 @@ refuse(struct sandbox_call *c, int rc, enum reason reason, const char *text)
 	send_done(c, text);
 }
 
+/* Written down, it may begin; audit not there in time, it may not. */
+static void
+on_begun(void *arg, int rc)
+{
+	struct sandbox_call *c = arg;
+
+	if (rc < 0) {
+		refuse(c, rc, REASON_AUDIT, "error: the audit log cannot be written");
+		return;
+	}
+	c->phase = SANDBOX_QUEUED;
+	start_next(c->sandbox);
+}
+
+static void
+witness_begin(struct sandbox_call *c)
+{
+	struct audit_writer_line begun = line_of(c, AUDIT_BEGUN, VERDICT_ALLOW, REASON_ALLOWED, 0);
+	int rc = witness_line_then(c->sandbox->witness, &begun, on_begun, c);
+
+	if (rc < 0)
+		refuse(c, rc, REASON_AUDIT, "error: the audit log cannot be written");
+}
+
 static int
 take_args(struct sandbox_call *c, struct span args)
 {
@@ -341,7 +375,7 @@ sandbox_call_start(struct sandbox *s, const struct core_sandbox_run *msg)
 	if (c == NULL)
 		return ERR_FULL; /* core runs fewer than this at once */
 	*c = (struct sandbox_call){.sandbox = s,
-		.phase = SANDBOX_QUEUED,
+		.phase = SANDBOX_WITNESSING,
 		.run = msg->run,
 		.call = msg->call,
 		.tool = msg->tool,
@@ -363,7 +397,7 @@ sandbox_call_start(struct sandbox *s, const struct core_sandbox_run *msg)
 	else if ((rc = take_args(c, args)) < 0)
 		refuse(c, rc, REASON_NONE, "error: the arguments do not fit the tool");
 	else
-		start_next(s);
+		witness_begin(c);
 	ipc_body_unmap(mapped);
 	return 0;
 }
@@ -378,7 +412,7 @@ sandbox_call_cancel(struct sandbox *s, uint64_t call)
 			continue;
 		if (c->cell != NULL) {
 			sandbox_cell_kill(c->cell, ERR_ABORTED);
-		} else if (c->phase == SANDBOX_QUEUED) {
+		} else if (c->phase == SANDBOX_QUEUED || c->phase == SANDBOX_WITNESSING) {
 			c->result.rc = ERR_ABORTED;
 			send_done(c, "error: stopped");
 		}
@@ -409,7 +443,7 @@ sandbox_call_end_all(struct sandbox *s)
 
 		if (c->cell != NULL)
 			sandbox_cell_kill(c->cell, ERR_ABORTED);
-		else if (c->phase == SANDBOX_QUEUED || c->phase == SANDBOX_LABELLING)
+		else if (c->phase != SANDBOX_FREE && c->phase != SANDBOX_RUNNING)
 			release(c);
 	}
 }

@@ -17,6 +17,8 @@ static const struct ipc_handler core_handlers[] = {
 static const struct ipc_handler gate_handlers[] = {
 	{GATE_STORE_PUT, store_gate_put},
 	{GATE_STORE_GET, store_gate_get},
+	{GATE_STORE_SEALED, store_memory_sealed},
+	{GATE_STORE_RECALL_OK, store_memory_recall_ok},
 };
 
 const struct child_link store_links[] = {
@@ -24,5 +26,6 @@ const struct child_link store_links[] = {
 		sizeof(core_handlers) / sizeof(core_handlers[0])},
 	{KIND_GATE, &gate_store_proto, IPC_SIDE_B, IPC_FULL_END, gate_handlers,
 		sizeof(gate_handlers) / sizeof(gate_handlers[0])},
+	{KIND_AUDIT, &audit_writer_proto, IPC_SIDE_A, IPC_FULL_END, witness_rows, WITNESS_ROWS_N},
 };
 const size_t store_links_n = sizeof(store_links) / sizeof(store_links[0]);

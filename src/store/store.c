@@ -42,6 +42,7 @@ setup(struct child *child, struct jail_env *env)
 	(void)env;
 	child->ctx = s;
 	s->child = child;
+	s->witness = witness_new(child);
 	s->answers = mem_alloc(STORE_BATCH_MAX, sizeof(*s->answers));
 	umask(077);
 	rc = store_vfs_init(dir);
@@ -70,11 +71,21 @@ key(struct child *child, uint8_t kind, uint64_t instance, uint64_t incarnation,
 }
 
 static void
+peer_up(struct child *child, uint8_t kind, struct ipc_chan *chan)
+{
+	struct store *s = child->ctx;
+
+	(void)chan;
+	if (kind == KIND_AUDIT)
+		witness_flush(s->witness);
+}
+
+static void
 peer_gone(struct child *child, uint8_t kind, struct ipc_chan *chan)
 {
 	struct store *s = child->ctx;
 
-	(void)kind;
+	store_memory_forget(s, kind, chan);
 	store_batch_forget(s, chan);
 	store_read_forget(s, chan);
 }
@@ -98,6 +109,7 @@ spec(void)
 		.jail = &store_jail,
 		.links = store_links,
 		.setup = setup,
+		.peer_up = peer_up,
 		.peer_gone = peer_gone,
 		.key = key,
 		.drain = drain,

@@ -6,11 +6,15 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/limits.h"
+#include "base/mem.h"
 #include "base/span.h"
 #include "jail/jail.h"
 #include "proto/child.h"
 #include "proto/core_store.h"
 #include "proto/gate_store.h"
+#include "proto/warrant.h"
+#include "proto/witness.h"
 
 enum store_sql {
 #define SQL(ID, text) STORE_SQL_##ID,
@@ -26,7 +30,39 @@ struct store_counts {
 };
 
 /* Answers that wait for the commit which makes them true. */
-enum store_answer_kind { STORE_ANSWER_ACCEPTED, STORE_ANSWER_STORED, STORE_ANSWER_GATE };
+enum store_answer_kind {
+	STORE_ANSWER_ACCEPTED,
+	STORE_ANSWER_STORED,
+	STORE_ANSWER_GATE,
+	STORE_ANSWER_MEMORY
+};
+
+enum store_memory_phase {
+	STORE_MEMORY_FREE,
+	STORE_MEMORY_WITNESSING, /* audit is told that it begins */
+	STORE_MEMORY_SEALING,    /* gate is asked for the label of what will be stored */
+	STORE_MEMORY_LABELLING,  /* gate is shown what was found */
+	STORE_MEMORY_STORING,    /* in the batch */
+};
+
+/* One call of the owner's memory under way. */
+struct store_memory {
+	struct store *store;
+	enum store_memory_phase phase;
+	struct ipc_chan *core; /* NULL: it is gone */
+	uint8_t tool;
+	uint64_t req; /* core's */
+	uint64_t run;
+	uint64_t call;
+	uint64_t at;
+	uint8_t plan[WARRANT_HASH_LEN];
+	struct buf args;
+	uint64_t gate_req; /* ours */
+	uint64_t id;       /* of what will be stored */
+	uint64_t found[STORE_FOUND_MAX];
+	size_t nfound;
+	size_t nlabelled;
+};
 
 struct store_answer {
 	struct ipc_chan *chan; /* NULL: whoever asked is gone */
@@ -35,6 +71,7 @@ struct store_answer {
 		struct core_store_accepted accepted;
 		struct core_store_stored stored;
 		struct gate_store_stored gate;
+		struct store_memory *memory;
 	} msg;
 };
 
@@ -42,6 +79,7 @@ struct store_reader;
 
 struct store {
 	struct child *child;
+	struct witness *witness;
 	sqlite3 *db;
 	sqlite3_stmt *stmts[STORE_SQL_N];
 	/* the code of a statement that failed since the batch began: the batch is lost */
@@ -63,6 +101,9 @@ struct store {
 		[WARRANT_KEY_LEN];
 	bool has_gate_key;
 	struct warrant_window window;
+	struct store_memory memory[STORE_MEMORY_CALLS_MAX];
+	uint64_t memory_req;
+	uint64_t memory_last; /* the id given out last; 0: not asked for yet, or none */
 };
 
 extern const struct jail_spec store_jail;
@@ -129,6 +170,17 @@ void store_read_forget(struct store *s, const struct ipc_chan *chan);
 
 int store_memory_put(struct ipc_chan *chan, const void *m, void *arg);
 int store_memory_find(struct ipc_chan *chan, const void *m, void *arg);
+int store_memory_sealed(struct ipc_chan *chan, const void *m, void *arg);
+int store_memory_recall_ok(struct ipc_chan *chan, const void *m, void *arg);
+/* It is over: a line, the answer to core, and m is free. */
+void store_memory_end(struct store_memory *m, int rc);
+/* That core or gate is gone. */
+void store_memory_forget(struct store *s, uint8_t kind, const struct ipc_chan *chan);
+
+/* ---- store_recall.c ---- */
+
+/* Searches and shows gate each row; m->found are their ids. 0, or why not. */
+int store_recall_ask(struct store_memory *m, struct ipc_chan *gate);
 
 /* ---- store_gate.c ---- */
 

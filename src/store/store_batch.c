@@ -11,6 +11,10 @@ send_answer(const struct store_answer *a, int rc)
 {
 	struct store_answer copy = *a;
 
+	if (a->kind == STORE_ANSWER_MEMORY) {
+		store_memory_end(a->msg.memory, rc);
+		return;
+	}
 	if (a->chan == NULL)
 		return;
 	switch (a->kind) {
@@ -28,6 +32,8 @@ send_answer(const struct store_answer *a, int rc)
 		if (rc < 0)
 			copy.msg.gate.rc = rc;
 		(void)gate_store_stored_send(a->chan, &copy.msg.gate);
+		break;
+	case STORE_ANSWER_MEMORY:
 		break;
 	}
 }

@@ -190,6 +190,7 @@ main(int argc, char **argv)
 		return 64;
 	}
 	sup->ev = ev_new();
+	supervisor_wire_init(sup);
 	ev_signal_add(sup->ev, SIGCHLD, on_child, sup);
 	ev_signal_add(sup->ev, SIGTERM, on_stop, sup);
 	ev_signal_add(sup->ev, SIGINT, on_stop, sup);

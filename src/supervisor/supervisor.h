@@ -85,6 +85,7 @@ struct sup {
 	size_t nlisteners;
 	struct ipc_chan *config; /* while config runs */
 	struct ipc_chan *audit;  /* our own line to audit */
+	struct witness *witness; /* our lines, until they are in the log */
 	bool configured;
 	bool config_failed;
 	bool reloading;
@@ -122,6 +123,7 @@ void supervisor_task_add(struct sup *sup, uint8_t kind, uint64_t key, int pidfd)
 void supervisor_task_kill(struct sup *sup, uint8_t kind, uint64_t key);
 
 /* supervisor_wire.c: socketpairs and keys by peers.def. */
+void supervisor_wire_init(struct sup *sup);                       /* when there is a loop */
 void supervisor_wire_ready(struct sup *sup, struct sup_child *c); /* c has said READY */
 void supervisor_wire_gone(struct sup *sup, struct sup_child *c);
 void supervisor_audit(

@@ -8,9 +8,21 @@
 #include "base/log.h"
 #include "base/secret.h"
 #include "crypto/crypto.h"
-#include "proto/audit_writer.h"
 #include "proto/child.def.h"
 #include "proto/config_supervisor.h"
+#include "proto/witness.h"
+
+static struct ipc_chan *
+own_audit(void *arg)
+{
+	return ((const struct sup *)arg)->audit;
+}
+
+void
+supervisor_wire_init(struct sup *sup)
+{
+	sup->witness = witness_new_at(sup->ev, own_audit, sup);
+}
 
 static bool
 is_executor(unsigned kind)
@@ -88,18 +100,8 @@ on_own_end(struct ipc_chan *chan, int why, void *arg)
 	*slot = NULL;
 }
 
-/* The supervisor keeps no lines: what audit had not written when it died is in the log of the processes. */
-static int
-on_kept(struct ipc_chan *chan, const void *msg, void *arg)
-{
-	(void)chan;
-	(void)msg;
-	(void)arg;
-	return 0;
-}
-
-static const struct ipc_handler audit_rows[] = {{AUDIT_WRITER_KEPT, on_kept}};
-static const struct ipc_ops audit_ops = {.handlers = audit_rows, .n = 1, .on_end = on_own_end};
+static const struct ipc_ops audit_ops = {
+	.handlers = witness_rows, .n = WITNESS_ROWS_N, .on_end = on_own_end};
 
 /* The supervisor's own edges of the topology. */
 static void
@@ -114,6 +116,7 @@ wire_self(struct sup *sup, struct sup_child *c)
 		&audit_ops, &sup->audit);
 	send_peer(c, &(struct sup_child){.kind = KIND_SUPERVISOR}, 0, fds[1]);
 	close(fds[1]);
+	witness_flush(sup->witness);
 }
 
 static void
@@ -214,10 +217,8 @@ supervisor_wire_gone(struct sup *sup, struct sup_child *c)
 void
 supervisor_audit(struct sup *sup, uint8_t event, unsigned kind, uint64_t instance, int64_t number)
 {
-	if (sup->audit == NULL)
-		return;
-	(void)audit_writer_line_send(sup->audit, &(struct audit_writer_line){.event = event,
-							 .peer = (uint8_t)kind,
-							 .instance = instance,
-							 .number = number});
+	(void)witness_line(sup->witness, &(struct audit_writer_line){.event = event,
+						 .peer = (uint8_t)kind,
+						 .instance = instance,
+						 .number = number});
 }

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -16,6 +17,7 @@
 
 #include "base/err.h"
 #include "base/mem.h"
+#include "proto/audit_writer.h"
 
 static void
 run_child(const char *program, const char *role, int control)
@@ -122,6 +124,47 @@ harness_peer(struct harness *h, uint8_t kind, uint64_t instance)
 			.incarnation = ++h->incarnations,
 			.fd = pair[1]});
 	close(pair[1]);
+	return pair[0];
+}
+
+struct keeper {
+	int audit;
+	int lines;
+};
+
+static void *
+keep(void *arg)
+{
+	struct keeper *k = arg;
+	struct pollfd p[2] = {{.fd = k->audit, .events = POLLIN}, {.fd = k->lines}};
+	static const size_t cap = IPC_MSG_MAX;
+	uint8_t *bytes = mem_alloc(1, cap);
+	uint64_t count = 0;
+	ssize_t n;
+
+	while (poll(p, 2, -1) > 0 && p[1].revents == 0 && (n = recv(k->audit, bytes, cap, 0)) > 0) {
+		(void)send(k->lines, bytes, (size_t)n, MSG_DONTWAIT | MSG_NOSIGNAL);
+		(void)ipc_sync_send(k->audit, &audit_writer_proto, IPC_SIDE_B, AUDIT_WRITER_KEPT,
+			&(struct audit_writer_kept){.count = ++count});
+	}
+	close(k->audit);
+	close(k->lines);
+	free(bytes);
+	free(k);
+	return NULL;
+}
+
+int
+harness_keep(int audit)
+{
+	struct keeper *k = mem_alloc(1, sizeof(*k));
+	pthread_t thread;
+	int pair[2];
+
+	assert_int_equal(ipc_pair(pair), 0);
+	*k = (struct keeper){audit, pair[1]};
+	assert_int_equal(pthread_create(&thread, NULL, keep, k), 0);
+	pthread_detach(thread);
 	return pair[0];
 }
 

@@ -56,6 +56,11 @@ int harness_free(struct harness *h);
 
 /* Wires a peer and returns the test's end (the caller closes it). */
 int harness_peer(struct harness *h, uint8_t kind, uint64_t instance);
+/*
+ * Plays audit on this end of audit's socket, which is taken: every line is KEPT at once. What is returned (the caller closes it, which
+ * ends the socket, too) gives the lines to a test that reads them; lines that it does not read are dropped.
+ */
+int harness_keep(int audit);
 /* Says that the peer with this incarnation (0: the latest one given out) is gone; the caller has closed its end. */
 void harness_peer_gone(struct harness *h, uint8_t kind, uint64_t instance, uint64_t incarnation);
 /* A warrant key: both ends of a test know it. */

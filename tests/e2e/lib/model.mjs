@@ -54,6 +54,8 @@ export class ModelServer {
 		this.script = script;
 		/** @type {{body: any, headers: http.IncomingHttpHeaders, raw: string}[]} */
 		this.requests = [];
+		this.keep = true; /* false: requests are counted and not kept */
+		this.count = 0;
 		this.open = 0;
 		this.server = http.createServer((req, res) => this.#handle(req, res));
 		this.calls = 0;
@@ -77,7 +79,8 @@ export class ModelServer {
 			return;
 		}
 		const body = JSON.parse(raw);
-		this.requests.push({ body, headers: req.headers, raw });
+		this.count++;
+		if (this.keep) this.requests.push({ body, headers: req.headers, raw });
 		const answer = await this.script(body, req);
 		for (const call of answer.calls ?? []) call.id ??= `call_${++this.calls}`;
 		if (answer.delayMs) await new Promise((done) => setTimeout(done, answer.delayMs));

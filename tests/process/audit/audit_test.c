@@ -137,8 +137,10 @@ line(int fd, uint8_t event, uint8_t verdict, uint64_t run, uint64_t call)
 			.text = SPAN("a \"b\" \\ \x1b c")});
 }
 
+static const char *const effect_events[] = {"BEGUN", "EXECUTED", NULL};
 static const char *const effect_writers[] = {"egress", "sandbox", NULL};
-static const struct auditlog_rule rule = {"EXECUTED", effect_writers, "VERDICT", "gate", "ALLOW"};
+static const struct auditlog_rule rule = {
+	effect_events, effect_writers, "VERDICT", "gate", "ALLOW"};
 
 static int
 verify(const struct kit *k, struct auditlog_report *r)
@@ -362,7 +364,7 @@ an_effect_without_a_verdict_is_reported(void **state)
 	line(k->gate, AUDIT_VERDICT, VERDICT_ALLOW, 1, 2);
 	wait_lines(k, 4);
 	line(k->egress, AUDIT_EXECUTED, VERDICT_ALLOW, 1, 1); /* denied */
-	line(k->egress, AUDIT_EXECUTED, VERDICT_ALLOW, 2, 2); /* never asked */
+	line(k->egress, AUDIT_BEGUN, VERDICT_ALLOW, 2, 2); /* never asked */
 	line(k->egress, AUDIT_EXECUTED, VERDICT_ALLOW, 1, 2);
 	wait_lines(k, 7);
 	line(k->gate, AUDIT_VERDICT, VERDICT_ALLOW, 2, 2); /* too late */

@@ -131,7 +131,7 @@ world_open(struct world *w)
 	w->gate = wire(w, KIND_GATE, 1);
 	w->vault = wire(w, KIND_VAULT, 3);
 	w->dial = wire(w, KIND_DIAL, 4);
-	w->audit = wire(w, KIND_AUDIT, 5);
+	w->audit = harness_keep(wire(w, KIND_AUDIT, 5));
 	harness_send(w->control, &child_proto, IPC_SIDE_A, CHILD_START, &(struct child_start){});
 }
 
@@ -286,6 +286,8 @@ a_request_goes_out_with_its_credential_and_comes_back(void **state)
 	assert_true(span_eq(chunk->data, SPAN("hello")));
 	assert_int_equal(expect_end(&w)->rc, 0);
 	line = harness_recv(w.audit, &audit_writer_proto, IPC_SIDE_B, AUDIT_WRITER_LINE, &in);
+	assert_int_equal(line->event, AUDIT_BEGUN);
+	line = harness_recv(w.audit, &audit_writer_proto, IPC_SIDE_B, AUDIT_WRITER_LINE, &in);
 	assert_int_equal(line->event, AUDIT_EXECUTED);
 	/* the connection is used again: no second descriptor is asked for */
 	issue(&w, BODY, warrant);
@@ -298,6 +300,40 @@ a_request_goes_out_with_its_credential_and_comes_back(void **state)
 	harness_quiet(w.dial, 50);
 	close(server);
 	buf_clear(&got);
+	world_close(&w);
+}
+
+/* Nothing is asked of anybody before the line is in the file, and nothing is done when it does not get there. */
+static void
+no_request_begins_before_its_line_is_kept(void **state)
+{
+	struct world w;
+	uint8_t warrant[WARRANT_LEN];
+	const struct audit_writer_line *line;
+
+	(void)state;
+	world_open(&w);
+	close(w.audit);
+	w.audit = wire(&w, KIND_AUDIT, 6);
+	issue(&w, BODY, warrant);
+	request(&w, 1, BODY, warrant);
+	line = harness_recv(w.audit, &audit_writer_proto, IPC_SIDE_B, AUDIT_WRITER_LINE, &in);
+	assert_int_equal(line->event, AUDIT_BEGUN);
+	harness_quiet(w.gate, 100);
+	harness_quiet(w.vault, 0);
+	harness_quiet(w.dial, 0);
+	harness_send(w.audit, &audit_writer_proto, IPC_SIDE_B, AUDIT_WRITER_KEPT,
+		&(struct audit_writer_kept){.count = 1});
+	(void)harness_recv(w.gate, &executor_gate_proto, IPC_SIDE_B, EXECUTOR_GATE_LABEL, &in);
+	issue(&w, BODY, warrant);
+	request(&w, 2, BODY, warrant);
+	assert_int_equal(expect_end(&w)->rc, ERR_TIMEOUT);
+	harness_quiet(w.gate, 0);
+	line = harness_recv(w.audit, &audit_writer_proto, IPC_SIDE_B, AUDIT_WRITER_LINE, &in);
+	assert_int_equal(line->event, AUDIT_BEGUN);
+	line = harness_recv(w.audit, &audit_writer_proto, IPC_SIDE_B, AUDIT_WRITER_LINE, &in);
+	assert_int_equal(line->event, AUDIT_REFUSED);
+	assert_int_equal(line->reason, REASON_AUDIT);
 	world_close(&w);
 }
 
@@ -428,6 +464,7 @@ main(int argc, char **argv)
 		cmocka_unit_test(a_body_may_ask_for_words_only),
 		cmocka_unit_test(a_credential_bound_elsewhere_stays_here),
 		cmocka_unit_test(redirects_are_not_followed_and_echoed_credentials_are_cut),
+		cmocka_unit_test(no_request_begins_before_its_line_is_kept),
 	};
 
 	assert_int_equal(argc, 2);

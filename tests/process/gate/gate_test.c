@@ -43,9 +43,9 @@ struct fixture {
 	int sandbox;
 	int audit;
 	bool no_key;
+	bool mute; /* audit answers when the test does */
 	struct stored rows[ROWS_MAX];
 	size_t nrows;
-	uint64_t lines; /* taken from gate as its audit */
 };
 
 static void
@@ -65,6 +65,8 @@ launch(struct fixture *f)
 	harness_key(f->h, KIND_SANDBOX, 0, 3, sandbox_key);
 	f->sandbox = harness_peer(f->h, KIND_SANDBOX, 0);
 	f->audit = harness_peer(f->h, KIND_AUDIT, 0);
+	if (!f->mute)
+		f->audit = harness_keep(f->audit);
 	harness_start(f->h);
 }
 
@@ -563,6 +565,316 @@ every_verdict_is_a_line_in_the_audit_log(void **state)
 }
 
 static void
+send_judge(struct fixture *f, uint64_t run, uint64_t call, uint8_t tool, uint8_t effect)
+{
+	static const uint8_t plan[WARRANT_HASH_LEN] = {42};
+	uint8_t dest[WARRANT_NUMBER_LEN];
+
+	warrant_number(0, dest);
+	harness_send(f->core, &core_gate_proto, IPC_SIDE_A, CORE_GATE_JUDGE,
+		&(struct core_gate_judge){.run = run,
+			.call = call,
+			.effect = effect,
+			.tool = tool,
+			.executor = KIND_SANDBOX,
+			.dest_kind = DEST_WORKSPACE,
+			.plan = span_of(plan, sizeof(plan)),
+			.dest = span_of(dest, sizeof(dest))});
+}
+
+static const struct audit_writer_line *
+next_line(struct fixture *f)
+{
+	return harness_recv(f->audit, &audit_writer_proto, IPC_SIDE_B, AUDIT_WRITER_LINE, &in);
+}
+
+static void
+say_kept(struct fixture *f, uint64_t count)
+{
+	harness_send(f->audit, &audit_writer_proto, IPC_SIDE_B, AUDIT_WRITER_KEPT,
+		&(struct audit_writer_kept){.count = count});
+}
+
+static void
+expect_verdict(struct fixture *f, uint64_t call, enum verdict verdict, enum reason reason)
+{
+	const struct core_gate_verdict *v =
+		harness_recv(f->core, &core_gate_proto, IPC_SIDE_A, CORE_GATE_VERDICT, &in);
+
+	assert_true(v->call == call);
+	assert_int_equal(v->verdict, verdict);
+	assert_string_equal(reason_name(v->reason), reason_name(reason));
+	assert_int_equal(v->warrant.len, verdict == VERDICT_ALLOW ? WARRANT_LEN : 0);
+}
+
+static void
+begin_mute(struct fixture *f)
+{
+	begin(f);
+	end(f);
+	f->mute = true;
+	launch(f);
+	turn(f, 7, LABEL_OWNER_TYPED, true);
+	(void)open_run(f, (struct core_gate_run_open){.run = 1, .turn = 7}, true, REASON_ALLOWED);
+	assert_int_equal(next_line(f)->event, AUDIT_RUN_OPEN);
+	say_kept(f, 1);
+}
+
+/* A warrant without a line in the file would be an effect without a witness when gate and audit die now. */
+static void
+a_verdict_waits_until_its_line_is_kept(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	begin_mute(&f);
+	send_judge(&f, 1, 1, TOOL_FILE_READ, EFFECT_READ);
+	send_judge(&f, 1, 2, TOOL_FILE_DELETE, EFFECT_READ);
+	assert_int_equal(next_line(&f)->verdict, VERDICT_ALLOW);
+	assert_int_equal(next_line(&f)->verdict, VERDICT_DENY);
+	harness_quiet(f.core, 200);
+	say_kept(&f, 2);
+	expect_verdict(&f, 1, VERDICT_ALLOW, REASON_ALLOWED);
+	harness_quiet(f.core, 100);
+	say_kept(&f, 3);
+	expect_verdict(&f, 2, VERDICT_DENY, REASON_TOOL_UNKNOWN);
+	end(&f);
+}
+
+/* audit dies with the line: the next one gets it again, and only then there is a warrant. */
+static void
+a_line_that_died_with_audit_is_sent_again_before_the_verdict(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	begin_mute(&f);
+	send_judge(&f, 1, 1, TOOL_FILE_READ, EFFECT_READ);
+	assert_int_equal(next_line(&f)->event, AUDIT_VERDICT);
+	close(f.audit);
+	harness_peer_gone(f.h, KIND_AUDIT, 0, 0);
+	harness_quiet(f.core, 100);
+	f.audit = harness_peer(f.h, KIND_AUDIT, 0);
+	assert_int_equal(next_line(&f)->event, AUDIT_VERDICT);
+	say_kept(&f, 1);
+	expect_verdict(&f, 1, VERDICT_ALLOW, REASON_ALLOWED);
+	end(&f);
+}
+
+/* Without audit nothing is allowed: after WITNESS_KEEP_MS a yes becomes a no, and says so behind itself. */
+static void
+without_audit_a_yes_becomes_a_no(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	begin_mute(&f);
+	send_judge(&f, 1, 1, TOOL_FILE_READ, EFFECT_READ);
+	assert_int_equal(next_line(&f)->verdict, VERDICT_ALLOW);
+	harness_quiet(f.core, WITNESS_KEEP_MS - 500);
+	expect_verdict(&f, 1, VERDICT_DENY, REASON_AUDIT);
+	assert_int_equal(next_line(&f)->verdict, VERDICT_DENY);
+	say_kept(&f, 3); /* too late: nothing comes of it */
+	harness_quiet(f.core, 100);
+	end(&f);
+}
+
+/* What ended while the line was on its way: the kill switch, the run. */
+static void
+what_was_true_when_judged_must_be_true_when_kept(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	begin_mute(&f);
+	send_judge(&f, 1, 1, TOOL_FILE_READ, EFFECT_READ);
+	(void)next_line(&f);
+	harness_panic(f.h, true);
+	usleep(50000);
+	say_kept(&f, 2);
+	expect_verdict(&f, 1, VERDICT_DENY, REASON_PANIC);
+	(void)next_line(&f);
+	harness_panic(f.h, false);
+	usleep(50000);
+	send_judge(&f, 1, 2, TOOL_FILE_READ, EFFECT_READ);
+	(void)next_line(&f);
+	close_run(&f, 1);
+	say_kept(&f, 4);
+	expect_verdict(&f, 2, VERDICT_DENY, REASON_RUN_UNKNOWN);
+	end(&f);
+}
+
+/* ---- memory ---- */
+
+static const uint8_t text_hash[32] = {7, 7};
+
+static void
+judge_memory(struct fixture *f, uint64_t run, uint64_t call, uint8_t tool, uint8_t effect)
+{
+	static const uint8_t plan[WARRANT_HASH_LEN] = {43};
+
+	harness_send(f->core, &core_gate_proto, IPC_SIDE_A, CORE_GATE_JUDGE,
+		&(struct core_gate_judge){.run = run,
+			.call = call,
+			.effect = effect,
+			.tool = tool,
+			.executor = KIND_STORE,
+			.dest_kind = DEST_MEMORY,
+			.plan = span_of(plan, sizeof(plan)),
+			.dest = SPAN("memory")});
+	store_serve(f);
+	expect_verdict(f, call, VERDICT_ALLOW, REASON_ALLOWED);
+}
+
+static int64_t
+seal(struct fixture *f, uint64_t run, uint64_t call, uint64_t id, struct gate_store_recalled *row)
+{
+	static uint8_t label[LABEL_PACKED_LEN];
+	static uint8_t mac[CRYPTO_MAC_LEN];
+	const struct gate_store_sealed *m;
+
+	harness_send(f->store, &gate_store_proto, IPC_SIDE_B, GATE_STORE_SEAL,
+		&(struct gate_store_seal){.req = 1,
+			.run = run,
+			.call = call,
+			.id = id,
+			.hash = span_of(text_hash, sizeof(text_hash))});
+	m = harness_recv(f->store, &gate_store_proto, IPC_SIDE_B, GATE_STORE_SEALED, &in);
+	if (m->rc < 0)
+		return m->rc;
+	memcpy(label, m->label.ptr, sizeof(label));
+	memcpy(mac, m->mac.ptr, sizeof(mac));
+	*row = (struct gate_store_recalled){.id = id,
+		.hash = span_of(text_hash, sizeof(text_hash)),
+		.label = span_of(label, sizeof(label)),
+		.version = m->version,
+		.mac = span_of(mac, sizeof(mac))};
+	return 0;
+}
+
+/* Shows the row to gate for this run; what the run's label is when gate says OK. */
+static struct label
+recalled(struct fixture *f, uint64_t run, struct gate_store_recalled row)
+{
+	static uint64_t req = 100;
+	const struct core_gate_run_label *m;
+	struct label label = {.integrity = LABEL_OWNER, .readers_kind = LABEL_READ_OWNER};
+	bool ok = false;
+
+	row.req = ++req;
+	row.run = run;
+	row.call = 5;
+	harness_send(f->store, &gate_store_proto, IPC_SIDE_B, GATE_STORE_RECALLED, &row);
+	while (ipc_sync_recv(f->store, &gate_store_proto, IPC_SIDE_B, 200, &in) == 0) {
+		if (in.id == GATE_STORE_PUT)
+			store_put(f, (const void *)in.msg.bytes, 0);
+		else if (in.id == GATE_STORE_RECALL_OK)
+			ok = true;
+	}
+	assert_true(ok);
+	while (ipc_sync_recv(f->core, &core_gate_proto, IPC_SIDE_A, 50, &in) == 0) {
+		assert_int_equal(in.id, CORE_GATE_RUN_LABEL);
+		m = (const void *)in.msg.bytes;
+		assert_int_equal(label_unpack(m->label, &label), 0);
+	}
+	return label;
+}
+
+static const uint8_t store_key[WARRANT_KEY_LEN] = {9};
+
+static void
+open_with_store(struct fixture *f, uint64_t run, uint64_t turn_number, uint64_t session)
+{
+	harness_key(f->h, KIND_STORE, 0, 4, store_key);
+	turn(f, turn_number, LABEL_OWNER_TYPED, true);
+	(void)open_run(f,
+		(struct core_gate_run_open){.run = run, .turn = turn_number, .session = session},
+		true, REASON_ALLOWED);
+}
+
+/* The attack: what a tainted run had remembered must not come back clean, though core says nothing of it. */
+static void
+a_memory_of_a_tainted_run_taints_the_run_that_recalls_it(void **state)
+{
+	struct gate_store_recalled row;
+	struct fixture f;
+
+	(void)state;
+	begin(&f);
+	open_with_store(&f, 1, 7, SESSION);
+	judge_memory(&f, 1, 5, TOOL_MEMORY_SAVE, EFFECT_REMEMBER);
+	/* what a stranger wrote arrives between the verdict and the row */
+	send_label(&f, 1, LABEL_UNTRUSTED, LABEL_PUBLIC);
+	store_serve(&f);
+	expect_labeled(&f, 1);
+	assert_int_equal(seal(&f, 1, 5, 40, &row), 0);
+	while (ipc_sync_recv(f.core, &core_gate_proto, IPC_SIDE_A, 50, &in) == 0)
+		;
+	open_with_store(&f, 2, 8, SESSION + 1);
+	assert_int_equal(recalled(&f, 2, row).integrity, LABEL_UNTRUSTED);
+	assert_int_equal(verdict_of(&f, 2, TOOL_FILE_DELETE, EFFECT_DELETE), VERDICT_ASK);
+	/* its session keeps it, whoever dies */
+	end(&f);
+	launch(&f);
+	open_with_store(&f, 3, 9, SESSION + 1);
+	assert_int_equal(verdict_of(&f, 3, TOOL_FILE_DELETE, EFFECT_DELETE), VERDICT_ASK);
+	end(&f);
+}
+
+static void
+a_clean_memory_taints_nothing_and_a_changed_one_everything(void **state)
+{
+	static const uint8_t clean[LABEL_PACKED_LEN] = {LABEL_OWNER_TYPED, LABEL_PUBLIC};
+	static const uint8_t none[1] = {0};
+	static const uint8_t other_hash[32] = {8};
+	struct gate_store_recalled row;
+	struct gate_store_recalled bad[5];
+	struct fixture f;
+
+	(void)state;
+	begin(&f);
+	open_with_store(&f, 1, 7, SESSION);
+	judge_memory(&f, 1, 5, TOOL_MEMORY_SAVE, EFFECT_REMEMBER);
+	assert_int_equal(seal(&f, 1, 5, 40, &row), 0);
+	open_with_store(&f, 2, 8, SESSION + 1);
+	assert_int_equal(recalled(&f, 2, row).integrity, LABEL_OWNER);
+	assert_int_equal(verdict_of(&f, 2, TOOL_FILE_DELETE, EFFECT_DELETE), VERDICT_ALLOW);
+	for (size_t i = 0; i < 5; i++)
+		bad[i] = row;
+	bad[0].label = span_of(clean, sizeof(clean));          /* a better label */
+	bad[1].hash = span_of(other_hash, sizeof(other_hash)); /* another text */
+	bad[2].id = 41;                                        /* another memory's place */
+	bad[3].mac = span_of(none, 0); /* a row from before there were MACs */
+	bad[4].version = 2;
+	for (uint64_t i = 0; i < 5; i++) {
+		open_with_store(&f, 10 + i, 10 + i, SESSION + 10 + i);
+		assert_int_equal(recalled(&f, 10 + i, bad[i]).integrity, LABEL_UNTRUSTED);
+		assert_int_equal(
+			verdict_of(&f, 10 + i, TOOL_FILE_DELETE, EFFECT_DELETE), VERDICT_ASK);
+	}
+	end(&f);
+}
+
+/* Store gets one row sealed for one call that was allowed. */
+static void
+a_memory_is_sealed_once_for_an_allowed_call(void **state)
+{
+	struct gate_store_recalled row;
+	struct fixture f;
+
+	(void)state;
+	begin(&f);
+	open_with_store(&f, 1, 7, SESSION);
+	assert_int_equal(seal(&f, 1, 5, 40, &row), ERR_DENIED);
+	judge_memory(&f, 1, 5, TOOL_MEMORY_SAVE, EFFECT_REMEMBER);
+	assert_int_equal(seal(&f, 1, 6, 40, &row), ERR_DENIED);
+	assert_int_equal(seal(&f, 2, 5, 40, &row), ERR_DENIED);
+	assert_int_equal(seal(&f, 1, 5, 40, &row), 0);
+	assert_int_equal(seal(&f, 1, 5, 41, &row), ERR_DENIED);
+	end(&f);
+}
+
+static void
 without_a_policy_it_does_not_start(void **state)
 {
 	struct harness *h = harness_new(program, NULL,
@@ -612,7 +924,6 @@ runs_and_turns_are_limited(void **state)
 		if (i <= GATE_RUNS_MAX)
 			(void)harness_recv(
 				f.store, &gate_store_proto, IPC_SIDE_B, GATE_STORE_PUT, &in);
-		(void)ipc_sync_recv(f.audit, &audit_writer_proto, IPC_SIDE_B, 0, &in);
 	}
 	end(&f);
 }
@@ -674,10 +985,6 @@ visit(struct fixture *f, uint64_t run, uint64_t session, bool fetched)
 	harness_send(f->core, &core_gate_proto, IPC_SIDE_A, CORE_GATE_RUN_CLOSE,
 		&(struct core_gate_run_close){.run = run});
 	(void)harness_recv(f->store, &gate_store_proto, IPC_SIDE_B, GATE_STORE_PUT, &in);
-	while (ipc_sync_recv(f->audit, &audit_writer_proto, IPC_SIDE_B, 0, &in) == 0)
-		f->lines++;
-	harness_send(f->audit, &audit_writer_proto, IPC_SIDE_B, AUDIT_WRITER_KEPT,
-		&(struct audit_writer_kept){.count = f->lines});
 	return label;
 }
 
@@ -718,6 +1025,13 @@ main(int argc, char **argv)
 		cmocka_unit_test(labels_that_wait_for_the_store_are_limited),
 		cmocka_unit_test(a_session_that_had_to_give_way_comes_back_with_its_label),
 		cmocka_unit_test(a_label_that_is_none_ends_the_executors_channel),
+		cmocka_unit_test(a_verdict_waits_until_its_line_is_kept),
+		cmocka_unit_test(a_line_that_died_with_audit_is_sent_again_before_the_verdict),
+		cmocka_unit_test(without_audit_a_yes_becomes_a_no),
+		cmocka_unit_test(what_was_true_when_judged_must_be_true_when_kept),
+		cmocka_unit_test(a_memory_of_a_tainted_run_taints_the_run_that_recalls_it),
+		cmocka_unit_test(a_clean_memory_taints_nothing_and_a_changed_one_everything),
+		cmocka_unit_test(a_memory_is_sealed_once_for_an_allowed_call),
 	};
 
 	assert_true(argc > 1);

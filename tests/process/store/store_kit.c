@@ -50,6 +50,7 @@ kit_start(struct kit *k)
 	k->h = run(k, true);
 	k->core = harness_peer(k->h, KIND_CORE, 0);
 	k->gate = harness_peer(k->h, KIND_GATE, 0);
+	k->audit = harness_keep(harness_peer(k->h, KIND_AUDIT, 0));
 	harness_start(k->h);
 }
 
@@ -60,6 +61,7 @@ kit_kill(struct kit *k)
 	assert_int_equal(harness_free(k->h), 128 + SIGKILL);
 	close(k->core);
 	close(k->gate);
+	close(k->audit);
 }
 
 void
@@ -69,6 +71,7 @@ kit_stop(struct kit *k)
 	assert_int_equal(harness_free(k->h), 0);
 	close(k->core);
 	close(k->gate);
+	close(k->audit);
 }
 
 void

@@ -3,6 +3,7 @@
 #define TESTS_PROCESS_STORE_KIT_H
 
 #include "harness.h"
+#include "proto/audit_writer.h"
 #include "proto/core_store.h"
 #include "proto/gate_store.h"
 
@@ -10,10 +11,13 @@ struct kit {
 	struct harness *h;
 	int core;
 	int gate;
+	int audit; /* every line is kept */
 	char dir[64];
 	int dirfd;
 	uint64_t req;
 	struct ipc_received in;
+	struct ipc_received from_gate;
+	struct ipc_received from_audit;
 };
 
 extern const char *kit_program;

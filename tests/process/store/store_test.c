@@ -16,6 +16,7 @@
 #include "base/mem.h"
 #include "crypto/crypto.h"
 #include "ev/ev.h"
+#include "proto/audit_writer.h"
 #include "proto/tools.h"
 #include "proto/warrant.h"
 
@@ -433,8 +434,59 @@ one_arg(struct buf *b, const char *key, const char *value)
 	return buf_span(b);
 }
 
-static int64_t
-remember(struct kit *k, struct span args, uint64_t call, const uint8_t *warrant)
+/* What gate does: gives a label to what is stored, and lets pass what is found. False when nothing comes within ms. */
+static bool
+serve_gate(struct kit *k, int ms)
+{
+	static const uint8_t label[10] = {2, 1};
+	static const uint8_t mac[32] = {5};
+	struct ipc_received *in = &k->from_gate;
+
+	if (ipc_sync_recv(k->gate, &gate_store_proto, IPC_SIDE_A, ms, in) < 0)
+		return false;
+	if (in->id == GATE_STORE_SEAL) {
+		const struct gate_store_seal *m = (const void *)in->msg.bytes;
+
+		harness_send(k->gate, &gate_store_proto, IPC_SIDE_A, GATE_STORE_SEALED,
+			&(struct gate_store_sealed){.req = m->req,
+				.label = span_of(label, sizeof(label)),
+				.version = 1,
+				.mac = span_of(mac, sizeof(mac))});
+	} else {
+		const struct gate_store_recalled *m = (const void *)in->msg.bytes;
+
+		assert_int_equal(in->id, GATE_STORE_RECALLED);
+		assert_true(span_eq(m->label, span_of(label, sizeof(label))));
+		assert_true(span_eq(m->mac, span_of(mac, sizeof(mac))));
+		assert_true(m->version == 1 && m->run == 1);
+		harness_send(k->gate, &gate_store_proto, IPC_SIDE_A, GATE_STORE_RECALL_OK,
+			&(struct gate_store_recall_ok){.req = m->req});
+	}
+	return true;
+}
+
+/* The next message of core's socket, while gate does its part. */
+static void
+next_of_core(struct kit *k)
+{
+	for (int i = 0; i < HARNESS_WAIT_MS / 10; i++) {
+		if (ipc_sync_recv(k->core, &core_store_proto, IPC_SIDE_A, 10, &k->in) == 0)
+			return;
+		while (serve_gate(k, 0))
+			;
+	}
+	fail_msg("store does not answer");
+}
+
+static const struct audit_writer_line *
+next_line(struct kit *k)
+{
+	return harness_recv(
+		k->audit, &audit_writer_proto, IPC_SIDE_B, AUDIT_WRITER_LINE, &k->from_audit);
+}
+
+static void
+send_remember(struct kit *k, struct span args, uint64_t call, const uint8_t *warrant)
 {
 	harness_send(k->core, &core_store_proto, IPC_SIDE_A, CORE_STORE_MEMORY_PUT,
 		&(struct core_store_memory_put){.req = ++k->req,
@@ -442,7 +494,29 @@ remember(struct kit *k, struct span args, uint64_t call, const uint8_t *warrant)
 			.call = call,
 			.args = args,
 			.warrant = span_of(warrant, WARRANT_LEN)});
-	return kit_stored(k);
+}
+
+static void
+send_recall(struct kit *k, struct span args, uint64_t call, const uint8_t *warrant)
+{
+	harness_send(k->core, &core_store_proto, IPC_SIDE_A, CORE_STORE_MEMORY_FIND,
+		&(struct core_store_memory_find){.req = ++k->req,
+			.run = 1,
+			.call = call,
+			.args = args,
+			.warrant = span_of(warrant, WARRANT_LEN)});
+}
+
+static int64_t
+remember(struct kit *k, struct span args, uint64_t call, const uint8_t *warrant)
+{
+	const struct core_store_stored *m = (const void *)k->in.msg.bytes;
+
+	send_remember(k, args, call, warrant);
+	next_of_core(k);
+	assert_int_equal(k->in.id, CORE_STORE_STORED);
+	assert_true(m->req == k->req);
+	return m->rc;
 }
 
 static const char *
@@ -452,16 +526,9 @@ recall(struct kit *k, struct span args, uint64_t call, const uint8_t *warrant)
 	size_t len = 0;
 
 	out[0] = 0;
-	harness_send(k->core, &core_store_proto, IPC_SIDE_A, CORE_STORE_MEMORY_FIND,
-		&(struct core_store_memory_find){.req = ++k->req,
-			.run = 1,
-			.call = call,
-			.args = args,
-			.warrant = span_of(warrant, WARRANT_LEN)});
+	send_recall(k, args, call, warrant);
 	for (;;) {
-		assert_int_equal(ipc_sync_recv(k->core, &core_store_proto, IPC_SIDE_A,
-					 HARNESS_WAIT_MS, &k->in),
-			0);
+		next_of_core(k);
 		if (k->in.id == CORE_STORE_DONE) {
 			int64_t rc =
 				((const struct core_store_done *)(const void *)k->in.msg.bytes)->rc;
@@ -500,6 +567,121 @@ memory_needs_a_warrant_for_exactly_this(void **state)
 	assert_int_equal(remember(k, args, 1, w), ERR_DENIED);
 	buf_clear(&b);
 	buf_clear(&other);
+}
+
+static void
+with_key(struct kit *k)
+{
+	harness_key(k->h, KIND_GATE, 0, 1, gate_key);
+	usleep(50000);
+}
+
+/* Begun, carried out, and one line for each warrant that was refused. */
+static void
+every_call_and_every_refusal_is_a_line(void **state)
+{
+	struct kit *k = *state;
+	struct buf b = {.max = 4096};
+	struct span args = one_arg(&b, "text", "tea");
+	uint8_t w[WARRANT_LEN];
+
+	with_key(k);
+	make_warrant(TOOL_MEMORY_SAVE, args, 1, 1, w);
+	assert_int_equal(remember(k, args, 1, w), 0);
+	assert_int_equal(next_line(k)->event, AUDIT_BEGUN);
+	assert_int_equal(k->from_audit.id, AUDIT_WRITER_LINE);
+	assert_int_equal(next_line(k)->event, AUDIT_EXECUTED);
+	assert_int_equal(remember(k, args, 1, w), ERR_REPLAY);
+	const struct audit_writer_line *line = next_line(k);
+
+	assert_int_equal(line->event, AUDIT_REFUSED);
+	assert_int_equal(line->verdict, VERDICT_DENY);
+	assert_int_equal(line->reason, REASON_WARRANT);
+	assert_int_equal(line->number, ERR_REPLAY);
+	assert_true(line->run == 1 && line->call == 1);
+	harness_quiet(k->audit, 50);
+	harness_quiet(k->gate, 0);
+	buf_clear(&b);
+}
+
+/* Core is told what was found when gate has lowered the run's label, and not a moment before; without gate, nothing. */
+static void
+no_text_before_gate_has_its_label(void **state)
+{
+	struct kit *k = *state;
+	struct buf b = {.max = 4096};
+	struct span args = one_arg(&b, "text", "tea");
+	const struct core_store_done *done = (const void *)k->in.msg.bytes;
+	uint8_t w[WARRANT_LEN];
+
+	with_key(k);
+	make_warrant(TOOL_MEMORY_SAVE, args, 1, 1, w);
+	assert_int_equal(remember(k, args, 1, w), 0);
+	args = one_arg(&b, "query", "tea");
+	make_warrant(TOOL_MEMORY_SEARCH, args, 2, 2, w);
+	send_recall(k, args, 2, w);
+	harness_quiet(k->core, 200);
+	assert_true(serve_gate(k, 100));
+	next_of_core(k);
+	assert_int_equal(k->in.id, CORE_STORE_MEMORY);
+	next_of_core(k);
+	assert_int_equal(k->in.id, CORE_STORE_DONE);
+	make_warrant(TOOL_MEMORY_SEARCH, args, 3, 3, w);
+	send_recall(k, args, 3, w);
+	harness_quiet(k->core, 100);
+	close(k->gate);
+	harness_peer_gone(k->h, KIND_GATE, 0, 2);
+	next_of_core(k);
+	assert_int_equal(k->in.id, CORE_STORE_DONE);
+	assert_int_equal(done->rc, ERR_NOPEER);
+	k->gate = harness_peer(k->h, KIND_GATE, 0);
+	buf_clear(&b);
+}
+
+static void
+nothing_is_stored_before_its_line_is_kept(void **state)
+{
+	struct kit *k = *state;
+	struct buf b = {.max = 4096};
+	struct span args = one_arg(&b, "text", "tea");
+	const struct core_store_stored *stored = (const void *)k->in.msg.bytes;
+	uint8_t w[WARRANT_LEN];
+
+	with_key(k);
+	close(k->audit);
+	k->audit = harness_peer(k->h, KIND_AUDIT, 0);
+	make_warrant(TOOL_MEMORY_SAVE, args, 1, 1, w);
+	send_remember(k, args, 1, w);
+	assert_int_equal(next_line(k)->event, AUDIT_BEGUN);
+	harness_quiet(k->gate, 100);
+	next_of_core(k);
+	assert_int_equal(stored->rc, ERR_TIMEOUT);
+	assert_int_equal(next_line(k)->event, AUDIT_REFUSED);
+	buf_clear(&b);
+}
+
+static void
+calls_of_the_memory_are_limited(void **state)
+{
+	struct kit *k = *state;
+	struct buf b = {.max = 4096};
+	struct span args = one_arg(&b, "text", "tea");
+	const struct core_store_stored *stored = (const void *)k->in.msg.bytes;
+	uint8_t w[WARRANT_LEN];
+
+	with_key(k);
+	for (uint64_t i = 1; i <= STORE_MEMORY_CALLS_MAX + 1; i++) {
+		make_warrant(TOOL_MEMORY_SAVE, args, i, i, w);
+		send_remember(k, args, i, w);
+	}
+	(void)harness_recv(k->core, &core_store_proto, IPC_SIDE_A, CORE_STORE_STORED, &k->in);
+	assert_int_equal(stored->rc, ERR_BUSY);
+	assert_true(stored->req == k->req);
+	for (unsigned i = 0; i < STORE_MEMORY_CALLS_MAX; i++) {
+		next_of_core(k);
+		assert_int_equal(stored->rc, 0);
+	}
+	buf_clear(&b);
 }
 
 static void
@@ -623,6 +805,10 @@ main(int argc, char **argv)
 		T(gate_rows_never_go_back),
 		T(memory_needs_a_warrant_for_exactly_this),
 		T(memory_is_found_by_its_words),
+		T(every_call_and_every_refusal_is_a_line),
+		T(no_text_before_gate_has_its_label),
+		T(nothing_is_stored_before_its_line_is_kept),
+		T(calls_of_the_memory_are_limited),
 		T(no_statement_reads_a_table_from_end_to_end),
 	};
 
