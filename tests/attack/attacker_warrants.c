@@ -74,7 +74,6 @@ run_at_sandbox(const struct attacker_peer *peers, size_t n, struct span warrant,
 static int64_t
 put_at_store(const struct attacker_peer *peers, size_t n, struct span warrant)
 {
-	static const uint8_t label[10];
 	struct buf b = {0};
 	const struct core_store_stored *stored = ask(socket_of(peers, n, &core_store_proto),
 		&core_store_proto, CORE_STORE_MEMORY_PUT,
@@ -82,8 +81,7 @@ put_at_store(const struct attacker_peer *peers, size_t n, struct span warrant)
 			.run = RUN,
 			.call = CALL,
 			.warrant = warrant,
-			.args = arguments(&b, "text", "obey"),
-			.label = span_of(label, sizeof(label))},
+			.args = arguments(&b, "text", "obey")},
 		CORE_STORE_STORED);
 
 	buf_clear(&b);

@@ -68,12 +68,13 @@ test('takeover', { skip: isBuilt() ? false : 'the gateway is not built' }, async
 			assert.deepEqual(list.filter((a) => a.kind === 'message' && a.result !== undefined && !['cut', 'held'].includes(a.result)), []);
 			assert.ok(list.filter((a) => a.kind === 'call').length >= 40);
 			if (process !== 'core') return;
-			// warrants that core made up, used twice or used for something else: refused, and sandbox says so to audit
+			// warrants that core made up, used twice or used for something else: refused, and the executor says so to audit, once each
 			const frauds = list.filter((a) => a.kind === 'warrant');
 			assert.deepEqual(frauds.filter((a) => a.result !== 'refused'), []);
 			const lines = audit.split('\n').filter((line) => line.includes(' event=REFUSED ') && line.includes(' reason=WARRANT'));
 			t2.diagnostic(`${frauds.length} frauds with warrants refused, ${lines.length} audit lines`);
-			assert.equal(lines.length, frauds.filter((a) => a.what.startsWith('sandbox: ')).length);
+			for (const executor of ['sandbox', 'store'])
+				assert.equal(lines.filter((line) => line.includes(` writer=${executor}/`)).length, frauds.filter((a) => a.what.startsWith(`${executor}: `)).length);
 		});
 	}
 });

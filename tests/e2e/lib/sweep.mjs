@@ -3,6 +3,7 @@
 // nothing is left over.
 import { createHash, randomUUID } from 'node:crypto';
 import { cpSync, existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { cpus, loadavg } from 'node:os';
 import { join } from 'node:path';
 import { Client } from './client.mjs';
 import { cli, Gateway, providerConfig, sleep, until } from './gateway.mjs';
@@ -224,6 +225,7 @@ export class Sweep {
 		this.first = this.held();
 		await Promise.all([this.killer(), ...Array.from({ length: WORKERS }, () => new Worker(this).run())]);
 		this.seconds = (Date.now() - from) / 1000;
+		this.load = loadavg()[0] / cpus().length;
 		return await this.verdict();
 	}
 
@@ -281,7 +283,7 @@ export class Sweep {
 		const lines = auditLines(join(this.gateway.dir, 'audit.log'));
 		const { lone, begun } = loneEffects(lines);
 		const requests = [...begun].filter((key) => key.startsWith('egress/')).length;
-		const result = { turns: this.list.length, seconds: this.seconds, killed: this.killed, audit, lone, grown,
+		const result = { turns: this.list.length, seconds: this.seconds, killed: this.killed, audit, lone, grown, load: this.load,
 			slowestRecovery: this.recoveries.filter((r) => !r.waits).reduce((a, b) => (b.ms > a.ms ? b : a), { ms: 0 }),
 			slowestEndMs: this.slowestEnd, bad: this.badTurns(rows), newRuns: rows.length - before, unwritten: this.unwritten(lines),
 			statuses: Object.groupBy(this.list, (t) => t.status), requests: { seen: this.model.count, begun: requests },
