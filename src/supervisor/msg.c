@@ -25,7 +25,8 @@ count(const struct sup *sup, unsigned kind)
 	unsigned n = 0;
 
 	for (size_t i = 0; i < SUP_CHILDREN_MAX; i++)
-		n += sup->children[i].state != SUP_FREE && sup->children[i].kind == kind;
+		n += sup->children[i].state != SUP_FREE && sup->children[i].state != SUP_SPARE &&
+		     sup->children[i].kind == kind;
 	return n;
 }
 
@@ -110,7 +111,7 @@ on_child(struct ipc_chan *chan, const void *m, void *arg)
 	if (!(c->kind == KIND_AGENT_ZYGOTE && msg->kind == KIND_AGENT) &&
 		!(c->kind == KIND_EGRESS_ZYGOTE && msg->kind == KIND_EGRESS))
 		return ERR_DENIED;
-	made = supervisor_child_find(sup, msg->kind, msg->key);
+	made = supervisor_child_born(sup, msg->kind, msg->key);
 	if (made == NULL || made->pidfd >= 0)
 		return ERR_STATE;
 	made->pidfd = ipc_fd_steal(chan, msg->pidfd);

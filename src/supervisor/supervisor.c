@@ -16,8 +16,6 @@
 #include "base/mem.h"
 #include "crypto/crypto.h"
 
-#define LOW_FDS 5 /* a child's 0 to 4; nothing of ours lies there */
-
 int supervisor_jail(void);
 
 static void
@@ -66,7 +64,7 @@ parse_fd(const char *text)
 	if (span_to_u64(span_from_cstr(text), 3, 1 << 20, &fd) < 0 ||
 		fcntl((int)fd, F_SETFD, FD_CLOEXEC) < 0)
 		return -1;
-	return fcntl((int)fd, F_DUPFD_CLOEXEC, LOW_FDS + 5);
+	return fcntl((int)fd, F_DUPFD_CLOEXEC, SUP_LOW_FDS + 5);
 }
 
 static const char *
@@ -131,21 +129,52 @@ reserve_low_fds(struct sup *sup)
 
 	do {
 		fd = open("/dev/null", O_RDWR | O_CLOEXEC);
-	} while (fd >= 0 && fd < LOW_FDS);
+	} while (fd >= 0 && fd < SUP_LOW_FDS);
 	sup->null_fd = fd;
 	return fd < 0 ? ERR_SYS : 0;
 }
 
+/* While they are loaded the machine is probed: none of them is told anything before. */
 static int
 start_children(struct sup *sup)
 {
-	static const uint8_t kinds[] = {KIND_STORE, KIND_VAULT, KIND_AUDIT, KIND_GATE, KIND_CORE,
-		KIND_SANDBOX, KIND_ANON, KIND_DIAL, KIND_EGRESS_ZYGOTE, KIND_AGENT_ZYGOTE};
-	int rc = supervisor_config_start(sup);
+	static const uint8_t kinds[] = {
+		KIND_STORE, KIND_VAULT, KIND_CORE, KIND_ANON, KIND_AUDIT, KIND_GATE};
+	struct sup_child *config = supervisor_child_new(sup, KIND_CONFIG, 0);
+	int rc = config == NULL ? ERR_SYS : 0;
 
+	sup->late_pending = true;
 	for (size_t i = 0; i < sizeof(kinds) && rc == 0; i++)
 		rc = supervisor_child_new(sup, kinds[i], 0) == NULL ? ERR_SYS : 0;
-	return rc;
+	(void)jail_probe(&sup->caps, sup->landlock_max);
+	sup->root = geteuid() == 0 && sup->caps.setuid;
+	return rc < 0 ? rc : supervisor_config_start(sup, config);
+}
+
+static void
+on_late(struct ev *ev, void *arg)
+{
+	static const uint8_t kinds[] = {
+		KIND_AGENT_ZYGOTE, KIND_EGRESS_ZYGOTE, KIND_DIAL, KIND_SANDBOX};
+	struct sup *sup = arg;
+
+	(void)ev;
+	sup->late_timer = 0;
+	sup->late_pending = false;
+	for (size_t i = 0; i < sizeof(kinds) && !sup->stopping; i++) {
+		if (supervisor_child_new(sup, kinds[i], 0) == NULL)
+			supervisor_stop(sup, 1);
+	}
+	for (uint64_t i = 1; i < sup->values[VALUE_AGENTS] && i < SUP_WORKSPACES_MAX; i++) {
+		if (!sup->stopping)
+			(void)supervisor_child_new(sup, KIND_SANDBOX, i);
+	}
+}
+
+void
+supervisor_start_late(struct sup *sup)
+{
+	sup->late_timer = ev_timer_start(sup->ev, SUP_LATE_MS, on_late, sup);
 }
 
 static int
@@ -164,8 +193,6 @@ prepare(struct sup *sup)
 	if (rc < 0)
 		return rc;
 	sup->panic = supervisor_panic_stored(sup);
-	(void)jail_probe(&sup->caps, sup->landlock_max);
-	sup->root = geteuid() == 0 && sup->caps.setuid;
 	return 0;
 }
 

@@ -18,6 +18,8 @@
 #define SUP_TASKS_MAX 1024   /* announced processes without one: cells */
 #define SUP_LISTEN_MAX 16
 #define SUP_WORKSPACES_MAX 32
+#define SUP_LOW_FDS 5  /* a child's 0 to 4; nothing of ours lies there */
+#define SUP_LATE_MS 50 /* from serving to starting those that the first answer does not need */
 
 enum sup_state {
 	SUP_FREE,
@@ -25,6 +27,7 @@ enum sup_state {
 	SUP_READY,    /* jailed; not yet wired */
 	SUP_UP,       /* wired and started */
 	SUP_WAITING,  /* ended; to be restarted when its back-off is over */
+	SUP_SPARE,    /* forked, not greeted: becomes the next of its kind that is asked for */
 };
 
 struct sup_child {
@@ -36,6 +39,7 @@ struct sup_child {
 	int pidfd;           /* -1 until known */
 	struct ev_fd *watch; /* of pidfd, when a zygote made it */
 	struct ipc_chan *control;
+	int theirs;   /* its end of control while its zygote is not there to fork it, else -1 */
 	bool greeted; /* handles and HELLO are out */
 	uint64_t started_ms;
 	uint64_t crashes_ms[5]; /* times of the last crashes, newest first */
@@ -88,8 +92,10 @@ struct sup {
 	struct witness *witness; /* our lines, until they are in the log */
 	bool configured;
 	bool config_failed;
+	bool late_pending; /* the processes that the first answer does not need are not made yet */
 	bool reloading;
 	bool running; /* the first START has been said */
+	uint64_t late_timer;
 	bool panic;
 	bool stopping;
 	uint64_t stop_timer;
@@ -114,13 +120,20 @@ int supervisor_key_open(struct sup *sup, bool for_gate);
 /* supervisor_child.c: making and unmaking processes. */
 struct sup_child *supervisor_child_new(struct sup *sup, uint8_t kind, uint64_t instance);
 struct sup_child *supervisor_child_find(struct sup *sup, unsigned kind, uint64_t instance);
+struct sup_child *supervisor_child_born(struct sup *sup, unsigned kind, uint64_t incarnation);
 void supervisor_child_greet(struct sup *sup, struct sup_child *c); /* handles and HELLO */
+/* What waits for a zygote is forked now that it is up; and one agent is kept that has only to be told which run it is. */
+void supervisor_child_forked_by(struct sup *sup, const struct sup_child *zygote);
+void supervisor_spare_fill(struct sup *sup);
 void supervisor_child_kill(struct sup *sup, struct sup_child *c);
 void supervisor_child_reap(struct sup *sup);
 void supervisor_child_ended(struct sup *sup, struct sup_child *c, bool crashed);
 uint32_t supervisor_uid(const struct sup *sup, unsigned kind);
 void supervisor_task_add(struct sup *sup, uint8_t kind, uint64_t key, int pidfd);
 void supervisor_task_kill(struct sup *sup, uint8_t kind, uint64_t key);
+
+/* supervisor.c: dial, the zygotes and the sandboxes, a moment after the first START. */
+void supervisor_start_late(struct sup *sup);
 
 /* supervisor_wire.c: socketpairs and keys by peers.def. */
 void supervisor_wire_init(struct sup *sup);                       /* when there is a loop */
@@ -129,8 +142,8 @@ void supervisor_wire_gone(struct sup *sup, struct sup_child *c);
 void supervisor_audit(
 	struct sup *sup, uint8_t event, unsigned kind, uint64_t instance, int64_t number);
 
-/* supervisor_config.c: what config says. */
-int supervisor_config_start(struct sup *sup);
+/* supervisor_config.c: what config says. It is made before the machine is probed and greeted after. */
+int supervisor_config_start(struct sup *sup, struct sup_child *c);
 void supervisor_config_ended(struct sup *sup);
 
 /* supervisor_files.c: the folder of the configuration. A descriptor, or an errno, negative. */

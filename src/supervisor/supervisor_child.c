@@ -43,7 +43,20 @@ supervisor_child_find(struct sup *sup, unsigned kind, uint64_t instance)
 	for (size_t i = 0; i < SUP_CHILDREN_MAX; i++) {
 		struct sup_child *c = &sup->children[i];
 
-		if (c->state != SUP_FREE && c->kind == kind && c->instance == instance)
+		if (c->state != SUP_FREE && c->state != SUP_SPARE && c->kind == kind &&
+			c->instance == instance)
+			return c;
+	}
+	return NULL;
+}
+
+struct sup_child *
+supervisor_child_born(struct sup *sup, unsigned kind, uint64_t incarnation)
+{
+	for (size_t i = 0; i < SUP_CHILDREN_MAX; i++) {
+		struct sup_child *c = &sup->children[i];
+
+		if (c->state != SUP_FREE && c->kind == kind && c->incarnation == incarnation)
 			return c;
 	}
 	return NULL;
@@ -111,16 +124,57 @@ exec_child(struct sup *sup, struct sup_child *c, int theirs)
 	return 0;
 }
 
+static unsigned
+zygote_of(unsigned kind)
+{
+	return kind == KIND_AGENT ? KIND_AGENT_ZYGOTE : KIND_EGRESS_ZYGOTE;
+}
+
+static bool
+is_forked(const struct sup_child *c)
+{
+	return c->kind == KIND_AGENT || c->kind == KIND_EGRESS;
+}
+
+/* Who it will be is said in HELLO; the zygote knows it by the number of its birth. */
+static int
+fork_by(struct sup_child *zygote, struct sup_child *c)
+{
+	int rc = child_fork_send(zygote->control,
+		&(struct child_fork){
+			.kind = c->kind, .instance = c->incarnation, .control = c->theirs});
+
+	close(c->theirs);
+	c->theirs = -1;
+	return rc;
+}
+
+/* A zygote that starts, for the first time or again, is waited for. */
 static int
 fork_child(struct sup *sup, struct sup_child *c, int theirs)
 {
-	struct sup_child *zygote = supervisor_child_find(
-		sup, c->kind == KIND_AGENT ? KIND_AGENT_ZYGOTE : KIND_EGRESS_ZYGOTE, 0);
+	struct sup_child *zygote = supervisor_child_find(sup, zygote_of(c->kind), 0);
 
-	if (zygote == NULL || zygote->control == NULL || zygote->state != SUP_UP)
+	if (zygote == NULL && !sup->late_pending)
 		return ERR_NOPEER;
-	return child_fork_send(zygote->control,
-		&(struct child_fork){.kind = c->kind, .instance = c->instance, .control = theirs});
+	c->theirs = fcntl(theirs, F_DUPFD_CLOEXEC, SUP_LOW_FDS);
+	if (c->theirs < 0)
+		return ERR_SYS;
+	return zygote != NULL && zygote->state == SUP_UP && zygote->control != NULL
+		       ? fork_by(zygote, c)
+		       : 0;
+}
+
+void
+supervisor_child_forked_by(struct sup *sup, const struct sup_child *zygote)
+{
+	for (size_t i = 0; i < SUP_CHILDREN_MAX; i++) {
+		struct sup_child *c = &sup->children[i];
+
+		if (c->state != SUP_FREE && is_forked(c) && c->theirs >= 0 &&
+			zygote_of(c->kind) == zygote->kind)
+			(void)fork_by(supervisor_child_find(sup, zygote->kind, 0), c);
+	}
 }
 
 static void
@@ -211,7 +265,7 @@ supervisor_child_greet(struct sup *sup, struct sup_child *c)
 	uint32_t flags = (sup->root ? HELLO_ROOT | HELLO_UIDS : 0) |
 			 (sup->caps.userns ? HELLO_USERNS : 0) | (sup->panic ? HELLO_PANIC : 0) |
 			 (log_get_level() == LOG_DEBUG ? HELLO_DEBUG : 0);
-	bool forked = c->kind == KIND_AGENT || c->kind == KIND_EGRESS;
+	bool forked = is_forked(c);
 
 	if (c->greeted || c->control == NULL)
 		return;
@@ -253,14 +307,12 @@ birth(struct sup *sup, struct sup_child *c)
 	if (ipc_pair(fds) < 0)
 		return ERR_SYS;
 	c->incarnation = ++sup->next_incarnation;
-	c->state = SUP_STARTING;
 	c->greeted = false;
+	c->theirs = -1;
 	c->pid = 0;
 	c->pidfd = -1;
 	c->started_ms = ev_now_ms(sup->ev);
-	rc = process_rows[c->kind].life == LIFE_ASKED && c->kind != KIND_USER
-		     ? fork_child(sup, c, fds[1])
-		     : exec_child(sup, c, fds[1]);
+	rc = is_forked(c) ? fork_child(sup, c, fds[1]) : exec_child(sup, c, fds[1]);
 	close(fds[1]);
 	if (rc < 0) {
 		close(fds[0]);
@@ -269,23 +321,62 @@ birth(struct sup *sup, struct sup_child *c)
 	c->control = ipc_chan_new(sup->ev, fds[0], &child_proto, IPC_SIDE_A, IPC_FULL_END,
 		&supervisor_control_ops, c);
 	/* config comes before there are slices; the others get theirs once it is done */
-	if (c->kind == KIND_CONFIG || sup->configured)
+	if (c->state != SUP_SPARE && sup->configured)
 		supervisor_child_greet(sup, c);
 	return 0;
 }
 
-struct sup_child *
-supervisor_child_new(struct sup *sup, uint8_t kind, uint64_t instance)
+static struct sup_child *
+make(struct sup *sup, uint8_t kind, uint64_t instance, enum sup_state state)
 {
 	struct sup_child *c = free_slot(sup);
 
 	if (c == NULL)
 		return NULL;
-	*c = (struct sup_child){.kind = kind, .instance = instance, .pidfd = -1};
+	*c = (struct sup_child){
+		.kind = kind, .instance = instance, .pidfd = -1, .theirs = -1, .state = state};
 	if (birth(sup, c) < 0) {
-		*c = (struct sup_child){.pidfd = -1};
+		if (c->theirs >= 0)
+			close(c->theirs);
+		*c = (struct sup_child){.pidfd = -1, .theirs = -1};
 		return NULL;
 	}
+	return c;
+}
+
+static struct sup_child *
+find_spare(struct sup *sup, uint8_t kind)
+{
+	for (size_t i = 0; i < SUP_CHILDREN_MAX; i++) {
+		struct sup_child *c = &sup->children[i];
+
+		if (c->state == SUP_SPARE && c->kind == kind && c->control != NULL)
+			return c;
+	}
+	return NULL;
+}
+
+void
+supervisor_spare_fill(struct sup *sup)
+{
+	const struct sup_child *zygote = supervisor_child_find(sup, KIND_AGENT_ZYGOTE, 0);
+
+	if (!sup->stopping && !sup->panic && zygote != NULL && zygote->state == SUP_UP &&
+		find_spare(sup, KIND_AGENT) == NULL)
+		(void)make(sup, KIND_AGENT, 0, SUP_SPARE);
+}
+
+struct sup_child *
+supervisor_child_new(struct sup *sup, uint8_t kind, uint64_t instance)
+{
+	struct sup_child *c = find_spare(sup, kind);
+
+	if (c == NULL)
+		return make(sup, kind, instance, SUP_STARTING);
+	c->instance = instance;
+	c->state = SUP_STARTING;
+	c->started_ms = ev_now_ms(sup->ev);
+	supervisor_child_greet(sup, c);
 	return c;
 }
 
@@ -295,6 +386,9 @@ supervisor_child_kill(struct sup *sup, struct sup_child *c)
 	(void)sup;
 	if (c->pidfd >= 0)
 		(void)pidfd_send_signal(c->pidfd, SIGKILL, NULL, 0);
+	if (c->theirs >= 0) /* not forked yet, and now never */
+		close(c->theirs);
+	c->theirs = -1;
 }
 
 static void
@@ -303,8 +397,10 @@ forget(struct sup *sup, struct sup_child *c)
 	ipc_chan_free(c->control);
 	if (c->pidfd >= 0)
 		close(c->pidfd);
+	if (c->theirs >= 0)
+		close(c->theirs);
 	ev_timer_cancel(sup->ev, c->restart_timer);
-	*c = (struct sup_child){.pidfd = -1};
+	*c = (struct sup_child){.pidfd = -1, .theirs = -1};
 }
 
 static void
@@ -314,6 +410,7 @@ restart(struct ev *ev, void *arg)
 
 	(void)ev;
 	c->restart_timer = 0;
+	c->state = SUP_STARTING;
 	if (supervisor_self->stopping || birth(supervisor_self, c) < 0)
 		c->state = SUP_FREE;
 }
@@ -346,8 +443,10 @@ supervisor_child_ended(struct sup *sup, struct sup_child *c, bool crashed)
 	uint64_t delay;
 	uint8_t kind = c->kind;
 
-	supervisor_wire_gone(sup, c);
-	supervisor_audit(sup, AUDIT_PROCESS_END, c->kind, c->instance, crashed);
+	if (c->state != SUP_SPARE) { /* nobody has met a spare one */
+		supervisor_wire_gone(sup, c);
+		supervisor_audit(sup, AUDIT_PROCESS_END, c->kind, c->instance, crashed);
+	}
 	ipc_chan_free(c->control);
 	c->control = NULL;
 	if (c->pidfd >= 0)

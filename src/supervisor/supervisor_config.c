@@ -147,7 +147,6 @@ on_done(struct ipc_chan *chan, const void *m, void *arg)
 {
 	const struct config_supervisor_done *msg = m;
 	struct sup *sup = arg;
-	uint64_t workspaces = sup->values[VALUE_AGENTS];
 
 	(void)chan;
 	if (!msg->ok || sup->config_failed) {
@@ -156,8 +155,6 @@ on_done(struct ipc_chan *chan, const void *m, void *arg)
 	}
 	sup->configured = true;
 	apply_values(sup);
-	for (uint64_t i = 1; i < workspaces && i < SUP_WORKSPACES_MAX; i++)
-		(void)supervisor_child_new(sup, KIND_SANDBOX, i);
 	for (size_t i = 0; i < SUP_CHILDREN_MAX; i++) {
 		if (sup->children[i].state == SUP_STARTING)
 			supervisor_child_greet(sup, &sup->children[i]);
@@ -188,15 +185,13 @@ static const struct ipc_ops ops = {
 	.handlers = handlers, .n = sizeof(handlers) / sizeof(handlers[0]), .on_end = on_end};
 
 int
-supervisor_config_start(struct sup *sup)
+supervisor_config_start(struct sup *sup, struct sup_child *c)
 {
-	struct sup_child *c = supervisor_child_new(sup, KIND_CONFIG, 0);
 	int fds[2];
 
-	if (c == NULL)
-		return ERR_SYS;
 	if (ipc_pair(fds) < 0)
 		return ERR_SYS;
+	supervisor_child_greet(sup, c);
 	sup->config = ipc_chan_new(
 		sup->ev, fds[1], &config_supervisor_proto, IPC_SIDE_B, IPC_FULL_END, &ops, sup);
 	/* it needs no other peer, so its edge is given at once and it may begin when it is jailed */

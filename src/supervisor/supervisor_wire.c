@@ -174,6 +174,7 @@ start_all(struct sup *sup)
 		LOG_U("pid", getpid()), LOG_C("state", sup->paths.state));
 	if (sup->panic)
 		log_warn("the kill switch is on: nothing runs until `moltbot gateway resume`");
+	supervisor_start_late(sup);
 }
 
 void
@@ -191,6 +192,9 @@ supervisor_wire_ready(struct sup *sup, struct sup_child *c)
 	(void)child_start_send(c->control, &(struct child_start){});
 	if (process_rows[c->kind].life == LIFE_ALWAYS)
 		supervisor_audit(sup, AUDIT_PROCESS_START, c->kind, c->instance, 0);
+	supervisor_child_forked_by(sup, c);
+	if (c->kind == KIND_AGENT_ZYGOTE || c->kind == KIND_AGENT)
+		supervisor_spare_fill(sup);
 }
 
 void
