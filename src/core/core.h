@@ -98,6 +98,8 @@ struct core_run *core_run_by_idem(
 	struct core *core, struct span idem, const struct core_session *session);
 void core_run_open(struct core_run *run); /* its lane is free */
 void core_run_opened(struct core_run *run, const struct core_gate_run_ready *msg);
+/* Asks for the agent while the message is still being committed, when the run could begin at once. */
+void core_run_agent_early(struct core_run *run);
 void core_run_agent_up(struct core *core, struct ipc_chan *agent);
 void core_run_agent_gone(struct core *core, uint64_t id);
 void core_run_agent_refused(struct core *core, uint64_t id, int why);

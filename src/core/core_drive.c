@@ -70,18 +70,35 @@ on_nudge(struct ev *ev, void *arg)
 		core_run_spawn(run, KIND_EGRESS, run->call.row);
 }
 
+static void
+nudge_later(struct core_run *run)
+{
+	if (run->nudge_timer == 0)
+		run->nudge_timer = ev_timer_start(run->core->ev, SPAWN_NUDGE_MS, on_nudge, run);
+}
+
 void
 core_run_spawn(struct core_run *run, uint8_t kind, uint64_t instance)
 {
 	child_spawn(run->core->child, kind, instance);
-	if (run->nudge_timer == 0)
-		run->nudge_timer = ev_timer_start(run->core->ev, SPAWN_NUDGE_MS, on_nudge, run);
+	nudge_later(run);
 }
 
 static void
 spawn(struct core_run *run)
 {
+	struct ipc_chan *agent = child_peer(run->core->child, KIND_AGENT, run->id);
+
 	run->phase = PHASE_SPAWNING;
+	if (run->agent_early && agent != NULL) {
+		core_run_agent_up(run->core, agent);
+		return;
+	}
+	run->agent_early = false;
+	if (run->agent_asked) { /* it was asked for early and is on its way */
+		nudge_later(run);
+		return;
+	}
 	run->agent_asked = true;
 	core_run_spawn(run, KIND_AGENT, run->id);
 }
@@ -291,10 +308,26 @@ send_start(struct core_run *run, struct ipc_chan *agent)
 }
 
 void
+core_run_agent_early(struct core_run *run)
+{
+	struct core *core = run->core;
+
+	if (run->session->nruns > 1 || core->nruns > core_runs_at_once(core) || core->draining ||
+		core->child->panic || !core->recovered)
+		return;
+	run->agent_asked = true;
+	child_spawn(core->child, KIND_AGENT, run->id);
+}
+
+void
 core_run_agent_up(struct core *core, struct ipc_chan *agent)
 {
 	struct core_run *run = core_run_by_id(core, ipc_chan_tag(agent));
 
+	if (run != NULL && run->phase < PHASE_SPAWNING && run->agent_asked) {
+		run->agent_early = true;
+		return;
+	}
 	if (run == NULL || run->phase != PHASE_SPAWNING) {
 		child_kill(core->child, KIND_AGENT, ipc_chan_tag(agent));
 		return;
@@ -304,6 +337,7 @@ core_run_agent_up(struct core *core, struct ipc_chan *agent)
 	run->phase = PHASE_RUNNING;
 	run->agent_up = true;
 	run->agent_asked = false;
+	run->agent_early = false;
 	send_start(run, agent);
 	ask_history(run);
 }
@@ -381,7 +415,9 @@ core_run_agent_gone(struct core *core, uint64_t id)
 	struct core_run *run = core_run_by_id(core, id);
 
 	if (run != NULL)
-		run->agent_up = false;
+		run->agent_up = run->agent_early = false;
+	if (run != NULL && run->phase < PHASE_SPAWNING)
+		run->agent_asked = false;
 	if (run == NULL || run->phase != PHASE_RUNNING || core->draining)
 		return;
 	log_warn("agent ended without an answer", LOG_U("run", id),
@@ -394,6 +430,8 @@ core_run_agent_refused(struct core *core, uint64_t id, int why)
 {
 	struct core_run *run = core_run_by_id(core, id);
 
+	if (run != NULL && run->phase < PHASE_SPAWNING)
+		run->agent_asked = false; /* when it begins it asks again */
 	if (run == NULL || run->phase != PHASE_SPAWNING || !run->agent_asked)
 		return;
 	log_warn("no agent could be made", LOG_U("run", id), LOG_E("why", why));

@@ -11,6 +11,7 @@
 #define FINISH_INLINE 8192u
 #define ITEM_INLINE 6144u
 #define FINISH_RETRY_MS 1000
+#define RUN_RANDOM_BITS 22
 
 /* ---- the table ---- */
 
@@ -91,6 +92,8 @@ free_run(struct core_run *r)
 
 	unlink_run(r);
 	core_run_unslot(r);
+	if (r->agent_asked) /* it came early, for a run that does not begin */
+		child_kill(core->child, KIND_AGENT, r->id);
 	r->session->nruns--;
 	core_session_unused(core, r->session);
 	ev_timer_cancel(core->ev, r->timer);
@@ -202,6 +205,20 @@ put_extra(struct core_run *run, struct span extra)
 		close(item.body);
 }
 
+/*
+ * Numbers of runs go up with the time, so that what is new lies together in the database; the low bits keep two
+ * starts in one millisecond apart.
+ */
+static uint64_t
+next_run(struct core *core, uint64_t now_ms)
+{
+	uint64_t id =
+		now_ms << RUN_RANDOM_BITS | (crypto_random_u64() & ((1u << RUN_RANDOM_BITS) - 1));
+
+	core->last_run = id > core->last_run ? id : core->last_run + 1;
+	return core->last_run;
+}
+
 int
 core_run_accept(struct core *core, const struct core_run_request *rq, struct core_caller *caller)
 {
@@ -217,7 +234,7 @@ core_run_accept(struct core *core, const struct core_run_request *rq, struct cor
 
 	if (core->nruns >= RUN_QUEUE_MAX)
 		return ERR_FULL;
-	run = new_run(core, crypto_random_u64() | 1, rq->key, rq->spelling, rq->idem);
+	run = new_run(core, next_run(core, msg.at), rq->key, rq->spelling, rq->idem);
 	run->principal = rq->principal;
 	run->turn = rq->turn;
 	run->method = rq->method;
@@ -238,6 +255,7 @@ core_run_accept(struct core *core, const struct core_run_request *rq, struct cor
 	buf_clear(&options);
 	if (sent) {
 		put_extra(run, rq->extra);
+		core_run_agent_early(run);
 	} else {
 		core_waiters_refuse(run, ERR_RANGE);
 		free_run(run);

@@ -116,6 +116,7 @@ struct core_run {
 	bool slotted; /* has one of the RUNS_CONCURRENT_MAX places, and its session's lane */
 	bool agent_up;
 	bool agent_asked;       /* a spawn is under way */
+	bool agent_early;       /* it is there before the run may begin, and knows nothing yet */
 	struct core_ask *feed;  /* the history under way to the agent */
 	uint64_t fed;           /* items of it that are done with */
 	uint64_t feed_at;       /* items seen since the last (re)start of the stream */
@@ -191,6 +192,7 @@ struct core {
 	unsigned gate_epoch; /* how often gate has gone */
 	uint64_t next_req;
 	uint64_t next_call;
+	uint64_t last_run; /* the newest run's number */
 
 	struct core_run *runs;
 	struct core_run *runs_last;

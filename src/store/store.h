@@ -87,6 +87,7 @@ struct store {
 	bool ailing;                   /* the last commit failed; said once in the log */
 	struct store_counts counts;    /* with what the open batch adds */
 	struct store_counts committed; /* without */
+	uint64_t next_session; /* numbers go up: what is new lies together in the database */
 	bool in_batch;
 	bool durable; /* the open batch must reach the disk before it is answered */
 	uint64_t commit_timer;

@@ -281,6 +281,22 @@ load_counts(struct store *s)
 	return rc < 0 ? rc : ERR_IO;
 }
 
+/* Older databases have sessions with random numbers, nearly all of them above this; those stay as they are. */
+#define SESSION_MAX (1ull << 48)
+
+static int
+load_next_session(struct store *s)
+{
+	sqlite3_stmt *st = store_stmt(s, STORE_SQL_SESSION_LAST);
+	int rc;
+
+	store_bind_u64(st, 1, SESSION_MAX);
+	rc = store_step(s, st);
+	s->next_session = rc == 1 ? store_column_u64(st, 0) + 1 : 0;
+	sqlite3_reset(st);
+	return rc < 0 ? rc : 0;
+}
+
 int
 store_db_open(struct store *s)
 {
@@ -301,6 +317,8 @@ store_db_open(struct store *s)
 		rc = prepare(s);
 	if (rc == 0)
 		rc = load_counts(s);
+	if (rc == 0)
+		rc = load_next_session(s);
 	(void)sqlite3_wal_hook(s->db, on_wal, s);
 	return rc;
 }

@@ -157,7 +157,7 @@ add_session(struct store *s, const struct core_store_accept *m, struct span text
 	char uuid[CRYPTO_UUID_LEN + 1];
 
 	crypto_uuid(uuid);
-	*id = crypto_random_u64() >> 1 | 1;
+	*id = s->next_session++;
 	store_bind_u64(st, 1, *id);
 	store_bind_text(st, 2, m->session_key);
 	store_bind_text(st, 3, span_of(uuid, CRYPTO_UUID_LEN));
