@@ -36,7 +36,7 @@ bench_head(const char *name, struct span head)
 		}
 		took = now_s() - start;
 	} while (took < ROUND_S);
-	printf("http head, %s (%zu bytes): %.0f/s\n", name, head.len, (double)n / took);
+	printf("http: heads, %s (%zu bytes)\t%.0f\t/s\t-\t-\n", name, head.len, (double)n / took);
 	return 0;
 }
 
@@ -67,7 +67,7 @@ bench_frames(size_t len)
 			bytes += (double)ev.data.len;
 		took += now_s() - start;
 	}
-	printf("ws text frames of %zu bytes: %.0f MB/s\n", len, bytes / took / 1e6);
+	printf("ws: text frames of %zu bytes\t%.0f\tMB/s\t-\t-\n", len, bytes / took / 1e6);
 	buf_clear(&text);
 	buf_clear(&frames);
 	buf_clear(&in);

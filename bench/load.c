@@ -6,6 +6,8 @@
  *   health   health calls over LANES open connections, one under way on each
  *   turns    chat.send to the chat final event, LANES sessions at once over one connection
  *   once     one connection: time from start to the first health answer, connecting again until it works
+ *   panic    LANES sessions run `sleep` as a tool; once they all sleep, the kill switch: time until the last of them is dead
+ *   flood    LANES connections that never sign in (load_attack.h)
  *   idle     opens LANES authenticated connections, prints "ready", keeps them until standard input closes
  */
 #include <arpa/inet.h>
@@ -24,12 +26,13 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "ev/ev.h"
+#include "load_attack.h"
 #include "ws/ws.h"
 
 #define SAMPLES_MAX 4000000
 #define FRAME_MAX (8u << 20)
 
-enum mode { CONNECT, HEALTH, TURNS, ONCE, IDLE };
+enum mode { CONNECT, HEALTH, TURNS, ONCE, IDLE, PANIC, FLOOD };
 enum state { SHAKING, CHALLENGE, HELLO, OPEN };
 
 struct lane {
@@ -56,6 +59,7 @@ static struct {
 	uint64_t turn;     /* next turn's number */
 	uint64_t *turn_us; /* when a session's turn was sent */
 	uint64_t *turn_of; /* its number */
+	char mark[32];     /* how long the tools sleep, in the command line of each */
 } g;
 
 static uint64_t
@@ -146,11 +150,39 @@ start_turn(struct lane *l, size_t session)
 	g.turn_us[session] = now_us();
 	buf_put_fmt(&m,
 		"{\"type\":\"req\",\"id\":\"t\",\"method\":\"chat.send\",\"params\":{"
-		"\"sessionKey\":\"bench-%zu\",\"message\":\"go\","
+		"\"sessionKey\":\"bench-%zu\",\"message\":\"%s%s\","
 		"\"idempotencyKey\":\"%d-%zu-%llu\"}}",
-		session, (int)getpid(), session, (unsigned long long)g.turn);
+		session, g.mode == PANIC ? "run: exec sleep " : "go", g.mark, (int)getpid(),
+		session, (unsigned long long)g.turn);
 	send_text(l, buf_span(&m));
 	buf_clear(&m);
+}
+
+#define SLEEPERS_MAX 64
+
+/* The sleepers are looked for until all are there; then nothing is between the word and their end but the gateway. */
+static void
+on_sleepers(struct ev *ev, void *arg)
+{
+	struct lane *l = arg;
+	int pidfds[SLEEPERS_MAX];
+	size_t n = load_marked(g.mark, pidfds, SLEEPERS_MAX);
+
+	if (n >= g.lanes) {
+		uint64_t from = now_us();
+
+		send_text(l, SPAN("{\"type\":\"req\",\"id\":\"p\",\"method\":\"moltbot.panic\"}"));
+		g.errors += load_wait_ended(pidfds, n) < 0;
+		sample(from);
+		finish();
+	} else if (now_us() > g.end_us) {
+		g.errors++;
+		finish();
+	} else {
+		ev_timer_start(ev, 20, on_sleepers, l);
+	}
+	for (size_t i = 0; i < n; i++)
+		close(pidfds[i]);
 }
 
 static void
@@ -180,9 +212,11 @@ on_open(struct lane *l)
 {
 	l->state = OPEN;
 	g.open++;
-	if (g.mode == TURNS) {
+	if (g.mode == TURNS || g.mode == PANIC) {
 		for (size_t i = 0; i < g.lanes; i++)
 			start_turn(l, i);
+		if (g.mode == PANIC)
+			on_sleepers(g.ev, l);
 	} else if (g.mode == IDLE) {
 		if (g.open == g.lanes) {
 			printf("ready\n");
@@ -270,7 +304,7 @@ on_message(struct lane *l, struct span text)
 		on_turn_message(l, text);
 		return;
 	}
-	if (g.mode == IDLE || !has(text, "\"type\":\"res\""))
+	if (g.mode == IDLE || g.mode == PANIC || !has(text, "\"type\":\"res\""))
 		return;
 	if (!has(text, "\"ok\":true"))
 		g.errors++;
@@ -381,7 +415,8 @@ on_stdin(struct ev *ev, int fd, unsigned events, void *arg)
 static int
 parse(int argc, char **argv, uint64_t *seconds)
 {
-	static const char *const modes[] = {"connect", "health", "turns", "once", "idle"};
+	static const char *const modes[] = {
+		"connect", "health", "turns", "once", "idle", "panic", "flood"};
 	uint64_t port;
 	uint64_t lanes;
 
@@ -391,7 +426,7 @@ parse(int argc, char **argv, uint64_t *seconds)
 		return -1;
 	g.port = (uint16_t)port;
 	g.lanes = (size_t)lanes;
-	for (size_t i = 0; i < 5; i++) {
+	for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++) {
 		if (strcmp(argv[2], modes[i]) == 0) {
 			g.mode = (enum mode)i;
 			return 0;
@@ -410,17 +445,22 @@ main(int argc, char **argv)
 
 	g.token = getenv("MOLTBOT_GATEWAY_TOKEN");
 	if (g.token == NULL || parse(argc, argv, &seconds) < 0) {
-		fprintf(stderr, "load PORT connect|health|turns|once|idle LANES SECONDS; "
-				"MOLTBOT_GATEWAY_TOKEN in the environment\n");
+		fprintf(stderr,
+			"load PORT connect|health|turns|once|idle|panic|flood LANES SECONDS; "
+			"MOLTBOT_GATEWAY_TOKEN in the environment\n");
 		return 64;
 	}
 	signal(SIGPIPE, SIG_IGN);
 	(void)setrlimit(RLIMIT_NOFILE, &files);
+	if (g.mode == FLOOD)
+		return load_flood(g.port, g.lanes);
+	if (g.mode == PANIC)
+		(void)snprintf(g.mark, sizeof(g.mark), "60.%07d", (int)getpid());
 	g.ev = ev_new();
 	g.samples = mem_alloc(SAMPLES_MAX, sizeof(*g.samples));
 	g.turn_us = mem_alloc(g.lanes, sizeof(*g.turn_us));
 	g.turn_of = mem_alloc(g.lanes, sizeof(*g.turn_of));
-	conns = g.mode == TURNS || g.mode == ONCE ? 1 : g.lanes;
+	conns = g.mode == TURNS || g.mode == PANIC || g.mode == ONCE ? 1 : g.lanes;
 	lanes = mem_alloc(conns, sizeof(*lanes));
 	g.start_us = now_us();
 	g.end_us = g.start_us + seconds * 1000000;

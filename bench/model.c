@@ -1,6 +1,7 @@
 /*
  * model PORT: an instant OpenAI-compatible model on loopback. Every POST is answered at once with the same completion, so that
- * what a turn takes is the gateway's own time. Ends when its standard input closes.
+ * what a turn takes is the gateway's own time. A request that holds "run: WORDS" and no result of a tool yet is answered with
+ * a call of shell_exec with these words as its command. Ends when its standard input closes.
  */
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -19,6 +20,17 @@ static const char whole[] = "{\"id\":\"c\",\"object\":\"chat.completion\",\"crea
 			    "{\"role\":\"assistant\",\"content\":\"done\"},\"finish_reason\":"
 			    "\"stop\"}],\"usage\":{\"prompt_tokens\":1,"
 			    "\"completion_tokens\":1,\"total_tokens\":2}}";
+
+static const char call_head[] =
+	"{\"id\":\"c\",\"object\":\"chat.completion\",\"created\":1,\"model\":\"m\",\"choices\":[{"
+	"\"index\":0,\"message\":{\"role\":\"assistant\",\"content\":null,\"tool_calls\":[{\"id\":"
+	"\"t1\","
+	"\"type\":\"function\",\"function\":{\"name\":\"shell_exec\",\"arguments\":\"{"
+	"\\\"command\\\":"
+	"\\\"";
+static const char call_tail[] =
+	"\\\"}\"}}]},\"finish_reason\":\"tool_calls\"}],\"usage\":{\"prompt_tokens\":1,"
+	"\"completion_tokens\":1,\"total_tokens\":2}}";
 
 struct conn {
 	struct ev_fd *watch;
@@ -54,6 +66,24 @@ request_len(struct span in)
 }
 
 static void
+answer(struct span request, struct buf *out)
+{
+	ptrdiff_t at = span_find(request, SPAN("run: "));
+	struct span words = at < 0 ? SPAN_EMPTY : span_sub(request, (size_t)at + 5, request.len);
+	struct span command = span_cut(&words, '"');
+
+	buf_put_fmt(out, "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: ");
+	if (at < 0 || span_find(request, SPAN("\"role\":\"tool\"")) >= 0) {
+		buf_put_fmt(out, "%zu\r\n\r\n%s", sizeof(whole) - 1, whole);
+		return;
+	}
+	buf_put_fmt(out, "%zu\r\n\r\n%s", sizeof(call_head) + sizeof(call_tail) - 2 + command.len,
+		call_head);
+	buf_put(out, command);
+	buf_put_cstr(out, call_tail);
+}
+
+static void
 on_conn(struct ev *ev, int fd, unsigned events, void *arg)
 {
 	struct conn *c = arg;
@@ -70,11 +100,8 @@ on_conn(struct ev *ev, int fd, unsigned events, void *arg)
 	}
 	buf_put(&c->in, span_of(tmp, (size_t)n));
 	while ((len = request_len(buf_span(&c->in))) > 0) {
+		answer(span_sub(buf_span(&c->in), 0, len), &out);
 		buf_consume(&c->in, len);
-		buf_put_fmt(&out,
-			"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: "
-			"%zu\r\n\r\n%s",
-			sizeof(whole) - 1, whole);
 	}
 	if (out.len > 0 && write(fd, out.ptr, out.len) < 0)
 		drop(c, fd);
