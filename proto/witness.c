@@ -7,6 +7,7 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/weak.h"
 #include "proto/ids.h"
 
 #define TEXT_MAX 256
@@ -157,7 +158,7 @@ on_late(struct ev *ev, void *arg)
 
 	w->timer = 0;
 	while (w->nthens > 0 && w->thens[w->first_then].until_ms <= now)
-		call_first(w, ERR_TIMEOUT);
+		call_first(w, WEAK(AUDIT_AHEAD) ? 0 : ERR_TIMEOUT);
 	set_timer(w);
 }
 
@@ -165,12 +166,13 @@ int
 witness_line_then(
 	struct witness *w, const struct audit_writer_line *line, witness_fn *fn, void *arg)
 {
+	uint64_t keep_ms = WEAK(AUDIT_AHEAD) ? 0 : WITNESS_KEEP_MS;
 	int rc = witness_has_room(w) ? witness_line(w, line) : ERR_FULL;
 
 	if (rc < 0)
 		return rc;
 	w->thens[(w->first_then + w->nthens++) % WITNESS_WAITING_MAX] =
-		(struct then){w->all_kept + w->n, ev_now_ms(w->ev) + WITNESS_KEEP_MS, fn, arg};
+		(struct then){w->all_kept + w->n, ev_now_ms(w->ev) + keep_ms, fn, arg};
 	if (w->timer == 0)
 		set_timer(w);
 	return 0;

@@ -202,6 +202,7 @@ struct gate_held {
 	uint64_t instance;
 	uint64_t principal;
 	struct gate_answer answer;
+	struct label label;     /* of the run when it was judged */
 	struct warrant warrant; /* signed when the line is kept */
 };
 

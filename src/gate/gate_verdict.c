@@ -52,6 +52,8 @@ why_not_now(struct gate *g, const struct gate_held *h, const struct gate_executo
 		return REASON_PANIC;
 	if (run == NULL || run->state != GATE_RUN_OPEN)
 		return REASON_RUN_UNKNOWN;
+	if (!label_is_equal(run->label, h->label))
+		return REASON_TAINTED;
 	return executor_is_ready(g, e, h->executor, h->instance) ? REASON_ALLOWED : REASON_EXECUTOR;
 }
 
@@ -128,6 +130,7 @@ gate_verdict_judge(struct gate *g, struct ipc_chan *core, const struct core_gate
 		.executor = m->executor,
 		.instance = m->instance,
 		.principal = run == NULL ? 0 : run->principal,
+		.label = run == NULL ? gate_label_doubtful : run->label,
 		.answer = gate_judge(&g->policy, run, &ask),
 		.warrant = {.effect = m->effect,
 			.tool = m->tool,

@@ -1,7 +1,7 @@
 // Starts the real gateway in a state directory of its own, and ends it.
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync, existsSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync, existsSync } from 'node:fs';
 import net from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -83,17 +83,17 @@ export class Gateway {
 		return await this.exited;
 	}
 
-	/** The processes of this gateway's tree: [{pid, name}]. */
+	/** The processes of this gateway's tree: [{pid, ppid, args}]. */
 	processes() {
-		const list = spawnSyncText('ps', ['-eo', 'pid=,ppid=,args=']).trim().split('\n').map((line) => {
-			const [, pid, ppid, args] = /^\s*(\d+)\s+(\d+)\s+(.*)$/.exec(line) ?? [];
-			return { pid: Number(pid), ppid: Number(ppid), args };
-		});
 		const found = [];
 		const queue = [this.child.pid];
 		while (queue.length) {
-			const pid = queue.shift();
-			for (const p of list) if (p.ppid === pid) { found.push(p); queue.push(p.pid); }
+			const ppid = queue.shift();
+			for (const pid of childrenOf(ppid)) {
+				const args = readProc(`${pid}/cmdline`).replaceAll('\0', ' ').trim();
+				if (args) found.push({ pid, ppid, args });
+				queue.push(pid);
+			}
 		}
 		return found;
 	}
@@ -108,9 +108,20 @@ export class Gateway {
 	}
 }
 
-import { spawnSync } from 'node:child_process';
-function spawnSyncText(cmd, args) {
-	return spawnSync(cmd, args, { encoding: 'utf8' }).stdout;
+/** A file of /proc; empty when the process has ended. */
+function readProc(name) {
+	try {
+		return readFileSync(`/proc/${name}`, 'utf8');
+	} catch {
+		return '';
+	}
+}
+
+/** Children, as the kernel lists them, or by looking at every process where it does not. */
+function childrenOf(pid) {
+	if (existsSync(`/proc/self/task/${process.pid}/children`))
+		return readProc(`${pid}/task/${pid}/children`).trim().split(' ').filter(Boolean).map(Number);
+	return readdirSync('/proc').filter((name) => /^\d+$/.test(name) && Number(readProc(`${name}/stat`).replace(/^.*\) /, '').split(' ')[1]) === pid).map(Number);
 }
 
 /** Runs a command of the command line against this gateway: {status, stdout, stderr}. */

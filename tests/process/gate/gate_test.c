@@ -679,7 +679,7 @@ without_audit_a_yes_becomes_a_no(void **state)
 	end(&f);
 }
 
-/* What ended while the line was on its way: the kill switch, the run. */
+/* What ended while the line was on its way: the kill switch, the run, its label. */
 static void
 what_was_true_when_judged_must_be_true_when_kept(void **state)
 {
@@ -701,6 +701,17 @@ what_was_true_when_judged_must_be_true_when_kept(void **state)
 	close_run(&f, 1);
 	say_kept(&f, 4);
 	expect_verdict(&f, 2, VERDICT_DENY, REASON_RUN_UNKNOWN);
+	turn(&f, 8, LABEL_OWNER_TYPED, true);
+	(void)open_run(&f, (struct core_gate_run_open){.run = 2, .turn = 8}, true, REASON_ALLOWED);
+	say_kept(&f, 7); /* the no, the end of a run, the beginning of another */
+	send_judge(&f, 2, 3, TOOL_FILE_DELETE, EFFECT_DELETE);
+	store_serve(&f);
+	send_label(&f, 2, LABEL_UNTRUSTED, LABEL_PUBLIC);
+	store_serve(&f);
+	expect_labeled(&f, 2);
+	(void)harness_recv(f.core, &core_gate_proto, IPC_SIDE_A, CORE_GATE_RUN_LABEL, &in);
+	say_kept(&f, 8);
+	expect_verdict(&f, 3, VERDICT_DENY, REASON_TAINTED);
 	end(&f);
 }
 
