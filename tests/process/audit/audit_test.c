@@ -364,7 +364,7 @@ an_effect_without_a_verdict_is_reported(void **state)
 	line(k->gate, AUDIT_VERDICT, VERDICT_ALLOW, 1, 2);
 	wait_lines(k, 4);
 	line(k->egress, AUDIT_EXECUTED, VERDICT_ALLOW, 1, 1); /* denied */
-	line(k->egress, AUDIT_BEGUN, VERDICT_ALLOW, 2, 2); /* never asked */
+	line(k->egress, AUDIT_BEGUN, VERDICT_ALLOW, 2, 2);    /* never asked */
 	line(k->egress, AUDIT_EXECUTED, VERDICT_ALLOW, 1, 2);
 	wait_lines(k, 7);
 	line(k->gate, AUDIT_VERDICT, VERDICT_ALLOW, 2, 2); /* too late */
