@@ -271,8 +271,10 @@ on_turn_message(struct lane *l, struct span text)
 	if (!has(text, "\"event\":\"chat\"") || has(text, "\"state\":\"delta\"") ||
 		!turn_of(text, &session))
 		return;
-	if (!has(text, "\"state\":\"final\""))
+	if (!has(text, "\"state\":\"final\"")) {
+		fprintf(stderr, "no answer: %.*s\n", (int)text.len, (const char *)text.ptr);
 		g.errors++;
+	}
 	sample(g.turn_us[session]);
 	if (now_us() < g.end_us)
 		start_turn(l, session);
