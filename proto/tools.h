@@ -67,6 +67,9 @@ int tool_args_check(unsigned tool, struct span args, struct buf *out, struct spa
 bool tool_is_instruction(struct span name);
 extern const char *const tool_instructions[]; /* NULL ends the list */
 
+/* The step that a cell names when it will not run a program, because it could change those files. */
+#define TOOL_STEP_INSTRUCTIONS "instruction files"
+
 /* How a built-in tool ends that refused: by its path, or because the file is the owner's instructions. */
 enum { TOOL_EXIT_PATH = 4, TOOL_EXIT_INSTRUCTIONS = 5 };
 

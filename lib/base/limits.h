@@ -165,6 +165,8 @@
 #define CELL_OUTPUT_MAX KIB(256u)  /* bytes of output kept */
 #define CELL_FILE_MAX MIB(64u)     /* bytes of one file it writes */
 #define CELL_FDS 64                /* its open files */
+#define PROOF_CELL_MS 20000        /* one cell of the self-proof */
+#define PROOF_CALL_MS 2500         /* one call of the self-proof that would not end by itself */
 #define FILE_READ_MAX KIB(256u)    /* bytes one file_read returns */
 #define FILE_LIST_MAX 2000         /* entries one file_list returns */
 #define FILE_SEARCH_MAX 500        /* matches one file_search returns */

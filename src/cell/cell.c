@@ -10,46 +10,13 @@
 #include <sys/wait.h>
 
 #include "base/err.h"
-#include "ipc/ipc.h"
+#include "probe.h"
 
 #define NR_PIDFD_OPEN 434
 
 const char *cell_step = "start";
 const char *const cell_environment[] = {"PATH=/usr/local/bin:/usr/bin:/bin", "HOME=/workspace",
 	"LANG=C.UTF-8", "TMPDIR=/tmp", "TERM=dumb", NULL};
-
-static int
-send_message(unsigned id, const void *msg)
-{
-	return ipc_sync_send(CELL_SOCKET_FD, &sandbox_cell_proto, IPC_SIDE_B, (uint16_t)id, msg);
-}
-
-void
-cell_send_failed(const char *step, int err)
-{
-	(void)send_message(SANDBOX_CELL_FAILED,
-		&(struct sandbox_cell_failed){.step = span_from_cstr(step), .err = (uint32_t)err});
-}
-
-static int
-read_setup(struct cell_setup *setup)
-{
-	static struct ipc_received in;
-	const struct sandbox_cell_setup *m = (const void *)in.msg.bytes;
-
-	if (ipc_sync_recv(CELL_SOCKET_FD, &sandbox_cell_proto, IPC_SIDE_B, -1, &in) < 0 ||
-		in.id != SANDBOX_CELL_SETUP)
-		return ERR_PROTO;
-	*setup = (struct cell_setup){
-		.tier = (enum jail_tier)m->tier,
-		.landlock_max = m->landlock_max == UINT32_MAX ? -1 : (int)m->landlock_max,
-		.memory = m->memory,
-		.pids = m->pids,
-		.cgroup = m->cgroup,
-		.omit = m->omit,
-	};
-	return 0;
-}
 
 /* Tells sandbox who the cell's init is, by a pidfd that the kill switch can use from now on. */
 static int
@@ -61,7 +28,7 @@ announce(pid_t pid)
 	cell_step = "pidfd";
 	if (fd < 0)
 		return ERR_SYS;
-	rc = send_message(
+	rc = cell_msg_send(
 		SANDBOX_CELL_INIT, &(struct sandbox_cell_init){.pid = (uint32_t)pid, .pidfd = fd});
 	close(fd);
 	return rc;
@@ -82,28 +49,29 @@ jail_and_serve(const struct cell_setup *setup)
 		return 1;
 	rc = cell_jail(setup, &report);
 	if (rc < 0) {
-		cell_send_failed(
+		cell_msg_send_failed(
 			report.step != NULL ? report.step : "a layer is missing", report.err);
 		return 1;
 	}
 	jail_facts_self(&facts);
-	rc = send_message(SANDBOX_CELL_READY, &(struct sandbox_cell_ready){.layers = report.applied,
-						      .missing = report.missing,
-						      .dumpable = (uint8_t)facts.dumpable,
-						      .fds = facts.fd_mask,
-						      .ns_user = view.ns[JAIL_NS_USER],
-						      .ns_mnt = view.ns[JAIL_NS_MNT],
-						      .ns_net = view.ns[JAIL_NS_NET],
-						      .ns_ipc = view.ns[JAIL_NS_IPC],
-						      .ns_uts = view.ns[JAIL_NS_UTS]});
+	rc = cell_msg_send(
+		SANDBOX_CELL_READY, &(struct sandbox_cell_ready){.layers = report.applied,
+					    .missing = report.missing,
+					    .dumpable = (uint8_t)facts.dumpable,
+					    .fds = facts.fd_mask,
+					    .ns_user = view.ns[JAIL_NS_USER],
+					    .ns_mnt = view.ns[JAIL_NS_MNT],
+					    .ns_net = view.ns[JAIL_NS_NET],
+					    .ns_ipc = view.ns[JAIL_NS_IPC],
+					    .ns_uts = view.ns[JAIL_NS_UTS]});
 	return rc < 0 ? 1 : cell_init(setup);
 }
 
 static int
 init_in_namespaces(const struct cell_setup *setup)
 {
-	if (cell_mount_proc() < 0) {
-		cell_send_failed(cell_step, errno);
+	if (cell_has_own_root(setup) && cell_mount_proc() < 0) {
+		cell_msg_send_failed(cell_step, errno);
 		return 1;
 	}
 	return jail_and_serve(setup);
@@ -121,12 +89,14 @@ start(const struct cell_setup *setup)
 			return ERR_SYS;
 		_exit(jail_and_serve(setup));
 	}
-	if (cell_enter_namespaces() < 0)
+	if (cell_enter_namespaces(setup) < 0)
 		return ERR_SYS;
 	(void)jail_facts_get(0, &view); /* what is unknown stays 0, and sandbox refuses it */
-	if (cell_build_root() < 0)
-		return ERR_SYS;
-	close(CELL_WORKSPACE_FD); /* of the old view */
+	if (cell_has_own_root(setup)) {
+		if (cell_build_root(setup) < 0)
+			return ERR_SYS;
+		close(CELL_WORKSPACE_FD); /* of the old view */
+	}
 	cell_step = "init";
 	if (pipe2(said, O_CLOEXEC) != 0)
 		return ERR_SYS;
@@ -159,17 +129,17 @@ main(int argc, char **argv)
 {
 	struct cell_setup setup;
 
-	(void)argc;
-	(void)argv;
+	if (argc > 1 && strcmp(argv[1], "outside") == 0)
+		return probe_outside(argc, argv);
 	plain_signals();
 	if (fcntl(CELL_SOCKET_FD, F_SETFD, FD_CLOEXEC) != 0 ||
 		fcntl(CELL_WORKSPACE_FD, F_SETFD, FD_CLOEXEC) != 0 ||
 		fchdir(CELL_WORKSPACE_FD) != 0)
 		return 2;
-	if (read_setup(&setup) < 0)
+	if (cell_msg_get_setup(&setup) < 0)
 		return 2;
 	if (start(&setup) < 0) {
-		cell_send_failed(cell_step, errno);
+		cell_msg_send_failed(cell_step, errno);
 		return 1;
 	}
 	_exit(0); /* its root is not there any more for whoever registered something for the end */

@@ -19,27 +19,55 @@ struct cell_setup {
 	int landlock_max; /* -1: what the kernel has */
 	uint64_t memory;
 	uint32_t pids;
+	bool own_uid;  /* ours is a uid that only this workspace's cells have */
 	bool cgroup;   /* memory and pids are limited by a control group */
 	uint32_t omit; /* weak builds only */
 };
+
+/* Is this layer left out on purpose: only in moltbot-cell-weak, which tests use. */
+static inline bool
+cell_omits(const struct cell_setup *setup, uint32_t layer)
+{
+#ifdef JAIL_WEAK
+	return (setup->omit & layer) != 0;
+#else
+	(void)setup;
+	(void)layer;
+	return false;
+#endif
+}
+static inline bool
+cell_has_own_root(const struct cell_setup *setup)
+{
+	return setup->tier >= JAIL_TIER_USERNS && !cell_omits(setup, JAIL_L_ROOT);
+}
 
 /* What failed last, for FAILED. */
 extern const char *cell_step;
 
 /* cell_root.c: namespaces and the view of the file system. The working directory is the workspace. 0 or ERR_SYS. */
-int cell_enter_namespaces(void);
-int cell_build_root(void);
+int cell_enter_namespaces(const struct cell_setup *setup);
+int cell_build_root(const struct cell_setup *setup);
+/* Is every instruction file out of a program's reach now? 0 or ERR_DENIED. The working directory is the workspace. */
+int cell_instructions_check(const struct cell_setup *setup);
 int cell_mount_proc(void); /* in the new pid namespace; a failure leaves none */
 
-/* cell_jail.c: what init and what programs and built-in tools may do. */
+/* jail.c: what init and what programs and built-in tools may do. */
 int cell_jail(const struct cell_setup *setup, struct jail_report *out);
 int cell_jail_builtin(void); /* a second, narrower filter */
 int cell_jail_program(
 	const struct cell_setup *setup); /* the same for programs where there are no namespaces */
 
+/* msg.c: what comes over the socket and goes back. Each blocks. 0, or an error after which the cell ends. */
+int cell_msg_get_setup(struct cell_setup *setup);
+int cell_msg_serve(const struct cell_setup *setup); /* one RUN or PROVE, carried out */
+int cell_msg_send(unsigned id, const void *msg);
+void cell_msg_send_failed(const char *step, int err);
+
 /* cell_init.c: waits for one RUN or PROVE and carries it out. Returns the exit status. */
 int cell_init(const struct cell_setup *setup);
-void cell_send_failed(const char *step, int err);
+int cell_serve_run(const struct cell_setup *setup, const struct sandbox_cell_run *run);
+int cell_serve_prove(const struct cell_setup *setup, const struct sandbox_cell_prove *prove);
 
 /* cell_tool.c */
 struct cell_result {
@@ -92,9 +120,8 @@ void tool_file_delete(struct cell_call *call);
 /* tools/shell_exec.c: the child's side; does not return. */
 void tool_shell_exec(struct span args) __attribute__((noreturn));
 
-/* probes.c: attempts of level 0 or 1 from inside; sends a PROBE each. */
-void cell_prove(
-	unsigned level, unsigned profile, const struct cell_setup *setup, uint32_t host_pid);
+/* probes.c: attempts from inside; sends a PROBE each. */
+void cell_prove(const struct sandbox_cell_prove *prove, const struct cell_setup *setup);
 
 extern const char *const cell_environment[]; /* the fixed template; NULL ends it */
 extern char **environ;

@@ -18,8 +18,6 @@
 #define CHUNK_MAX 12288
 #define EXIT_TRUNCATED 3 /* of a built-in tool: it worked, and there was more */
 
-static struct ipc_received in;
-
 struct worker {
 	pid_t pid;
 	int pidfd;
@@ -28,12 +26,6 @@ struct worker {
 	bool truncated;
 	bool builtin;
 };
-
-static int
-send_message(unsigned id, const void *msg)
-{
-	return ipc_sync_send(CELL_SOCKET_FD, &sandbox_cell_proto, IPC_SIDE_B, (uint16_t)id, msg);
-}
 
 /* The arguments of a RUN: in the message, or in a sealed memfd. */
 static int
@@ -120,7 +112,7 @@ drain(struct worker *w)
 		w->truncated = w->truncated || keep < (size_t)n;
 		w->sent += keep;
 		if (keep > 0 &&
-			send_message(SANDBOX_CELL_OUTPUT,
+			cell_msg_send(SANDBOX_CELL_OUTPUT,
 				&(struct sandbox_cell_output){.data = span_of(chunk, keep)}) < 0)
 			return ERR_CLOSED;
 	}
@@ -169,60 +161,69 @@ send_done(struct worker *w)
 		w->truncated = true;
 		code = 0;
 	}
-	return send_message(SANDBOX_CELL_DONE,
+	return cell_msg_send(SANDBOX_CELL_DONE,
 		&(struct sandbox_cell_done){
 			.ok = code == 0, .truncated = w->truncated, .exit_code = code});
 }
 
-static int
-serve_run(const struct cell_setup *setup, const struct sandbox_cell_run *run)
+int
+cell_serve_run(const struct cell_setup *setup, const struct sandbox_cell_run *run)
 {
 	struct worker w;
 	struct span args;
 	int rc;
 
 	if (!tool_may_run(run->tool, setup->tier) || get_args(run, &args) < 0) {
-		cell_send_failed("call", EINVAL);
+		cell_msg_send_failed("call", EINVAL);
 		return ERR_PROTO;
 	}
+	if (run->tool == TOOL_SHELL_EXEC && cell_instructions_check(setup) < 0) {
+		cell_msg_send_failed(TOOL_STEP_INSTRUCTIONS, 0);
+		return ERR_DENIED;
+	}
 	if (start_worker(setup, run->tool, args, &w) < 0) {
-		cell_send_failed("worker", errno);
+		cell_msg_send_failed("worker", errno);
 		return ERR_SYS;
 	}
 	rc = watch(&w);
 	return rc < 0 ? rc : send_done(&w);
 }
 
-static int
-serve_prove(const struct cell_setup *setup, const struct sandbox_cell_prove *prove)
+int
+cell_serve_prove(const struct cell_setup *setup, const struct sandbox_cell_prove *prove)
 {
 	pid_t pid = fork();
 	int status = 1;
 
 	if (pid == 0) {
-		cell_prove(prove->level, prove->profile, setup, prove->host_pid);
+		cell_prove(prove, setup);
 		_exit(0);
 	}
 	if (pid < 0 || waitpid(pid, &status, 0) != pid) {
-		cell_send_failed("worker", errno);
+		cell_msg_send_failed("worker", errno);
 		return ERR_SYS;
 	}
-	return send_message(SANDBOX_CELL_DONE,
+	return cell_msg_send(SANDBOX_CELL_DONE,
 		&(struct sandbox_cell_done){.ok = status == 0, .exit_code = status});
 }
 
 /*
- * When init returns, the kernel kills what is left in its pid namespace. Without one, what is left has our own uid (one cell
- * of it at a time), or is in our control group, which sandbox empties.
+ * When init returns, the kernel kills what is left in its pid namespace. Without one, what is left has our own uid, which is
+ * nobody else's (one cell of it at a time), so that all of it can be asked to end: until there is nobody to be asked. Never
+ * under a uid that others have, and never as root.
  */
 static void
 sweep(const struct cell_setup *setup)
 {
-	if (setup->tier != JAIL_TIER_LANDLOCK_UID)
+	if (setup->tier != JAIL_TIER_LANDLOCK_UID || !setup->own_uid || geteuid() == 0)
 		return;
-	for (int i = 0; i < 100; i++) {
-		(void)kill(-1, SIGKILL);
-		if (waitpid(-1, NULL, WNOHANG) < 0)
+	for (int i = 0; i < 200; i++) {
+		int rc = kill(-1, SIGKILL);
+		int err = errno;
+
+		while (waitpid(-1, NULL, WNOHANG) > 0)
+			;
+		if (rc != 0 && err == ESRCH)
 			return;
 		(void)poll(NULL, 0, 1);
 	}
@@ -231,12 +232,8 @@ sweep(const struct cell_setup *setup)
 int
 cell_init(const struct cell_setup *setup)
 {
-	int rc = ipc_sync_recv(CELL_SOCKET_FD, &sandbox_cell_proto, IPC_SIDE_B, -1, &in);
+	int rc = cell_msg_serve(setup);
 
-	if (rc == 0 && in.id == SANDBOX_CELL_RUN)
-		rc = serve_run(setup, (const void *)in.msg.bytes);
-	else if (rc == 0 && in.id == SANDBOX_CELL_PROVE)
-		rc = serve_prove(setup, (const void *)in.msg.bytes);
 	sweep(setup);
 	return rc < 0 ? 1 : 0;
 }

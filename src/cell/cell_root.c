@@ -6,11 +6,13 @@
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/syscall.h>
 
 #include "base/err.h"
 #include "base/limits.h"
 #include "base/weak.h"
+#include "proto/probes.h"
 #include "proto/tools.h"
 
 /* mount_setattr(2) is 5.12; Debian 12's headers have it, others' may not. */
@@ -32,19 +34,30 @@ fail(const char *step)
 }
 
 int
-cell_enter_namespaces(void)
+cell_enter_namespaces(const struct cell_setup *setup)
 {
 	uid_t uid = geteuid();
 	gid_t gid = getegid();
+	int flags = CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC |
+		    CLONE_NEWUTS | CLONE_NEWCGROUP;
 
 	if (WEAK(CELL_NAMESPACES))
 		return 0;
-	if (unshare(CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC |
-		    CLONE_NEWUTS | CLONE_NEWCGROUP) != 0)
+	if (cell_omits(setup, JAIL_L_ROOT))
+		flags &= ~CLONE_NEWNS;
+	if (cell_omits(setup, JAIL_L_PIDNS))
+		flags &= ~CLONE_NEWPID;
+	if (cell_omits(setup, JAIL_L_NETNS))
+		flags &= ~CLONE_NEWNET;
+	if (cell_omits(setup, JAIL_L_IPCNS))
+		flags &= ~(CLONE_NEWIPC | CLONE_NEWUTS);
+	if (cell_omits(setup, JAIL_L_CGROUP))
+		flags &= ~CLONE_NEWCGROUP;
+	if (unshare(flags) != 0)
 		return fail("unshare");
 	if (jail_userns_map(CELL_UID, CELL_UID, uid, gid) < 0)
 		return fail("user map");
-	if (sethostname("cell", 4) != 0)
+	if ((flags & CLONE_NEWUTS) && sethostname("cell", 4) != 0)
 		return fail("host name");
 	return 0;
 }
@@ -162,9 +175,74 @@ show_dev(void)
 	return 0;
 }
 
+/*
+ * The owner's instructions are mounts of their own, read-only. A mount needs a file: where the owner has none, an empty one
+ * is made, so that no program can put its own there.
+ */
+static int
+protect_instructions(void)
+{
+	for (const char *const *name = tool_instructions; *name != NULL; name++) {
+		char path[64];
+		struct stat st;
+
+		(void)snprintf(path, sizeof(path), NEW "/workspace/%s", *name);
+		if (lstat(path, &st) != 0) {
+			int fd = errno == ENOENT
+					 ? open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644)
+					 : -1;
+
+			if (fd < 0 && errno != EEXIST) /* by a cell made at the same time */
+				return ERR_SYS;
+			if (fd >= 0)
+				close(fd);
+		} else if (S_ISLNK(st.st_mode)) {
+			continue; /* nothing can be mounted there: cell_instructions_check refuses programs */
+		}
+		if (mount(path, path, NULL, MS_BIND, NULL) != 0 ||
+			set_attr(path, ATTR_RDONLY | ATTR_NOSUID | ATTR_NODEV) < 0)
+			return ERR_SYS;
+	}
+	return 0;
+}
+
+/* Seen by init just before a program runs: a file replaced since the mounts were made has lost its mount. */
+static bool
+is_mounted_read_only(const char *name)
+{
+	struct statvfs fs;
+	struct stat st;
+
+	return lstat(name, &st) == 0 && !S_ISLNK(st.st_mode) && statvfs(name, &fs) == 0 &&
+	       (fs.f_flag & ST_RDONLY) != 0;
+}
+
+/* In the host's root it is ownership that holds: a sticky folder and files that are not of the cells' uid. */
+static bool
+is_somebody_elses(const char *name)
+{
+	struct stat st, dir;
+
+	return lstat(name, &st) == 0 && S_ISREG(st.st_mode) && st.st_uid != geteuid() &&
+	       stat(".", &dir) == 0 && dir.st_uid != geteuid() && (dir.st_mode & S_ISVTX) != 0;
+}
+
+int
+cell_instructions_check(const struct cell_setup *setup)
+{
+	if (cell_omits(setup, CELL_L_INSTRUCTIONS) || WEAK(CELL_INSTRUCTIONS) ||
+		WEAK(CELL_NAMESPACES))
+		return 0;
+	for (const char *const *name = tool_instructions; *name != NULL; name++)
+		if (!(cell_has_own_root(setup) ? is_mounted_read_only(*name)
+					       : is_somebody_elses(*name)))
+			return ERR_DENIED;
+	return 0;
+}
+
 /* The working directory is the workspace: it moved into this mount namespace with us. */
 static int
-show_workspace(void)
+show_workspace(const struct cell_setup *setup)
 {
 	if (mkdir(NEW "/workspace", 0755) != 0)
 		return ERR_SYS;
@@ -172,19 +250,9 @@ show_workspace(void)
 		return ERR_SYS;
 	if (set_attr(NEW "/workspace", ATTR_NOSUID | ATTR_NODEV) < 0)
 		return ERR_SYS;
-	for (const char *const *name = tool_instructions; !WEAK(CELL_INSTRUCTIONS) && *name != NULL;
-		name++) {
-		char path[64];
-		struct stat st;
-
-		(void)snprintf(path, sizeof(path), NEW "/workspace/%s", *name);
-		if (lstat(path, &st) != 0 || !S_ISREG(st.st_mode))
-			continue;
-		if (mount(path, path, NULL, MS_BIND, NULL) != 0 ||
-			set_attr(path, ATTR_RDONLY | ATTR_NOSUID | ATTR_NODEV) < 0)
-			return ERR_SYS;
-	}
-	return 0;
+	return cell_omits(setup, CELL_L_INSTRUCTIONS) || WEAK(CELL_INSTRUCTIONS)
+		       ? 0
+		       : protect_instructions();
 }
 
 static int
@@ -200,7 +268,7 @@ show_tmp(void)
 }
 
 int
-cell_build_root(void)
+cell_build_root(const struct cell_setup *setup)
 {
 	static const char *const system_folders[] = {
 		"usr", "bin", "sbin", "lib", "lib32", "lib64", "libx32"};
@@ -221,7 +289,7 @@ cell_build_root(void)
 		return fail("/dev");
 	if (show_tmp() < 0)
 		return fail("/tmp");
-	if (show_workspace() < 0)
+	if (show_workspace(setup) < 0)
 		return fail("/workspace");
 	if (mkdir(NEW "/proc", 0555) != 0)
 		return fail("/proc");

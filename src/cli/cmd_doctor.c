@@ -11,6 +11,7 @@
 #include "base/err.h"
 #include "base/limits.h"
 #include "cli_gateway.h"
+#include "cli_outside.h"
 #include "cli_run.h"
 #include "jail/jail.h"
 #include "proto/ids.h"
@@ -38,6 +39,7 @@ struct doctor {
 	size_t n;
 	const struct json_node *proof; /* NULL: not asked, or no answer */
 	char no_proof[256];
+	struct cli_outside outside;
 };
 
 static void add(struct doctor *d, enum verdict_of verdict, const char *id, const char *fix,
@@ -277,32 +279,40 @@ prove(struct doctor *d)
 }
 
 static void
-put_proof(struct cli *cli, const struct json_node *proof)
+put_proof(struct doctor *d)
 {
+	struct cli *cli = d->cli;
 	static const char *const titles[] = {
-		"Attempt", "Held", "Got", "Expected", "Outside", "What"};
-	static const char *const paired[] = {"unpaired", "works", "works"};
-	struct text_table *t = text_table_new(titles, 6);
+		"Attempt", "By", "Held", "Got", "Expected", "Outside", "What"};
+	static const char *const by[] = {"built-in", "program"};
+	struct text_table *t = text_table_new(titles, 7);
+	unsigned paired = 0;
 
-	for (const struct json_node *p = json_first(cli_get(proof, "probes")); p != NULL;
+	for (const struct json_node *p = json_first(cli_get(d->proof, "probes")); p != NULL;
 		p = p->next) {
-		uint64_t pair = cli_get_u64(p, "paired", 0);
+		unsigned profile = (unsigned)cli_get_u64(p, "profile", 0);
+		char why[96];
+		char text[128];
+		enum cli_pairing pair =
+			cli_outside_pairing(&d->outside, cli_get_str(p, "name"), profile, why);
 
+		paired += pair == CLI_PAIRED;
+		snprintf(text, sizeof(text), "%s%s", pair == CLI_PAIRED ? "" : "unpaired: ", why);
 		(void)text_table_add(
 			t, (const struct span[]){cli_get_str(p, "name"),
+				   span_from_cstr(by[profile > 0]),
 				   cli_get_bool(p, "held", false) ? SPAN("held") : SPAN("ESCAPED"),
 				   cli_get_str(p, "got"), cli_get_str(p, "expected"),
-				   span_from_cstr(paired[pair > 2 ? 2 : pair]),
-				   cli_get_str(p, "what")});
+				   span_from_cstr(text), cli_get_str(p, "what")});
 	}
 	cli_put(cli, "\n");
 	cli_put_title(cli, "Self-proof: escapes tried from inside the sandbox, and the same "
 			   "attempts outside it");
 	cli_put_table(cli, t);
-	cli_put_fmt(cli, "%llu attempts, %llu escaped, tier %s\n",
-		(unsigned long long)cli_get_u64(proof, "attempts", 0),
-		(unsigned long long)cli_get_u64(proof, "escaped", 0),
-		cli_safe(cli_get_str(proof, "tier")));
+	cli_put_fmt(cli, "%llu attempts, %llu escaped, %u paired, tier %s\n",
+		(unsigned long long)cli_get_u64(d->proof, "attempts", 0),
+		(unsigned long long)cli_get_u64(d->proof, "escaped", 0), paired,
+		cli_safe(cli_get_str(d->proof, "tier")));
 	text_table_free(t);
 }
 
@@ -334,7 +344,40 @@ put_text(struct doctor *d)
 		cli_put_style(cli, CLI_PLAIN);
 	}
 	if (d->proof != NULL)
-		put_proof(cli, d->proof);
+		put_proof(d);
+}
+
+/* What the gateway answered, and with each attempt what came of it outside. */
+static void
+put_proof_json(struct doctor *d, struct json_out *o)
+{
+	(void)json_out_begin_object(o);
+	cli_json_bool(o, "ok", cli_get_bool(d->proof, "ok", false));
+	cli_json_str(o, "tier", cli_get_str(d->proof, "tier"));
+	cli_json_u64(o, "attempts", cli_get_u64(d->proof, "attempts", 0));
+	cli_json_u64(o, "escaped", cli_get_u64(d->proof, "escaped", 0));
+	(void)json_out_key(o, SPAN("probes"));
+	(void)json_out_begin_array(o);
+	for (const struct json_node *p = json_first(cli_get(d->proof, "probes")); p != NULL;
+		p = p->next) {
+		uint64_t profile = cli_get_u64(p, "profile", 0);
+		char why[96];
+		enum cli_pairing pair = cli_outside_pairing(
+			&d->outside, cli_get_str(p, "name"), (unsigned)profile, why);
+
+		(void)json_out_begin_object(o);
+		cli_json_str(o, "name", cli_get_str(p, "name"));
+		cli_json_str(o, "what", cli_get_str(p, "what"));
+		cli_json_str(o, "profile", profile > 0 ? SPAN("program") : SPAN("built-in"));
+		cli_json_bool(o, "held", cli_get_bool(p, "held", false));
+		cli_json_str(o, "got", cli_get_str(p, "got"));
+		cli_json_str(o, "expected", cli_get_str(p, "expected"));
+		cli_json_bool(o, "paired", pair == CLI_PAIRED);
+		cli_json_str(o, "outside", span_from_cstr(why));
+		(void)json_out_end_object(o);
+	}
+	(void)json_out_end_array(o);
+	(void)json_out_end_object(o);
 }
 
 static void
@@ -360,7 +403,7 @@ put_json(struct doctor *d, bool ok)
 	(void)json_out_end_array(o);
 	if (d->proof != NULL) {
 		(void)json_out_key(o, SPAN("proof"));
-		(void)json_out_node(o, d->proof);
+		put_proof_json(d, o);
 	}
 	(void)json_out_end_object(o);
 	cli_json_end(d->cli);
@@ -384,6 +427,9 @@ look(struct doctor *d)
 	if (!cli_has(d->cli, "prove"))
 		return;
 	prove(d);
+	if (d->proof != NULL && cli_outside_try(d->cli, &d->outside) < 0)
+		add(d, DOCTOR_WARN, "outside", NULL,
+			"the attempts could not be made outside, so none of them is paired");
 	if (d->proof == NULL)
 		add(d, DOCTOR_BAD, "prove", "moltbot gateway run",
 			"the sandbox could not be proved: %s", d->no_proof);

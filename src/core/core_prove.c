@@ -72,7 +72,6 @@ core_prove_probe(struct core *core, const struct core_sandbox_probe *msg)
 	args_out_str(&p->out, "what", msg->what);
 	args_out_u64(&p->out, "profile", msg->profile);
 	args_out_bool(&p->out, "held", msg->held);
-	args_out_u64(&p->out, "paired", msg->paired);
 	args_out_str(&p->out, "got", msg->got);
 	args_out_str(&p->out, "expected", msg->expected);
 	args_out_end(&p->out);

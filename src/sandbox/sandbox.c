@@ -37,6 +37,17 @@ open_cell(void)
 	return fd;
 }
 
+static void
+find_workspace_path(void)
+{
+	char name[32];
+	ssize_t n;
+
+	(void)snprintf(name, sizeof(name), "/proc/self/fd/%d", self.env.workspace);
+	n = readlink(name, self.workspace_path, sizeof(self.workspace_path) - 1);
+	self.workspace_path[n > 0 ? n : 0] = '\0';
+}
+
 static int
 setup(struct child *child, struct jail_env *env)
 {
@@ -67,11 +78,12 @@ setup(struct child *child, struct jail_env *env)
 	self.env.program = open_cell();
 	if (self.env.workspace < 0 || self.env.program < 0 || fstat(self.env.workspace, &st) != 0)
 		return ERR_MISSING;
-	/* Cells run as the workspace's owner, which is nobody else's uid. */
-	if (child->uid != 0 && st.st_uid != 0 && st.st_uid != child->uid) {
-		self.env.uid = st.st_uid;
+	find_workspace_path();
+	/* The workspace's group is its cells' alone, and their uid has the same number. */
+	if (child->uid != 0 && st.st_gid != 0 && st.st_gid != child->uid) {
+		self.env.uid = st.st_gid;
 		self.env.gid = st.st_gid;
-		sandbox_jail_allow_uid(st.st_uid, st.st_gid);
+		sandbox_jail_allow_uid(st.st_gid, st.st_gid);
 		env->uid = child->uid;
 	}
 	if (self.env.tier < JAIL_TIER_FULL)

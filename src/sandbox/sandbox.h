@@ -24,6 +24,7 @@ struct sandbox_call {
 	enum sandbox_phase phase;
 	uint64_t run, call;
 	uint8_t tool;
+	bool ahead; /* its cell was made before it came */
 	uint32_t timeout_ms;
 	uint64_t key; /* announced to the supervisor */
 	struct sandbox_cell *cell;
@@ -51,6 +52,7 @@ struct sandbox {
 	struct warrant_window window;
 	struct sandbox_call calls[SANDBOX_CALLS_MAX];
 	struct sandbox_proof *proof; /* one at a time; NULL when none runs */
+	char workspace_path[4000];   /* its name outside, for attempts at what lies beside it */
 };
 
 extern struct jail_spec sandbox_jail;
@@ -65,10 +67,13 @@ int sandbox_call_start(struct sandbox *s, const struct core_sandbox_run *msg);
 void sandbox_call_cancel(struct sandbox *s, uint64_t call);
 void sandbox_call_labeled(struct sandbox *s, uint64_t run, uint64_t call);
 void sandbox_call_end_all(struct sandbox *s);
+bool sandbox_call_is_running(const struct sandbox *s);
+void sandbox_call_next(struct sandbox *s); /* starts what may start now */
 void sandbox_spare_make(struct sandbox *s);
 void sandbox_tier_send(struct sandbox *s);
 
 /* sandbox_proof.c */
 void sandbox_proof_start(struct sandbox *s, uint64_t req, uint8_t level);
+void sandbox_proof_next(struct sandbox *s); /* goes on, when it waited for a call */
 
 #endif

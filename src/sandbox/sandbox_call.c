@@ -13,8 +13,6 @@
 
 #define CHUNK_MAX 12288
 
-static void start_next(struct sandbox *s);
-
 static struct audit_writer_line
 line_of(const struct sandbox_call *c, enum audit_event event, enum verdict verdict,
 	enum reason reason, int64_t number)
@@ -77,6 +75,11 @@ send_done(struct sandbox_call *c, const char *text)
 static const char *
 failure_text(const struct sandbox_result *r)
 {
+	if (r->rc == ERR_UNSUPPORTED &&
+		span_eq(span_from_cstr(r->step), SPAN(TOOL_STEP_INSTRUCTIONS)))
+		return "error: an instruction file of the workspace cannot be kept from programs "
+		       "(it "
+		       "is a link, or belongs to the sandbox), so nothing was run";
 	switch (r->rc) {
 	case 0:
 		return NULL;
@@ -213,13 +216,21 @@ on_call_end(struct sandbox_cell *cell, const struct sandbox_result *result, void
 
 	(void)cell;
 	c->cell = NULL;
+	/* The owner replaced an instruction file after that cell was made; a new one sees what is there now. */
+	if (c->ahead && result->rc == ERR_UNSUPPORTED &&
+		span_eq(span_from_cstr(result->step), SPAN(TOOL_STEP_INSTRUCTIONS))) {
+		c->phase = SANDBOX_QUEUED;
+		sandbox_call_next(s);
+		return;
+	}
 	c->result = *result;
 	if (result->rc != 0)
 		log_warn("a cell failed", LOG_U("call", c->call), LOG_C("step", result->step),
 			LOG_E("why", result->rc), LOG_ERRNO("errno", result->err));
 	write_outcome(c, result);
 	send_label(c);
-	start_next(s);
+	sandbox_proof_next(s);
+	sandbox_call_next(s);
 	sandbox_spare_make(s);
 }
 
@@ -249,6 +260,7 @@ start_call(struct sandbox_call *c)
 	const char *step = "spare";
 
 	c->cell = s->spare;
+	c->ahead = c->cell != NULL;
 	s->spare = NULL;
 	if (c->cell != NULL)
 		sandbox_cell_set_ops(c->cell, &call_ops, c);
@@ -264,16 +276,27 @@ start_call(struct sandbox_call *c)
 		sandbox_cell_kill(c->cell, ERR_SYS);
 }
 
-static void
-start_next(struct sandbox *s)
+bool
+sandbox_call_is_running(const struct sandbox *s)
+{
+	for (size_t i = 0; i < SANDBOX_CALLS_MAX; i++)
+		if (s->calls[i].phase == SANDBOX_RUNNING)
+			return true;
+	return false;
+}
+
+void
+sandbox_call_next(struct sandbox *s)
 {
 	struct sandbox_call *first = NULL;
+	bool alone = s->env.tier < JAIL_TIER_USERNS; /* cells that share a uid */
+
+	if (alone && (s->proof != NULL || sandbox_call_is_running(s)))
+		return;
 
 	for (size_t i = 0; i < SANDBOX_CALLS_MAX; i++) {
 		struct sandbox_call *c = &s->calls[i];
 
-		if (c->phase == SANDBOX_RUNNING && s->env.tier < JAIL_TIER_USERNS)
-			return;
 		if (c->phase == SANDBOX_QUEUED && (first == NULL || c->call < first->call))
 			first = c;
 	}
@@ -326,7 +349,7 @@ on_begun(void *arg, int rc)
 		return;
 	}
 	c->phase = SANDBOX_QUEUED;
-	start_next(c->sandbox);
+	sandbox_call_next(c->sandbox);
 }
 
 static void

@@ -13,6 +13,7 @@
 #include "base/mem.h"
 #include "base/weak.h"
 #include "ipc/ipc.h"
+#include "proto/probes.h"
 #include "proto/sandbox_cell.h"
 
 #define NR_PIDFD_SEND_SIGNAL 424
@@ -38,7 +39,8 @@ struct sandbox_cell {
 	struct sandbox_cgroup cgroup;
 	struct {
 		bool waiting, prove;
-		uint8_t tool, level, profile;
+		struct sandbox_prove what;
+		uint8_t tool;
 		uint8_t *args;
 		size_t args_len;
 		int body;
@@ -47,6 +49,18 @@ struct sandbox_cell {
 };
 
 static uint64_t cells_made;
+
+static bool
+omits(const struct sandbox_env *env, uint32_t layer)
+{
+#ifdef JAIL_WEAK
+	return (env->omit & layer) != 0;
+#else
+	(void)env;
+	(void)layer;
+	return false;
+#endif
+}
 
 static void
 set_failure(struct sandbox_cell *c, int rc, struct span step, int err)
@@ -180,9 +194,10 @@ send_call(struct sandbox_cell *c)
 	c->timer = ev_timer_start(c->env->ev, c->call.timeout_ms, on_timer, c);
 	if (c->call.prove)
 		return sandbox_cell_prove_send(
-			c->chan, &(struct sandbox_cell_prove){.level = c->call.level,
-					 .profile = c->call.profile,
-					 .host_pid = (uint32_t)getpid()});
+			c->chan, &(struct sandbox_cell_prove){.profile = c->call.what.profile,
+					 .only = c->call.what.only,
+					 .host_pid = (uint32_t)c->call.what.host_pid,
+					 .workspace = span_from_cstr(c->call.what.workspace)});
 	rc = sandbox_cell_run_send(c->chan, &(struct sandbox_cell_run){.tool = c->call.tool,
 						    .args = span_of(c->call.args, c->call.args_len),
 						    .body = c->call.body});
@@ -213,6 +228,11 @@ check_child(struct sandbox_cell *c, const struct sandbox_cell_ready *m)
 		expect.layers |= JAIL_L_NETNS | JAIL_L_ROOT | JAIL_L_IPCNS | JAIL_L_PIDNS;
 	else
 		fds |= 1u << WORKSPACE_FD;
+	for (int i = 0; i < JAIL_LAYERS; i++)
+		if (omits(c->env, 1u << i))
+			expect.layers &= ~(1u << i);
+	if (omits(c->env, CELL_L_FDS | JAIL_L_ROOT))
+		fds = UINT64_MAX;
 	if (jail_facts_get(c->init, &facts) < 0) {
 		set_failure(c, ERR_UNSUPPORTED, SPAN("check of the child"), errno);
 		return ERR_UNSUPPORTED;
@@ -369,7 +389,8 @@ become_cell(const struct sandbox_env *env, int socket, int null, int workspace,
 		dup2(socket, SOCKET_FD) < 0 || dup2(workspace, WORKSPACE_FD) < 0)
 		_exit(126);
 	/* Whatever else is open, marked or not, ends with this program. */
-	if (syscall(__NR_close_range, WORKSPACE_FD + 1, ~0u, 4 /* CLOSE_RANGE_CLOEXEC */) != 0)
+	if (!omits(env, CELL_L_FDS) &&
+		syscall(__NR_close_range, WORKSPACE_FD + 1, ~0u, 4 /* CLOSE_RANGE_CLOEXEC */) != 0)
 		_exit(126);
 	(void)syscall(__NR_execveat, env->program, "", argv, WEAK(ENV_CELL) ? environ : envp,
 		0x1000 /* AT_EMPTY_PATH */);
@@ -414,6 +435,7 @@ send_setup(struct sandbox_cell *c)
 								 : (uint32_t)c->env->landlock_max,
 			.memory = c->env->memory,
 			.pids = CELL_PIDS,
+			.own_uid = c->env->uid != 0 && c->env->uid != geteuid(),
 			.cgroup = c->cgroup.memory && c->cgroup.pids,
 			.omit = c->env->omit});
 }
@@ -480,14 +502,13 @@ sandbox_cell_run(
 }
 
 int
-sandbox_cell_prove(struct sandbox_cell *c, uint8_t level, uint8_t profile)
+sandbox_cell_prove(struct sandbox_cell *c, const struct sandbox_prove *prove)
 {
 	if (c->started || c->call.waiting)
 		return ERR_STATE;
 	c->call.prove = true;
-	c->call.level = level;
-	c->call.profile = profile;
-	c->call.timeout_ms = CELL_WALL_MS;
+	c->call.what = *prove;
+	c->call.timeout_ms = prove->timeout_ms == 0 ? CELL_WALL_MS : prove->timeout_ms;
 	c->call.waiting = true;
 	return c->ready ? send_call(c) : 0;
 }

@@ -26,7 +26,8 @@ struct sandbox_env {
 	int cgroup_pids;
 	struct jail_facts self; /* jail_facts_get(0), before the jail */
 	uint64_t memory;        /* CELL_MEM unless the configuration says less */
-	uint32_t omit;          /* layers left out: only moltbot-cell-weak listens */
+	uint32_t
+		omit; /* layers left out: only weak test builds listen, of the launcher and of the cell */
 };
 
 struct sandbox_cell;
@@ -64,7 +65,15 @@ void sandbox_cell_set_ops(struct sandbox_cell *cell, const struct sandbox_ops *o
  */
 int sandbox_cell_run(
 	struct sandbox_cell *cell, uint8_t tool, struct span args, int body, uint32_t timeout_ms);
-int sandbox_cell_prove(struct sandbox_cell *cell, uint8_t level, uint8_t profile);
+/* What to try (a row of probes.def or PROBE_ALL), as which profile, against which process and which workspace outside. */
+struct sandbox_prove {
+	uint8_t profile;
+	uint32_t only;
+	pid_t host_pid;
+	const char *workspace; /* path, borrowed */
+	uint32_t timeout_ms;   /* 0: CELL_WALL_MS */
+};
+int sandbox_cell_prove(struct sandbox_cell *cell, const struct sandbox_prove *prove);
 
 /* Kills all of it; on_end follows with why (ERR_ABORTED, ERR_TIMEOUT). Legal at any time and twice. */
 void sandbox_cell_kill(struct sandbox_cell *cell, int why);

@@ -13,7 +13,9 @@
 
 #include "base/err.h"
 #include "base/log.h"
+#include "proto/tools.h"
 #include "base/secret.h"
+#include "base/weak.h"
 #include "crypto/crypto.h"
 
 #define KEY_LEN 32
@@ -151,10 +153,36 @@ supervisor_dir_open(struct sup *sup, const char *name, uint32_t uid)
 	return fd;
 }
 
+/*
+ * Cells reach the workspace by its group and may make files in it, but nothing that is not theirs may they move or delete
+ * (sticky). So the instruction files stay the owner's also where there are no mounts; missing ones are made, empty.
+ */
+static int
+share_workspace(int fd, uint32_t gid)
+{
+	if (WEAK(WORKSPACE_OWNER))
+		return fchown(fd, gid, gid);
+	for (const char *const *name = tool_instructions; *name != NULL; name++) {
+		int file = openat(fd, *name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0640);
+
+		if (file < 0 && errno != EEXIST)
+			return complain("cannot make an instruction file", *name);
+		if (file >= 0 && gid != 0 && (fchown(file, 0, gid) < 0 || fchmod(file, 0640) < 0)) {
+			close(file);
+			return complain("cannot give an instruction file to its readers", *name);
+		}
+		if (file >= 0)
+			close(file);
+	}
+	if (gid != 0 && (fchown(fd, 0, gid) < 0 || fchmod(fd, 01770) < 0))
+		return complain("cannot give the workspace to its cells", "workspace");
+	return 0;
+}
+
 int
 supervisor_workspace_open(struct sup *sup, uint64_t number)
 {
-	uint32_t uid = sup->root ? sup->uid_base + 64 + (uint32_t)number : 0;
+	uint32_t gid = sup->root ? sup->uid_base + 64 + (uint32_t)number : 0;
 	const char *path =
 		number == 0 && sup->paths.workspace != NULL ? sup->paths.workspace : NULL;
 	char name[32] = "workspace";
@@ -167,13 +195,16 @@ supervisor_workspace_open(struct sup *sup, uint64_t number)
 		fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 		if (fd < 0 || fstat(fd, &st) < 0)
 			return complain("cannot open the workspace", path);
-		if (uid != 0 && st.st_uid != uid && fchown(fd, uid, uid) < 0)
-			return complain("cannot give the workspace to its cells", path);
-		return fd;
+	} else {
+		if (number > 0)
+			snprintf(name, sizeof(name), "workspace-%u", (unsigned)number);
+		fd = supervisor_dir_open(sup, name, 0);
 	}
-	if (number > 0)
-		snprintf(name, sizeof(name), "workspace-%u", (unsigned)number);
-	return supervisor_dir_open(sup, name, uid);
+	if (fd >= 0 && share_workspace(fd, gid) < 0) {
+		close(fd);
+		return ERR_SYS;
+	}
+	return fd;
 }
 
 /* The key in vault.key, made when there is none. */

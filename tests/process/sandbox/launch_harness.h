@@ -15,7 +15,8 @@
 #include "proto/tools.h"
 #include "sandbox_launch.h"
 
-#define CELLS_UID 60100
+/* One of its own a test: where there are no namespaces a cell ends all that has its uid. */
+#define CELLS_UID ((uid_t)(61000 + getpid() % 4000))
 
 struct launch {
 	struct sandbox_env env;
@@ -56,6 +57,21 @@ launch_on_end(struct sandbox_cell *cell, const struct sandbox_result *result, vo
 static const struct sandbox_ops launch_ops = {
 	.on_init = launch_on_init, .on_output = launch_on_output, .on_end = launch_on_end};
 
+/* As the supervisor gives it to root's cells: theirs by group, the instruction files the owner's. */
+static inline int
+launch_share(const struct launch *l, gid_t gid)
+{
+	for (const char *const *name = tool_instructions; *name != NULL; name++) {
+		int fd = openat(l->env.workspace, *name, O_WRONLY | O_CREAT | O_CLOEXEC, 0640);
+
+		if (fd < 0 || fchown(fd, 0, gid) != 0)
+			return -1;
+		close(fd);
+	}
+	return fchown(l->env.workspace, 0, gid) == 0 && fchmod(l->env.workspace, 01770) == 0 ? 0
+											     : -1;
+}
+
 /* A workspace of its own, a tier, as the user we are (root: cells get CELLS_UID). 0, or -1. */
 static inline int
 launch_open(struct launch *l, const char *program, enum jail_tier tier)
@@ -75,7 +91,7 @@ launch_open(struct launch *l, const char *program, enum jail_tier tier)
 		.memory = CELL_MEM};
 	if (geteuid() == 0) {
 		l->env.uid = l->env.gid = CELLS_UID;
-		if (fchown(l->env.workspace, CELLS_UID, CELLS_UID) != 0)
+		if (launch_share(l, l->env.gid) != 0)
 			return -1;
 	}
 	if (l->env.workspace < 0 || l->env.program < 0)

@@ -56,13 +56,25 @@ static const struct jail_rule program_rules_old[] = {
 	JAIL_REFUSE(truncate, EACCES),
 	JAIL_RULES_END,
 };
-/* Without namespaces signals and sockets reach what has the same uid; below ABI 6 only the filter keeps them in. */
-static const struct jail_rule bare_rules[] = {
+/*
+ * Without namespaces, what has a mode that lets others in is in reach: sockets by path, System V and POSIX objects. Below
+ * Landlock ABI 6 only the filter keeps signals in.
+ */
+#define BARE_RULES                                                                                 \
+	JAIL_REFUSE(socket, EACCES), JAIL_REFUSE(connect, EACCES), JAIL_REFUSE(shmget, EACCES),    \
+		JAIL_REFUSE(shmat, EACCES), JAIL_REFUSE(shmctl, EACCES),                           \
+		JAIL_REFUSE(semget, EACCES), JAIL_REFUSE(semop, EACCES),                           \
+		JAIL_REFUSE(semtimedop, EACCES), JAIL_REFUSE(semctl, EACCES),                      \
+		JAIL_REFUSE(msgget, EACCES), JAIL_REFUSE(msgsnd, EACCES),                          \
+		JAIL_REFUSE(msgrcv, EACCES), JAIL_REFUSE(msgctl, EACCES),                          \
+		JAIL_REFUSE(mq_open, EACCES), JAIL_REFUSE(mq_unlink, EACCES)
+static const struct jail_rule bare_rules[] = {BARE_RULES, JAIL_RULES_END};
+static const struct jail_rule bare_rules_old[] = {
 	JAIL_REFUSE(kill, EPERM),
 	JAIL_REFUSE(tkill, EPERM),
 	JAIL_REFUSE(rt_sigqueueinfo, EPERM),
 	JAIL_REFUSE(pidfd_send_signal, EPERM),
-	JAIL_REFUSE(connect, EACCES),
+	BARE_RULES,
 	JAIL_RULES_END,
 };
 
@@ -118,14 +130,14 @@ cell_jail(const struct cell_setup *setup, struct jail_report *out)
 		.rules = landlock_abi(setup) < 3 ? program_rules_old : program_rules,
 		.deny_errno = EPERM,
 		.landlock = setup->tier != JAIL_TIER_USERNS && setup->tier != JAIL_TIER_NONE,
-		.paths = setup->tier >= JAIL_TIER_USERNS ? own_root : host_root,
+		.paths = cell_has_own_root(setup) ? own_root : host_root,
 		.layers = JAIL_L_PDEATH,
 		.required = JAIL_L_PDEATH,
 		.limits = limits,
 	};
 
 	put_limits(setup, limits);
-	if (spec.landlock)
+	if (spec.landlock && !cell_omits(setup, JAIL_L_LANDLOCK_FS))
 		spec.required |= JAIL_L_LANDLOCK_FS;
 	env.landlock_abi_max = setup->landlock_max;
 	env.dirfds[0] = CELL_WORKSPACE_FD;
@@ -146,15 +158,13 @@ cell_jail_builtin(void)
 int
 cell_jail_program(const struct cell_setup *setup)
 {
-	static const struct jail_spec bare = {
+	struct jail_spec bare = {
 		.name = "cell/bare",
 		.purpose = "a program without namespaces around it",
 		.groups = JAIL_PROGRAM,
-		.rules = bare_rules,
+		.rules = landlock_abi(setup) < 6 ? bare_rules_old : bare_rules,
 		.deny_errno = EPERM,
 	};
 
-	if (setup->tier >= JAIL_TIER_USERNS || landlock_abi(setup) >= 6)
-		return 0;
-	return jail_seccomp(&bare);
+	return cell_has_own_root(setup) ? 0 : jail_seccomp(&bare);
 }
