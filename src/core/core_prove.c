@@ -90,6 +90,7 @@ decide(struct core *core, const struct core_sandbox_proved *msg)
 		log_error("self-proof failed: tools that execute stay off",
 			LOG_U("attempts", msg->attempts), LOG_U("escaped", msg->escaped));
 	core_health_changed(core);
+	core_tool_proved(core);
 }
 
 /* Every proof decides: one that fails later turns the tools off again. */
@@ -155,4 +156,5 @@ core_prove_tier(struct core *core, const struct core_sandbox_tier *msg)
 	buf_init(&core->tier_why, 256);
 	(void)buf_put(&core->tier_why, msg->why);
 	core_health_changed(core);
+	core_tool_proved(core);
 }

@@ -102,6 +102,7 @@ free_run(struct core_run *r)
 	ev_timer_cancel(core->ev, r->nudge_timer);
 	core_ask_forget(r->feed);
 	core_held_free(r);
+	ev_timer_cancel(core->ev, r->proof_timer);
 	core_call_clear(&r->call);
 	core_waiters_free(r);
 	buf_clear(&r->spelling);

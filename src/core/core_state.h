@@ -61,6 +61,7 @@ enum core_phase {
 enum core_call_kind { CALL_NONE, CALL_MODEL, CALL_TOOL };
 enum core_call_stage {
 	STAGE_EGRESS,  /* the egress is being made */
+	STAGE_PROOF,   /* the sandbox has not proved itself yet */
 	STAGE_JUDGE,   /* gate has been, or will be, asked */
 	STAGE_MARK,    /* allowed; the state EFFECT is being committed */
 	STAGE_EXECUTE, /* somebody is doing it */
@@ -122,6 +123,7 @@ struct core_run {
 	uint64_t feed_at;       /* items seen since the last (re)start of the stream */
 	struct core_held *held; /* a tool call whose result has not come by yet */
 	unsigned deaths;
+	uint64_t proof_timer; /* of a call in STAGE_PROOF */
 	uint64_t retry_timer;
 	uint64_t nudge_timer; /* a process that was asked for has not come yet */
 	unsigned tool_calls;

@@ -27,10 +27,19 @@ may_start(const struct core *core, unsigned tool)
 		return REASON_TOOL_UNKNOWN;
 	if (executor_of(tool) == KIND_STORE)
 		return REASON_ALLOWED;
-	if (!core->tier_known || (core->tools >> tool & 1) == 0)
+	if (!core->tier_known)
+		return REASON_PROOF;
+	if ((core->tools >> tool & 1) == 0)
 		return REASON_TIER;
 	return core->proof_passed || tool_rows[tool].effect == EFFECT_PURE ? REASON_ALLOWED
 									   : REASON_PROOF;
+}
+
+/* The sandbox is young: it may yet pass, a second from now. */
+static bool
+may_wait(const struct core *core, enum reason reason)
+{
+	return reason == REASON_PROOF && !core->proof_done;
 }
 
 uint64_t
@@ -40,7 +49,9 @@ core_tools_offered(const struct core *core)
 
 	_Static_assert(TOOL_N <= 64, "a bit each");
 	for (unsigned t = 1; t < TOOL_N; t++) {
-		if (may_start(core, t) == REASON_ALLOWED)
+		enum reason reason = may_start(core, t);
+
+		if (reason == REASON_ALLOWED || may_wait(core, reason))
 			bits |= 1ull << t;
 	}
 	/* What the configuration forbids is not offered; whether it may run is gate's to say. */
@@ -174,6 +185,42 @@ fill_call(struct core_run *run, const struct core_agent_tool_call *msg, int body
 	(void)buf_put(&c->args, msg->args);
 }
 
+static void begin(struct core_run *run, enum reason reason, bool patient);
+
+static void
+on_proof_late(struct ev *ev, void *arg)
+{
+	struct core_run *run = arg;
+
+	(void)ev;
+	run->proof_timer = 0;
+	if (run->call.kind == CALL_TOOL && run->call.stage == STAGE_PROOF)
+		begin(run, may_start(run->core, run->call.tool), false);
+}
+
+static void
+begin(struct core_run *run, enum reason reason, bool patient)
+{
+	struct core *core = run->core;
+
+	if (patient && may_wait(core, reason)) {
+		if (run->call.stage != STAGE_PROOF || run->proof_timer == 0) {
+			ev_timer_cancel(core->ev, run->proof_timer);
+			run->proof_timer =
+				ev_timer_start(core->ev, PROOF_WAIT_MS, on_proof_late, run);
+		}
+		run->call.stage = STAGE_PROOF;
+		return;
+	}
+	ev_timer_cancel(core->ev, run->proof_timer);
+	run->proof_timer = 0;
+	run->call.stage = STAGE_JUDGE;
+	if (reason != REASON_ALLOWED)
+		end_denied(run, reason);
+	else
+		core_call_judge(run);
+}
+
 int
 core_tool_call(struct core_run *run, const struct core_agent_tool_call *msg, int body)
 {
@@ -196,11 +243,20 @@ core_tool_call(struct core_run *run, const struct core_agent_tool_call *msg, int
 	core_text_close(&args);
 	reason = ++run->tool_calls > RUN_TOOL_CALLS_MAX ? REASON_BUDGET
 							: may_start(run->core, c->tool);
-	if (reason != REASON_ALLOWED)
-		end_denied(run, reason);
-	else
-		core_call_judge(run);
+	begin(run, reason, true);
 	return 0;
+}
+
+void
+core_tool_proved(struct core *core)
+{
+	struct core_run *next;
+
+	for (struct core_run *r = core->runs; r != NULL; r = next) {
+		next = r->next;
+		if (r->call.kind == CALL_TOOL && r->call.stage == STAGE_PROOF)
+			begin(r, may_start(core, r->call.tool), true);
+	}
 }
 
 /* ---- carrying it out ---- */

@@ -20,39 +20,51 @@ struct turn {
 	int agent;
 	int sandbox;
 	uint64_t sandbox_incarnation;
+	uint64_t proof; /* the request for it */
 };
 
+enum proof { PROVED, FAILED, UNPROVED };
+
 static void
-add_sandbox(struct turn *t, bool proved)
+send_proof(struct turn *t, bool ok)
+{
+	harness_send(t->sandbox, &core_sandbox_proto, IPC_SIDE_B, CORE_SANDBOX_PROVED,
+		&(struct core_sandbox_proved){.req = t->proof,
+			.ok = ok,
+			.tier = JAIL_TIER_FULL,
+			.attempts = 40,
+			.escaped = ok ? 0 : 1});
+}
+
+static void
+add_sandbox(struct turn *t, enum proof proof)
 {
 	const uint8_t tools[8] = {0xfe, 0xff};
 	const struct core_sandbox_prove *prove;
-	uint64_t req;
 
 	t->sandbox = harness_peer(t->w.h, KIND_SANDBOX, 0);
 	t->sandbox_incarnation = t->w.h->incarnations;
 	prove = harness_recv(
 		t->sandbox, &core_sandbox_proto, IPC_SIDE_B, CORE_SANDBOX_PROVE, &t->w.in);
 	assert_int_equal(prove->level, 0);
-	req = prove->req;
+	t->proof = prove->req;
 	harness_send(t->sandbox, &core_sandbox_proto, IPC_SIDE_B, CORE_SANDBOX_TIER,
 		&(struct core_sandbox_tier){
 			.tier = JAIL_TIER_FULL, .tools = span_of(tools, sizeof(tools))});
 	(void)world_event(&t->w, EVENT_HEALTH);
-	if (!proved)
+	if (proof == UNPROVED)
 		return;
-	harness_send(t->sandbox, &core_sandbox_proto, IPC_SIDE_B, CORE_SANDBOX_PROVED,
-		&(struct core_sandbox_proved){
-			.req = req, .ok = true, .tier = JAIL_TIER_FULL, .attempts = 40});
+	send_proof(t, proof == PROVED);
 	(void)world_event(&t->w, EVENT_HEALTH);
-	assert_true(span_eq(world_get(&t->w, "sandbox.proof"), SPAN("passed")));
+	assert_true(span_eq(world_get(&t->w, "sandbox.proof"),
+		proof == PROVED ? SPAN("passed") : SPAN("failed")));
 }
 
 static void
-turn_open(struct turn *t, bool proved)
+turn_open(struct turn *t, enum proof proof)
 {
 	world_open(&t->w, OWNER);
-	add_sandbox(t, proved);
+	add_sandbox(t, proof);
 	world_send(&t->w, "main", "do it", "k");
 	t->agent = world_agent(&t->w, "do it");
 }
@@ -153,7 +165,7 @@ a_tool_that_reads_runs_with_its_warrant(void **state)
 	uint64_t call;
 
 	(void)state;
-	turn_open(&t, true);
+	turn_open(&t, PROVED);
 	ask_tool(&t, TOOL_FILE_READ, "path", "a.txt");
 	call = judge(&t, TOOL_FILE_READ, "path", "a.txt", VERDICT_ALLOW, REASON_ALLOWED);
 	(void)expect_run(&t, call);
@@ -177,7 +189,7 @@ a_tool_that_writes_is_marked_before_it_starts(void **state)
 	uint64_t call;
 
 	(void)state;
-	turn_open(&t, true);
+	turn_open(&t, PROVED);
 	ask_tool(&t, TOOL_FILE_WRITE, "path", "a.txt");
 	call = judge(&t, TOOL_FILE_WRITE, "path", "a.txt", VERDICT_ALLOW, REASON_ALLOWED);
 	mark = world_store(&t.w, CORE_STORE_RUN_STATE);
@@ -207,7 +219,7 @@ a_mark_that_is_not_stored_carries_nothing_out(void **state)
 	struct turn t;
 
 	(void)state;
-	turn_open(&t, true);
+	turn_open(&t, PROVED);
 	ask_tool(&t, TOOL_SHELL_EXEC, "command", "true");
 	(void)judge(&t, TOOL_SHELL_EXEC, "command", "true", VERDICT_ALLOW, REASON_ALLOWED);
 	mark = world_store(&t.w, CORE_STORE_RUN_STATE);
@@ -223,7 +235,7 @@ what_gate_denies_is_told_to_the_agent(void **state)
 	struct turn t;
 
 	(void)state;
-	turn_open(&t, true);
+	turn_open(&t, PROVED);
 	ask_tool(&t, TOOL_SHELL_EXEC, "command", "true");
 	(void)judge(&t, TOOL_SHELL_EXEC, "command", "true", VERDICT_DENY, REASON_TOOL_DENIED);
 	expect_result(&t, false, "denied: the configuration denies this tool");
@@ -242,7 +254,7 @@ an_allow_without_a_warrant_is_a_no(void **state)
 	struct turn t;
 
 	(void)state;
-	turn_open(&t, true);
+	turn_open(&t, PROVED);
 	ask_tool(&t, TOOL_FILE_READ, "path", "a");
 	judged = harness_recv(t.w.gate, &core_gate_proto, IPC_SIDE_B, CORE_GATE_JUDGE, &t.w.in);
 	harness_send(t.w.gate, &core_gate_proto, IPC_SIDE_B, CORE_GATE_VERDICT,
@@ -254,13 +266,48 @@ an_allow_without_a_warrant_is_a_no(void **state)
 }
 
 static void
-tools_stay_off_until_the_proof_has_passed(void **state)
+tools_stay_off_when_the_proof_has_failed(void **state)
 {
 	struct turn t;
 
 	(void)state;
-	turn_open(&t, false);
+	turn_open(&t, FAILED);
 	ask_tool(&t, TOOL_SHELL_EXEC, "command", "true");
+	expect_result(&t, false, "denied: tools that execute stay off");
+	harness_quiet(t.w.gate, 50);
+	turn_close(&t);
+}
+
+static void
+a_call_that_comes_before_the_proof_waits_for_it(void **state)
+{
+	struct turn t;
+
+	(void)state;
+	for (int ok = 0; ok < 2; ok++) {
+		turn_open(&t, UNPROVED);
+		ask_tool(&t, TOOL_SHELL_EXEC, "command", "true");
+		harness_quiet(t.w.gate, 100);
+		harness_quiet(t.agent, 50);
+		send_proof(&t, ok == 1);
+		if (ok == 1)
+			(void)harness_recv(
+				t.w.gate, &core_gate_proto, IPC_SIDE_B, CORE_GATE_JUDGE, &t.w.in);
+		else
+			expect_result(&t, false, "denied: tools that execute stay off");
+		turn_close(&t);
+	}
+}
+
+static void
+a_call_does_not_wait_for_ever_for_the_proof(void **state)
+{
+	struct turn t;
+
+	(void)state;
+	turn_open(&t, UNPROVED);
+	ask_tool(&t, TOOL_SHELL_EXEC, "command", "true");
+	harness_quiet(t.agent, PROOF_WAIT_MS - 500);
 	expect_result(&t, false, "denied: tools that execute stay off");
 	harness_quiet(t.w.gate, 50);
 	turn_close(&t);
@@ -272,7 +319,7 @@ a_tool_that_does_not_exist_is_refused(void **state)
 	struct turn t;
 
 	(void)state;
-	turn_open(&t, true);
+	turn_open(&t, PROVED);
 	harness_send(t.agent, &core_agent_proto, IPC_SIDE_B, CORE_AGENT_TOOL_CALL,
 		&(struct core_agent_tool_call){.call = 5,
 			.call_id = SPAN("c1"),
@@ -289,7 +336,7 @@ tool_calls_have_a_budget(void **state)
 	struct turn t;
 
 	(void)state;
-	turn_open(&t, false);
+	turn_open(&t, FAILED);
 	for (unsigned i = 0; i < RUN_TOOL_CALLS_MAX; i++) {
 		ask_tool(&t, TOOL_SHELL_EXEC, "command", "true");
 		expect_result(&t, false, "denied: tools that execute stay off");
@@ -307,7 +354,7 @@ memory_is_a_statement_with_a_warrant(void **state)
 	struct turn t;
 
 	(void)state;
-	turn_open(&t, true);
+	turn_open(&t, PROVED);
 	ask_tool(&t, TOOL_MEMORY_SAVE, "text", "likes tea");
 	(void)judge(&t, TOOL_MEMORY_SAVE, "text", "likes tea", VERDICT_ALLOW, REASON_ALLOWED);
 	mark = world_store(&t.w, CORE_STORE_RUN_STATE);
@@ -330,7 +377,7 @@ an_agent_that_dies_under_an_effect_is_reported_not_repeated(void **state)
 	uint64_t call;
 
 	(void)state;
-	turn_open(&t, true);
+	turn_open(&t, PROVED);
 	ask_tool(&t, TOOL_SHELL_EXEC, "command", "pay");
 	call = judge(&t, TOOL_SHELL_EXEC, "command", "pay", VERDICT_ALLOW, REASON_ALLOWED);
 	mark = world_store(&t.w, CORE_STORE_RUN_STATE);
@@ -356,7 +403,7 @@ a_sandbox_that_dies_is_an_error_of_the_tool(void **state)
 	uint64_t call;
 
 	(void)state;
-	turn_open(&t, true);
+	turn_open(&t, PROVED);
 	ask_tool(&t, TOOL_FILE_READ, "path", "a");
 	call = judge(&t, TOOL_FILE_READ, "path", "a", VERDICT_ALLOW, REASON_ALLOWED);
 	(void)expect_run(&t, call);
@@ -377,7 +424,7 @@ gate_is_asked_again_when_it_comes_back(void **state)
 	uint64_t call;
 
 	(void)state;
-	turn_open(&t, true);
+	turn_open(&t, PROVED);
 	ask_tool(&t, TOOL_FILE_READ, "path", "a");
 	(void)harness_recv(t.w.gate, &core_gate_proto, IPC_SIDE_B, CORE_GATE_JUDGE, &t.w.in);
 	close(t.w.gate);
@@ -399,7 +446,7 @@ an_agent_that_asks_for_two_things_at_once_is_an_offender(void **state)
 	struct turn t;
 
 	(void)state;
-	turn_open(&t, true);
+	turn_open(&t, PROVED);
 	ask_tool(&t, TOOL_FILE_READ, "path", "a");
 	ask_tool(&t, TOOL_FILE_READ, "path", "b");
 	bad = harness_expect(t.w.h, CHILD_PEER_BAD);
@@ -467,7 +514,7 @@ a_model_is_asked_through_the_egress_of_its_row(void **state)
 	int egress;
 
 	(void)state;
-	turn_open(&t, true);
+	turn_open(&t, PROVED);
 	ask_model(&t, SPAN("{\"model\":\"x\"}"));
 	egress = egress_for(&t);
 	id = allow_model(&t, SPAN("{\"model\":\"x\"}"));
@@ -507,7 +554,7 @@ an_egress_that_dies_before_it_answered_is_asked_again(void **state)
 	int egress;
 
 	(void)state;
-	turn_open(&t, true);
+	turn_open(&t, PROVED);
 	ask_model(&t, SPAN("{}"));
 	egress = egress_for(&t);
 	(void)allow_model(&t, SPAN("{}"));
@@ -529,7 +576,7 @@ an_egress_that_dies_in_its_answer_is_told_to_the_agent(void **state)
 	int egress;
 
 	(void)state;
-	turn_open(&t, true);
+	turn_open(&t, PROVED);
 	ask_model(&t, SPAN("{}"));
 	egress = egress_for(&t);
 	id = allow_model(&t, SPAN("{}"));
@@ -550,7 +597,7 @@ abort_cancels_the_request(void **state)
 	int egress;
 
 	(void)state;
-	turn_open(&t, true);
+	turn_open(&t, PROVED);
 	ask_model(&t, SPAN("{}"));
 	egress = egress_for(&t);
 	(void)allow_model(&t, SPAN("{}"));
@@ -571,7 +618,7 @@ a_model_that_gate_denies_is_told_why(void **state)
 	int egress;
 
 	(void)state;
-	turn_open(&t, true);
+	turn_open(&t, PROVED);
 	ask_model(&t, SPAN("{}"));
 	egress = egress_for(&t);
 	judged = harness_recv(t.w.gate, &core_gate_proto, IPC_SIDE_B, CORE_GATE_JUDGE, &t.w.in);
@@ -596,7 +643,7 @@ model_calls_have_a_budget(void **state)
 	int egress;
 
 	(void)state;
-	turn_open(&t, true);
+	turn_open(&t, PROVED);
 	ask_model(&t, SPAN("{}"));
 	egress = egress_for(&t);
 	for (unsigned i = 0; i < RUN_MODEL_CALLS_MAX; i++) {
@@ -626,7 +673,7 @@ text_without_end_ends_the_run(void **state)
 
 	(void)state;
 	memset(piece, 'x', sizeof(piece));
-	turn_open(&t, true);
+	turn_open(&t, PROVED);
 	for (size_t sent = 0; sent <= RUN_TEXT_MAX; sent += sizeof(piece))
 		harness_send(t.agent, &core_agent_proto, IPC_SIDE_B, CORE_AGENT_DELTA,
 			&(struct core_agent_delta){.text = span_of(piece, sizeof(piece))});
@@ -645,7 +692,7 @@ a_proof_on_request_answers_with_its_probes(void **state)
 
 	(void)state;
 	world_open(&t.w, OWNER);
-	add_sandbox(&t, true);
+	add_sandbox(&t, PROVED);
 	world_call(&t.w, METHOD_PROVE, NULL);
 	prove = harness_recv(
 		t.sandbox, &core_sandbox_proto, IPC_SIDE_B, CORE_SANDBOX_PROVE, &t.w.in);
@@ -673,7 +720,9 @@ main(int argc, char **argv)
 		cmocka_unit_test(a_mark_that_is_not_stored_carries_nothing_out),
 		cmocka_unit_test(what_gate_denies_is_told_to_the_agent),
 		cmocka_unit_test(an_allow_without_a_warrant_is_a_no),
-		cmocka_unit_test(tools_stay_off_until_the_proof_has_passed),
+		cmocka_unit_test(tools_stay_off_when_the_proof_has_failed),
+		cmocka_unit_test(a_call_that_comes_before_the_proof_waits_for_it),
+		cmocka_unit_test(a_call_does_not_wait_for_ever_for_the_proof),
 		cmocka_unit_test(a_tool_that_does_not_exist_is_refused),
 		cmocka_unit_test(tool_calls_have_a_budget),
 		cmocka_unit_test(memory_is_a_statement_with_a_warrant),

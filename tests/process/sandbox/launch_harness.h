@@ -2,6 +2,7 @@
 #ifndef LAUNCH_HARNESS_H
 #define LAUNCH_HARNESS_H
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/stat.h>
@@ -119,6 +120,28 @@ launch_close(struct launch *l)
 	close(l->env.program);
 	buf_clear(&l->out);
 	launch_rm(l->dir);
+}
+
+/* How many processes run under this uid. */
+static inline unsigned
+launch_processes_of(uid_t uid)
+{
+	DIR *dir = opendir("/proc");
+	struct dirent *e;
+	unsigned n = 0;
+
+	while (dir != NULL && (e = readdir(dir)) != NULL) {
+		struct stat st;
+		char path[300];
+
+		if (e->d_name[0] < '0' || e->d_name[0] > '9')
+			continue;
+		(void)snprintf(path, sizeof(path), "/proc/%s", e->d_name);
+		n += stat(path, &st) == 0 && st.st_uid == uid;
+	}
+	if (dir != NULL)
+		(void)closedir(dir);
+	return n;
 }
 
 static inline int

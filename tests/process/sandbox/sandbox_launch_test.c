@@ -287,6 +287,180 @@ limits_on_files_processes_and_memory_bind(void **state)
 	launch_close(&l);
 }
 
+/* A group of ours below one of the machine's hierarchies; -1 where that is not to be had. */
+static int
+group_open(const char *hierarchy, char path[128])
+{
+	(void)snprintf(path, 128, "/sys/fs/cgroup/%s/moltbot-test-%d", hierarchy, (int)getpid());
+	return mkdir(path, 0755) == 0 ? open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+}
+
+static void
+group_close(int fd, const char *path)
+{
+	if (fd < 0)
+		return;
+	close(fd);
+	assert_int_equal(rmdir(path), 0); /* no cell's group is left in it */
+}
+
+static void
+control_groups_of_version_1_limit_memory_and_processes(void **state)
+{
+	char memory[128], pids[128];
+	int m = group_open("memory", memory);
+	int p = group_open("pids", pids);
+
+	(void)state;
+	for (size_t i = 0; i < TIERS && m >= 0 && p >= 0; i++) {
+		struct launch l;
+
+		if (tiers[i] < JAIL_TIER_LANDLOCK_UID || !possible(tiers[i]))
+			continue;
+		assert_int_equal(launch_open(&l, program, tiers[i]), 0);
+		l.env.cgroup_memory = m;
+		l.env.cgroup_pids = p;
+		l.env.memory = MIB(64u);
+		(void)launch_shell(&l, "ulimit -v; ulimit -t");
+		assert_true(output_is(&l, "unlimited\n60\n")); /* the group holds the memory */
+		(void)launch_shell(&l, "head -c 200000000 /dev/zero | tail -c 190000000 | wc -c");
+		assert_false(span_eq(buf_span(&l.out), SPAN("190000000\n")));
+		(void)launch_shell(&l,
+			"i=0; while [ $i -lt 200 ]; do sleep 5 & i=$((i+1)); done; echo spawned");
+		assert_false(l.result.ok && span_eq(buf_span(&l.out), SPAN("spawned\n")));
+		launch_close(&l);
+	}
+	if (m < 0 || p < 0)
+		print_message("no writable control groups of version 1 here\n");
+	group_close(m, memory);
+	group_close(p, pids);
+}
+
+/* Where version 2 has no controllers (a hybrid machine) it still ends all of a cell at once. */
+static void
+control_groups_of_version_2_end_a_cell_and_are_removed(void **state)
+{
+	static const char *const roots[] = {".", "unified"};
+	char path[128];
+	struct stat st;
+	int fd = -1;
+
+	(void)state;
+	for (size_t i = 0; i < 2 && fd < 0; i++) {
+		(void)snprintf(
+			path, sizeof(path), "/sys/fs/cgroup/%s/cgroup.controllers", roots[i]);
+		if (stat(path, &st) == 0)
+			fd = group_open(roots[i], path);
+	}
+	for (size_t i = 0; i < TIERS && fd >= 0; i++) {
+		struct launch l;
+
+		if (tiers[i] < JAIL_TIER_LANDLOCK_UID || !possible(tiers[i]))
+			continue;
+		assert_int_equal(launch_open(&l, program, tiers[i]), 0);
+		l.env.cgroup_v2 = fd;
+		(void)launch_shell(&l, "(setsid sleep 100 >/dev/null 2>&1 &); echo started");
+		assert_true(output_is(&l, "started\n"));
+		launch_close(&l);
+	}
+	if (fd < 0)
+		print_message("no writable control groups of version 2 here\n");
+	group_close(fd, path);
+}
+
+/* What left the process group and the session is ended by its uid, all of it, before the call's result is there. */
+static void
+no_straggler_is_left_without_namespaces(void **state)
+{
+	struct launch l;
+	char command[64];
+
+	(void)state;
+	if (!possible(JAIL_TIER_LANDLOCK_UID))
+		skip();
+	for (int abi = -1; abi < 4; abi += 3) { /* the kernel's, and Linux 6.1's */
+		assert_int_equal(launch_open(&l, program, JAIL_TIER_LANDLOCK_UID), 0);
+		l.env.landlock_max = abi;
+		for (int n = 0; n < 10; n++) {
+			(void)launch_shell(&l,
+				"for i in 1 2 3 4 5 6 7 8; do (setsid sh -c 'trap \"\" TERM "
+				"HUP; setsid sleep 30; sleep 30' >/dev/null 2>&1 &); "
+				"done; echo started");
+			assert_true(output_is(&l, "started\n"));
+			(void)snprintf(command, sizeof(command), "/proc/%d", (int)l.init);
+			assert_int_equal(access(command, F_OK), -1);
+			assert_int_equal(launch_processes_of(l.env.uid), 0);
+		}
+		launch_close(&l);
+	}
+}
+
+/* The owner's editor replaces a file: the cell made before that gives no program the new one. */
+static void
+a_cell_made_before_an_instruction_file_was_replaced_runs_no_program(void **state)
+{
+	char from[128], to[128];
+	struct launch l;
+	struct buf list = {.max = 4096};
+	struct args_out out;
+
+	(void)state;
+	if (!possible(JAIL_TIER_FULL))
+		skip();
+	args_out_init(&out, &list, false);
+	args_out_cstr(&out, "command", "echo evil >> AGENTS.md; echo ran");
+	assert_int_equal(args_out_done(&out), 0);
+	assert_int_equal(launch_open(&l, program, JAIL_TIER_FULL), 0);
+	assert_int_equal(launch_new(&l), 0);
+	while (!sandbox_cell_is_ready(l.cell))
+		(void)ev_turn(l.env.ev, 1000);
+	(void)snprintf(from, sizeof(from), "%s/AGENTS.md~", l.dir);
+	(void)snprintf(to, sizeof(to), "%s/AGENTS.md", l.dir);
+	close(open(from, O_WRONLY | O_CREAT | O_CLOEXEC, 0666));
+	assert_int_equal(chmod(from, 0666), 0);
+	assert_int_equal(rename(from, to), 0);
+	assert_int_equal(sandbox_cell_run(l.cell, TOOL_SHELL_EXEC, buf_span(&list), -1, 0), 0);
+	launch_wait(&l);
+	assert_int_equal(l.result.rc, ERR_UNSUPPORTED);
+	assert_true(span_eq(span_from_cstr(l.result.step), SPAN(TOOL_STEP_INSTRUCTIONS)));
+	assert_int_equal(l.out.len, 0);
+	(void)launch_shell(
+		&l, "echo evil >> AGENTS.md; echo ran"); /* a new one has the new mount */
+	assert_true(output_has(&l, "Read-only file system"));
+	assert_true(output_has(&l, "ran"));
+	buf_clear(&list);
+	launch_close(&l);
+}
+
+/* In every tier: those that are there stay, those that are not cannot be made. */
+static void
+no_program_makes_or_changes_an_instruction_file(void **state)
+{
+	struct launch l;
+	char path[128];
+	struct stat st;
+
+	(void)state;
+	for (size_t i = 0; i < TIERS; i++) {
+		if (tiers[i] < JAIL_TIER_LANDLOCK_UID || !possible(tiers[i]))
+			continue;
+		assert_int_equal(launch_open(&l, program, tiers[i]), 0);
+		(void)launch_shell(&l,
+			"for f in AGENTS.md SOUL.md TOOLS.md IDENTITY.md USER.md "
+			"HEARTBEAT.md BOOTSTRAP.md MEMORY.md; do echo evil > $f; "
+			"rm -f $f; echo evil > x; mv -f x $f; ln -sf x $f; mkdir $f; "
+			"done; echo ran");
+		assert_true(output_has(&l, "ran"));
+		for (const char *const *name = tool_instructions; *name != NULL; name++) {
+			(void)snprintf(path, sizeof(path), "%s/%s", l.dir, *name);
+			assert_int_equal(lstat(path, &st), 0);
+			assert_true(S_ISREG(st.st_mode));
+			assert_int_equal(st.st_size, 0);
+		}
+		launch_close(&l);
+	}
+}
+
 static void
 nothing_of_the_host_is_visible_in_full(void **state)
 {
@@ -457,6 +631,12 @@ main(int argc, char **argv)
 		cmocka_unit_test(a_call_ends_at_its_time),
 		cmocka_unit_test(output_is_kept_up_to_its_limit),
 		cmocka_unit_test(limits_on_files_processes_and_memory_bind),
+		cmocka_unit_test(control_groups_of_version_1_limit_memory_and_processes),
+		cmocka_unit_test(control_groups_of_version_2_end_a_cell_and_are_removed),
+		cmocka_unit_test(no_straggler_is_left_without_namespaces),
+		cmocka_unit_test(no_program_makes_or_changes_an_instruction_file),
+		cmocka_unit_test(
+			a_cell_made_before_an_instruction_file_was_replaced_runs_no_program),
 		cmocka_unit_test(nothing_of_the_host_is_visible_in_full),
 		cmocka_unit_test(instruction_files_are_read_only),
 		cmocka_unit_test(a_kill_is_quick_and_complete),
