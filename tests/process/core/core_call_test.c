@@ -411,7 +411,7 @@ a_sandbox_that_dies_is_an_error_of_the_tool(void **state)
 	harness_peer_gone(t.w.h, KIND_SANDBOX, 0, t.sandbox_incarnation);
 	expect_result(&t, false, "interrupted; not repeated");
 	ask_tool(&t, TOOL_FILE_READ, "path", "a");
-	expect_result(&t, false, "denied: the sandbox tier");
+	expect_result(&t, false, "denied: tools that execute stay off");
 	t.sandbox = -1;
 	turn_close(&t);
 }
