@@ -234,12 +234,19 @@ refuse_exec_gain(const struct jail_spec *spec, struct jail_report *out)
 static int
 raise_oom_score(const struct jail_spec *spec)
 {
+	static const char path[] = "/proc/self/oom_score_adj";
 	char text[16];
+	size_t len = (size_t)snprintf(text, sizeof(text), "%d", spec->oom_score_adj);
+	int rc;
 
-	if (spec->oom_score_adj == 0)
+	if (spec->oom_score_adj == 0 || write_file(path, text, len) == 0)
 		return 0;
-	return write_file("/proc/self/oom_score_adj", text,
-		(size_t)snprintf(text, sizeof(text), "%d", spec->oom_score_adj));
+	/* What is not dumpable has files of root's in /proc: an ordinary user's process opens them for the one line. */
+	if (errno != EACCES || prctl(PR_GET_DUMPABLE, 0, 0, 0, 0) != 0 ||
+		prctl(PR_SET_DUMPABLE, 1, 0, 0, 0) != 0)
+		return ERR_SYS;
+	rc = write_file(path, text, len);
+	return prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == 0 ? rc : ERR_SYS;
 }
 
 static bool jail_is_on;
