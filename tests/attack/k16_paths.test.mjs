@@ -15,9 +15,9 @@ const skip = isBuilt() ? false : 'the gateway is not built';
 const corpus = new URL('../../../shared/corpora/naughty-strings/blns.json', import.meta.url);
 const EXCHANGES = 100000;
 
-/** Exchanges a and b (by way of c) until the shared count has been reached. */
-const racer = `const { workerData: { a, b, c, count } } = require('node:worker_threads'); const { renameSync } = require('node:fs');
-while (Atomics.load(count, 0) < Atomics.load(count, 1)) { renameSync(a, c); renameSync(b, a); renameSync(c, b); Atomics.add(count, 0, 1); }`;
+/** Exchanges a and b (by way of c) until the shared count has been reached; what file_write made in between at a goes away. */
+const racer = `const { workerData: { a, b, c, count } } = require('node:worker_threads'); const { renameSync, rmSync } = require('node:fs');
+while (Atomics.load(count, 0) < Atomics.load(count, 1)) { renameSync(a, c); for (;;) try { renameSync(b, a); break; } catch { rmSync(a, { recursive: true, force: true }); } renameSync(c, b); Atomics.add(count, 0, 1); }`;
 
 /** A gateway, a folder outside with a canary in it, and a function that has the model make calls and returns what it was told. */
 async function scene(t) {
