@@ -30,6 +30,7 @@ const struct cli_command *const cli_commands[] = {
 	&cmd_devices_reject,
 	&cmd_devices_remove,
 	&cmd_secrets_show,
+	&cmd_security_audit,
 	&cmd_completion,
 	&cmd_version,
 	&cmd_help,

@@ -2,7 +2,11 @@
 #ifndef CLI_CLI_COMMANDS_H
 #define CLI_CLI_COMMANDS_H
 
+#include "auditlog/auditlog.h"
 #include "cli.h"
+
+/* What `audit verify` asks of the log besides its chain: every effect has its verdict. */
+extern const struct auditlog_rule cli_audit_rule;
 
 extern const struct cli_command cmd_agent;
 extern const struct cli_command cmd_audit_verify;
@@ -23,6 +27,7 @@ extern const struct cli_command cmd_help;
 extern const struct cli_command cmd_logs;
 extern const struct cli_command cmd_panic;
 extern const struct cli_command cmd_secrets_show;
+extern const struct cli_command cmd_security_audit;
 extern const struct cli_command cmd_status;
 extern const struct cli_command cmd_topology;
 extern const struct cli_command cmd_version;

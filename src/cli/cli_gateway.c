@@ -75,12 +75,12 @@ has_parent_in_tree(const struct proc *list, size_t n, const struct proc *p)
 	return false;
 }
 
-static unsigned
-count_tree(int root)
+size_t
+cli_gateway_tree(int root, unsigned *pids, size_t max)
 {
 	struct proc *list = mem_alloc(TREE_MAX, sizeof(*list));
 	size_t n = list_processes(list, TREE_MAX);
-	unsigned count = 0;
+	size_t count = 0;
 	bool grew = true;
 
 	for (size_t i = 0; i < n; i++)
@@ -92,8 +92,11 @@ count_tree(int root)
 				list[i].in_tree = grew = true;
 		}
 	}
-	for (size_t i = 0; i < n; i++)
-		count += list[i].in_tree;
+	for (size_t i = 0; i < n; i++) {
+		if (list[i].in_tree && count < max && pids != NULL)
+			pids[count] = (unsigned)list[i].pid;
+		count += list[i].in_tree && (pids == NULL || count < max);
+	}
 	free(list);
 	return count;
 }
@@ -136,7 +139,7 @@ cli_gateway_look(struct cli *cli, struct cli_gateway *g)
 		return rc;
 	}
 	g->pid = cli_client_pid(g->client);
-	g->processes = g->pid > 0 ? count_tree(g->pid) : 0;
+	g->processes = g->pid > 0 ? (unsigned)cli_gateway_tree(g->pid, NULL, 0) : 0;
 	g->hello = cli_client_hello(g->client);
 	g->status = ask(g->client, "status");
 	g->health = ask(g->client, "health");

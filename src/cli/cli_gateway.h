@@ -18,6 +18,9 @@ struct cli_gateway {
 /* Never says anything: a gateway that is down is an answer too. 0: it is up. Close the client afterwards. */
 int cli_gateway_look(struct cli *cli, struct cli_gateway *gateway);
 
+/* The processes of a tree, its root included: how many; the first max of them into pids, which may be NULL. */
+size_t cli_gateway_tree(int root, unsigned *pids, size_t max);
+
 /* Up time for people; the auth line as in the configuration. */
 void cli_gateway_put(struct cli *cli, const struct cli_gateway *gateway);
 /* Members of an open object. */

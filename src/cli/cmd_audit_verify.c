@@ -15,7 +15,7 @@
 
 static const char *const effect_events[] = {"BEGUN", "EXECUTED", NULL};
 static const char *const effect_writers[] = {"egress", "sandbox", "store", NULL};
-static const struct auditlog_rule rule = {
+const struct auditlog_rule cli_audit_rule = {
 	effect_events, effect_writers, "VERDICT", "gate", "ALLOW"};
 
 static void
@@ -140,7 +140,8 @@ run(struct cli *cli)
 			errno == ENOENT ? "Has the gateway run here?"
 					: "Run as the user who started the gateway, or as root.",
 			"%s cannot be read: %s", cli_safe(span_from_cstr(path)), strerror(errno));
-	rc = auditlog_verify(fd, cli_has(cli, "genesis") ? genesis : NULL, &rule, &report);
+	rc = auditlog_verify(
+		fd, cli_has(cli, "genesis") ? genesis : NULL, &cli_audit_rule, &report);
 	close(fd);
 	if (rc < 0 && rc != ERR_CRYPTO)
 		return cli_fail(cli, NULL, "%s cannot be read: %s", cli_safe(span_from_cstr(path)),

@@ -187,7 +187,13 @@ struct span config_copy(struct config *c, struct span s);
 /* The table for people, as Markdown (docs/options.md). */
 void config_doc_put(struct buf *out);
 
-/* `moltbot-config --check FILE [--json]`, `--options`, `--options-doc`. Returns the exit status, -1 when argv is for the process. */
+/*
+ * One JSON object: what was read, path by path (old spellings under the present ones), with places; of secrets only whether they
+ * are references, and their strength. read false: the text could not be taken apart.
+ */
+void config_values_put(const struct config *c, struct buf *out);
+
+/* `moltbot-config --check FILE [--json]`, `--values FILE`, `--options`, `--options-doc`. Returns the exit status, -1 when argv is for the process. */
 int config_check_main(int argc, char **argv);
 
 /* config.c: the supervisor's answers. */

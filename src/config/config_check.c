@@ -1,4 +1,4 @@
-/* `moltbot-config --check FILE [--json]` and `--options`: the same code without a supervisor. */
+/* `moltbot-config --check FILE [--json]`, `--values FILE` and `--options`: the same code without a supervisor. */
 #include "config.h"
 
 #include <fcntl.h>
@@ -67,8 +67,10 @@ open_folder(const char *file)
 	return fd;
 }
 
+enum output { AS_TEXT, AS_JSON, AS_VALUES };
+
 static int
-check(const char *file, bool json)
+check(const char *file, enum output as)
 {
 	static struct config_sources sources;
 	struct config_input in = {
@@ -76,7 +78,7 @@ check(const char *file, bool json)
 	int folder = open_folder(file);
 	struct buf text = {.max = CONFIG_FILE_MAX + 1};
 	struct buf env = {.max = CONFIG_ENV_MAX};
-	struct buf out = {.max = MIB(2)};
+	struct buf out = {.max = MIB(4)};
 	struct config c;
 	int fd = open(file, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	int err = config_read_file(fd, in.path, &text, &in.absent);
@@ -92,11 +94,13 @@ check(const char *file, bool json)
 	else
 		translate(&c, &in, folder);
 	mistakes = c.mistakes;
-	if (json)
+	if (as == AS_VALUES)
+		config_values_put(&c, &out);
+	else if (as == AS_JSON)
 		config_notes_put_json(&c, &out);
 	else
 		config_notes_put(&c, &out);
-	config_write_all(json ? 1 : 2, buf_span(&out));
+	config_write_all(as == AS_TEXT ? 2 : 1, buf_span(&out));
 	config_clear(&c);
 	config_sources_clear(&sources);
 	if (folder >= 0)
@@ -187,7 +191,10 @@ int
 config_check_main(int argc, char **argv)
 {
 	if (argc >= 3 && strcmp(argv[1], "--check") == 0)
-		return check(argv[2], argc > 3 && strcmp(argv[3], "--json") == 0);
+		return check(
+			argv[2], argc > 3 && strcmp(argv[3], "--json") == 0 ? AS_JSON : AS_TEXT);
+	if (argc == 3 && strcmp(argv[1], "--values") == 0)
+		return check(argv[2], AS_VALUES);
 	if (argc == 2 && strcmp(argv[1], "--options") == 0)
 		return options();
 	if (argc == 2 && strcmp(argv[1], "--options-doc") == 0) {
