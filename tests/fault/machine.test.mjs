@@ -1,13 +1,13 @@
 // What the machine does to the gateway: a full disk, no descriptors left.
 import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
-import { closeSync, fstatSync, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, fstatSync, mkdtempSync, openSync, rmSync, writeFileSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { randomUUID } from 'node:crypto';
 import test from 'node:test';
 import { chat, signIn } from '../e2e/lib/client.mjs';
-import { cli, Gateway, isBuilt, sleep, until } from '../e2e/lib/gateway.mjs';
+import { cli, Gateway, isBuilt, program, sleep, until } from '../e2e/lib/gateway.mjs';
 import { cpu, dial, lasting } from './lib.mjs';
 
 const root = process.getuid() === 0;
@@ -54,7 +54,7 @@ test('a full disk: refused with a reason, nothing half accepted, and all is well
 	t.diagnostic(`${refused.length} of ${asked.length} refused: ${JSON.stringify(refused[0]?.error)}`);
 	assert.ok(refused.length > 0, 'the disk was never full');
 	assert.deepEqual(refused.filter((a) => !a.answered), [], 'every refusal is told');
-	for (const a of refused) assert.match(a.error.message, /disk|space|store/i);
+	for (const a of refused) assert.match(a.error.message, /no room left/);
 	assert.ok((await client.call('health', {})).ok !== false, 'it still answers');
 
 	rmSync(join(dir, 'filler'));
@@ -73,14 +73,15 @@ test('a full disk: refused with a reason, nothing half accepted, and all is well
 	assert.equal(report.status, 0, report.stdout);
 });
 
-test('no descriptors left: those who wait are let in when others go, and nobody burns the processor', { skip }, async (t) => {
-	const gateway = new Gateway();
-	t.after(() => gateway.cleanup());
+test('no descriptors left: those who wait are let in when others go, and nobody burns the processor', { skip: isBuilt() ? false : 'the gateway is not built' }, async (t) => {
+	const dir = mkdtempSync(join(tmpdir(), 'moltbot-few-'));
+	const few = join(dir, 'few');
+	writeFileSync(few, `#!/bin/sh\nulimit -n 128\nexec ${program} "$@"\n`, { mode: 0o755 });
+	const gateway = new Gateway({ program: few });
+	t.after(async () => { await gateway.cleanup(); rmSync(dir, { recursive: true, force: true }); });
 	await gateway.start();
-	const edge = gateway.processes().find((p) => /moltbot-edge/.test(p.args));
-	execFileSync('prlimit', ['--pid', String(edge.pid), '--nofile=64:64']);
 	const before = lasting(gateway);
-	const crowd = await Promise.all(Array.from({ length: 300 }, () => dial(gateway)));
+	const crowd = await Promise.all(Array.from({ length: 400 }, () => dial(gateway)));
 	const from = cpu(gateway, /moltbot-edge/);
 	await sleep(2000);
 	assert.ok(cpu(gateway, /moltbot-edge/) - from < 1, 'more than half a processor for nothing');

@@ -266,22 +266,98 @@ output_is_kept_up_to_its_limit(void **state)
 	launch_close(&l);
 }
 
+/* One file a line, or n of them; the command that makes them in the workspace is not part of what is tested. */
+static void
+make_files(const struct launch *l, const char *fmt, unsigned from, unsigned to)
+{
+	char name[32];
+
+	for (unsigned i = from; i < to; i++) {
+		int fd;
+
+		(void)snprintf(name, sizeof(name), fmt, i);
+		fd = openat(l->env.workspace, name, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+		assert_true(fd >= 0);
+		assert_int_equal(write(fd, "needle\n", 7), 7);
+		close(fd);
+	}
+}
+
+static void
+make_big(const struct launch *l, size_t len)
+{
+	static char bytes[FILE_READ_MAX + 1];
+	int fd = openat(l->env.workspace, "big", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+
+	assert_true(fd >= 0 && len <= sizeof(bytes));
+	memset(bytes, 'b', sizeof(bytes));
+	assert_int_equal(write(fd, bytes, len), (ssize_t)len);
+	close(fd);
+}
+
+static void
+built_in_tools_return_up_to_their_limits_and_say_when_there_was_more(void **state)
+{
+	struct launch l;
+
+	(void)state;
+	assert_int_equal(launch_open(&l, program,
+				 possible(JAIL_TIER_FULL) ? JAIL_TIER_FULL : JAIL_TIER_LANDLOCK),
+		0);
+	for (unsigned over = 0; over < 2; over++) {
+		make_big(&l, FILE_READ_MAX + over);
+		(void)launch_call(&l, TOOL_FILE_READ, "path", SPAN("big"), NULL, SPAN_EMPTY);
+		assert_int_equal(l.out.len, FILE_READ_MAX);
+		assert_int_equal(l.result.truncated, over);
+	}
+	assert_int_equal(unlinkat(l.env.workspace, "big", 0), 0);
+	make_files(&l, "f%u", 0, FILE_SEARCH_MAX);
+	(void)launch_call(&l, TOOL_FILE_SEARCH, "query", SPAN("needle"), NULL, SPAN_EMPTY);
+	assert_false(l.result.truncated);
+	make_files(&l, "f%u", FILE_SEARCH_MAX, FILE_SEARCH_MAX + 1);
+	(void)launch_call(&l, TOOL_FILE_SEARCH, "query", SPAN("needle"), NULL, SPAN_EMPTY);
+	assert_true(l.result.truncated);
+	make_files(&l, "f%u", FILE_SEARCH_MAX + 1, FILE_LIST_MAX);
+	(void)launch_call(&l, TOOL_FILE_LIST, NULL, SPAN_EMPTY, NULL, SPAN_EMPTY);
+	assert_false(l.result.truncated);
+	make_files(&l, "f%u", FILE_LIST_MAX, FILE_LIST_MAX + 1);
+	(void)launch_call(&l, TOOL_FILE_LIST, NULL, SPAN_EMPTY, NULL, SPAN_EMPTY);
+	assert_true(l.result.truncated);
+	launch_close(&l);
+}
+
 static void
 limits_on_files_processes_and_memory_bind(void **state)
 {
 	struct launch l;
+	char want[160];
 
 	(void)state;
 	if (!possible(JAIL_TIER_FULL))
 		skip();
 	assert_int_equal(launch_open(&l, program, JAIL_TIER_FULL), 0);
 	(void)launch_shell(&l, "head -c 80000000 /dev/zero > big; stat -c %s big");
-	assert_true(output_has(&l, "67108864\n"));
-	(void)launch_shell(
-		&l, "i=0; while [ $i -lt 200 ]; do sleep 5 & i=$((i+1)); done; echo spawned");
+	(void)snprintf(want, sizeof(want), "%u\n", CELL_FILE_MAX);
+	assert_true(output_has(&l, want));
+	(void)snprintf(want, sizeof(want),
+		"i=0; while [ $i -lt %d ]; do sleep 5 & i=$((i+1)); done; echo spawned", CELL_PIDS / 2);
+	(void)launch_shell(&l, want);
+	assert_true(output_has(&l, "spawned\n"));
+	(void)snprintf(want, sizeof(want),
+		"i=0; while [ $i -lt %d ]; do sleep 5 & i=$((i+1)); done; echo spawned", CELL_PIDS + 1);
+	(void)launch_shell(&l, want);
 	assert_false(l.result.ok && span_eq(buf_span(&l.out), SPAN("spawned\n")));
-	(void)launch_shell(&l, "ulimit -n; ulimit -c");
-	assert_true(output_is(&l, "64\n0\n"));
+	(void)snprintf(want, sizeof(want), "%u\n%u\n%u\n0\n", CELL_FDS, CELL_FILE_MAX / 512u,
+		CELL_CPU_S);
+	(void)launch_shell(&l, "ulimit -n; ulimit -f; ulimit -t; ulimit -c");
+	assert_true(output_is(&l, want));
+	/* descriptors 0 to 2 are there: the last number below the limit opens, the limit itself does not */
+	(void)snprintf(want, sizeof(want),
+		"bash -c 'exec %d</dev/null && echo last; exec %d</dev/null && echo over'",
+		CELL_FDS - 1, CELL_FDS);
+	(void)launch_shell(&l, want);
+	assert_true(output_has(&l, "last\n"));
+	assert_false(output_has(&l, "over\n"));
 	(void)launch_shell(&l, "head -c 700000000 /dev/zero | tail -c 690000000 | wc -c");
 	assert_false(span_eq(buf_span(&l.out), SPAN("690000000\n")));
 	launch_close(&l);
@@ -630,6 +706,7 @@ main(int argc, char **argv)
 		cmocka_unit_test(background_children_die_with_the_cell),
 		cmocka_unit_test(a_call_ends_at_its_time),
 		cmocka_unit_test(output_is_kept_up_to_its_limit),
+		cmocka_unit_test(built_in_tools_return_up_to_their_limits_and_say_when_there_was_more),
 		cmocka_unit_test(limits_on_files_processes_and_memory_bind),
 		cmocka_unit_test(control_groups_of_version_1_limit_memory_and_processes),
 		cmocka_unit_test(control_groups_of_version_2_end_a_cell_and_are_removed),

@@ -271,6 +271,24 @@ a_source_has_its_burst_and_then_a_lock_that_grows(void **state)
 }
 
 static void
+a_source_gets_as_many_tries_back_in_a_minute_as_the_limit_says(void **state)
+{
+	uint64_t retry;
+	uint64_t now = 1000;
+	unsigned n = 0;
+
+	(void)state;
+	vault_rate_init(&rate, now);
+	while (vault_rate_take(&rate, 1, 1, VAULT_CLASS_TOKEN, now, &retry) != NULL)
+		n++;
+	assert_int_equal(n, AUTH_TRIES_BURST);
+	assert_null(vault_rate_take(&rate, 1, 1, VAULT_CLASS_TOKEN, now + retry - 1, &retry));
+	for (n = 0; now < 1000 + 60000; now += 100)
+		n += vault_rate_take(&rate, 1, 1, VAULT_CLASS_TOKEN, now + 100, &retry) != NULL;
+	assert_int_equal(n, AUTH_TRIES_PER_MIN);
+}
+
+static void
 a_good_credential_costs_nothing(void **state)
 {
 	(void)state;
@@ -418,7 +436,7 @@ the_oldest_browser_session_gives_way_and_an_old_one_is_no_good(void **state)
 	assert_false(expired);
 	for (size_t i = 1; i <= VAULT_COOKIES_MAX; i++)
 		assert_true(vault_cookie_is_good(&vault, buf_span(&cookies[i]), &expired));
-	vault.state.cookies[VAULT_COOKIES_MAX - 1].expires_ms = ev_wall_ms();
+	vault.state.cookies[VAULT_COOKIES_MAX - 1].expires_ms -= COOKIE_TTL_MS;
 	assert_false(vault_cookie_is_good(&vault, buf_span(&cookies[VAULT_COOKIES_MAX]), &expired));
 	assert_true(expired);
 	for (size_t i = 0; i <= VAULT_COOKIES_MAX; i++)
@@ -454,6 +472,7 @@ main(void)
 		cmocka_unit_test(content_above_the_limit_is_refused_and_the_old_stays),
 		cmocka_unit_test(the_fullest_state_fits_the_box_and_comes_back_the_same),
 		cmocka_unit_test(a_source_has_its_burst_and_then_a_lock_that_grows),
+		cmocka_unit_test(a_source_gets_as_many_tries_back_in_a_minute_as_the_limit_says),
 		cmocka_unit_test(a_good_credential_costs_nothing),
 		cmocka_unit_test(one_host_is_one_source_however_it_is_written),
 		cmocka_unit_test(many_sources_share_the_budget_of_their_class_and_of_all),
