@@ -180,7 +180,6 @@
 #define DIAL_CALLS_MAX 64          /* connections being made at once */
 #define DIAL_RESOLVERS_MAX 16      /* names being resolved at once */
 #define DIAL_ROWS_MAX 64           /* destination rows */
-#define EGRESS_HEAD_MAX KIB(64u)   /* bytes of a response's headers */
 #define EGRESS_BODY_MAX MIB(16u)   /* bytes of a response */
 #define EGRESS_IDLE_MS 120000      /* silence in a response */
 #define SSE_LINE_MAX MIB(1u)       /* bytes of one event-stream line */
@@ -188,9 +187,10 @@
 #define SSE_NAME_MAX KIB(1u)       /* bytes of an event's type, and of its id */
 
 /* supervisor */
-#define CHILD_RESTARTS_FREE 5      /* crashes within CHILD_RESTART_WINDOW_MS before back-off starts */
+#define CHILD_RESTARTS_FREE 5      /* crashes within CHILD_RESTART_WINDOW_MS that cost no wait */
 #define CHILD_RESTART_WINDOW_MS 10000
-#define CHILD_BACKOFF_MAX_MS 30000
+#define CHILD_BACKOFF_MS 1000      /* wait after one more, of a process that lived no longer than this */
+#define CHILD_BACKOFF_SHORT_MS 250 /* of one that did */
 #define STOP_GRACE_MS 3000         /* SIGTERM to SIGKILL on an orderly stop */
 
 #endif

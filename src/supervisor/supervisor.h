@@ -9,6 +9,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "base/limits.h"
 #include "ev/ev.h"
 #include "ipc/ipc.h"
 #include "jail/jail.h"
@@ -42,7 +43,7 @@ struct sup_child {
 	int theirs;   /* its end of control while its zygote is not there to fork it, else -1 */
 	bool greeted; /* handles and HELLO are out */
 	uint64_t started_ms;
-	uint64_t crashes_ms[5]; /* times of the last crashes, newest first */
+	uint64_t crashes_ms[CHILD_RESTARTS_FREE + 1]; /* times of the last crashes, newest first */
 	uint64_t restart_timer;
 };
 

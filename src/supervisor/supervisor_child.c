@@ -420,21 +420,19 @@ static uint64_t
 backoff_ms(struct sup_child *c, uint64_t now)
 {
 	size_t recent = 0;
-	uint64_t delay;
 
 	memmove(&c->crashes_ms[1], &c->crashes_ms[0],
 		sizeof(c->crashes_ms) - sizeof(c->crashes_ms[0]));
 	c->crashes_ms[0] = now;
-	for (size_t i = 0; i < CHILD_RESTARTS_FREE; i++)
+	for (size_t i = 0; i <= CHILD_RESTARTS_FREE; i++)
 		recent += c->crashes_ms[i] != 0 && now - c->crashes_ms[i] < CHILD_RESTART_WINDOW_MS;
-	if (recent < CHILD_RESTARTS_FREE)
+	if (recent <= CHILD_RESTARTS_FREE)
 		return 0;
 #ifdef MOLTBOT_ATTACKER
 	if (supervisor_self->attack != NULL)
 		return 0; /* one attempt a life: many lives */
 #endif
-	delay = now - c->started_ms < 1000 ? 1000 : 250;
-	return delay > CHILD_BACKOFF_MAX_MS ? CHILD_BACKOFF_MAX_MS : delay;
+	return now - c->started_ms < CHILD_BACKOFF_MS ? CHILD_BACKOFF_MS : CHILD_BACKOFF_SHORT_MS;
 }
 
 void

@@ -5,8 +5,8 @@ import net from 'node:net';
 import { sleep } from '../e2e/lib/gateway.mjs';
 
 /** A TCP connection that never fails loudly: {socket, text, closed}. */
-export async function dial(gateway) {
-	const socket = net.connect(gateway.port, '127.0.0.1');
+export async function dial(gateway, options = {}) {
+	const socket = net.connect({ port: gateway.port, host: '127.0.0.1', ...options });
 	const conn = { socket, text: '', isClosed: false };
 	socket.on('error', () => {});
 	socket.on('data', (d) => { if (conn.text.length < 65536) conn.text += d.toString('latin1'); });

@@ -37,7 +37,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (http_cookie_get(s, SPAN("a"), &value) == 0 && value.len > 0 &&
 		(value.ptr < data || value.ptr + value.len > data + size))
 		abort();
-	if (http_range_parse(s, 1000, &range) == 0 && (range.first > range.last || range.last >= 1000))
+	if (http_range_parse(s, 1000, &range) == 0 &&
+		(range.first > range.last || range.last >= 1000))
 		abort();
 	(void)http_etag_matches(s, SPAN("\"x\""));
 	return 0;

@@ -340,15 +340,17 @@ limits_on_files_processes_and_memory_bind(void **state)
 	(void)snprintf(want, sizeof(want), "%u\n", CELL_FILE_MAX);
 	assert_true(output_has(&l, want));
 	(void)snprintf(want, sizeof(want),
-		"i=0; while [ $i -lt %d ]; do sleep 5 & i=$((i+1)); done; echo spawned", CELL_PIDS / 2);
+		"i=0; while [ $i -lt %d ]; do sleep 5 & i=$((i+1)); done; echo spawned",
+		CELL_PIDS / 2);
 	(void)launch_shell(&l, want);
 	assert_true(output_has(&l, "spawned\n"));
 	(void)snprintf(want, sizeof(want),
-		"i=0; while [ $i -lt %d ]; do sleep 5 & i=$((i+1)); done; echo spawned", CELL_PIDS + 1);
+		"i=0; while [ $i -lt %d ]; do sleep 5 & i=$((i+1)); done; echo spawned",
+		CELL_PIDS + 1);
 	(void)launch_shell(&l, want);
 	assert_false(l.result.ok && span_eq(buf_span(&l.out), SPAN("spawned\n")));
-	(void)snprintf(want, sizeof(want), "%u\n%u\n%u\n0\n", CELL_FDS, CELL_FILE_MAX / 512u,
-		CELL_CPU_S);
+	(void)snprintf(
+		want, sizeof(want), "%u\n%u\n%u\n0\n", CELL_FDS, CELL_FILE_MAX / 512u, CELL_CPU_S);
 	(void)launch_shell(&l, "ulimit -n; ulimit -f; ulimit -t; ulimit -c");
 	assert_true(output_is(&l, want));
 	/* descriptors 0 to 2 are there: the last number below the limit opens, the limit itself does not */
@@ -706,7 +708,8 @@ main(int argc, char **argv)
 		cmocka_unit_test(background_children_die_with_the_cell),
 		cmocka_unit_test(a_call_ends_at_its_time),
 		cmocka_unit_test(output_is_kept_up_to_its_limit),
-		cmocka_unit_test(built_in_tools_return_up_to_their_limits_and_say_when_there_was_more),
+		cmocka_unit_test(
+			built_in_tools_return_up_to_their_limits_and_say_when_there_was_more),
 		cmocka_unit_test(limits_on_files_processes_and_memory_bind),
 		cmocka_unit_test(control_groups_of_version_1_limit_memory_and_processes),
 		cmocka_unit_test(control_groups_of_version_2_end_a_cell_and_are_removed),
