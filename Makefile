@@ -25,7 +25,7 @@ fuzz:
 	tools/fuzz $(TIME)
 
 lint:
-	tools/lint
+	tools/lint $(LINT)
 
 format:
 	git ls-files '*.c' '*.h' | xargs clang-format -i
