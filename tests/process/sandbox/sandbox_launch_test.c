@@ -266,16 +266,16 @@ output_is_kept_up_to_its_limit(void **state)
 	launch_close(&l);
 }
 
-/* One file a line, or n of them; the command that makes them in the workspace is not part of what is tested. */
+/* Files of one line each, made from outside. */
 static void
-make_files(const struct launch *l, const char *fmt, unsigned from, unsigned to)
+make_files(const struct launch *l, unsigned from, unsigned to)
 {
 	char name[32];
 
 	for (unsigned i = from; i < to; i++) {
 		int fd;
 
-		(void)snprintf(name, sizeof(name), fmt, i);
+		(void)snprintf(name, sizeof(name), "f%u", i);
 		fd = openat(l->env.workspace, name, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
 		assert_true(fd >= 0);
 		assert_int_equal(write(fd, "needle\n", 7), 7);
@@ -311,16 +311,16 @@ built_in_tools_return_up_to_their_limits_and_say_when_there_was_more(void **stat
 		assert_int_equal(l.result.truncated, over);
 	}
 	assert_int_equal(unlinkat(l.env.workspace, "big", 0), 0);
-	make_files(&l, "f%u", 0, FILE_SEARCH_MAX);
+	make_files(&l, 0, FILE_SEARCH_MAX);
 	(void)launch_call(&l, TOOL_FILE_SEARCH, "query", SPAN("needle"), NULL, SPAN_EMPTY);
 	assert_false(l.result.truncated);
-	make_files(&l, "f%u", FILE_SEARCH_MAX, FILE_SEARCH_MAX + 1);
+	make_files(&l, FILE_SEARCH_MAX, FILE_SEARCH_MAX + 1);
 	(void)launch_call(&l, TOOL_FILE_SEARCH, "query", SPAN("needle"), NULL, SPAN_EMPTY);
 	assert_true(l.result.truncated);
-	make_files(&l, "f%u", FILE_SEARCH_MAX + 1, FILE_LIST_MAX);
+	make_files(&l, FILE_SEARCH_MAX + 1, FILE_LIST_MAX);
 	(void)launch_call(&l, TOOL_FILE_LIST, NULL, SPAN_EMPTY, NULL, SPAN_EMPTY);
 	assert_false(l.result.truncated);
-	make_files(&l, "f%u", FILE_LIST_MAX, FILE_LIST_MAX + 1);
+	make_files(&l, FILE_LIST_MAX, FILE_LIST_MAX + 1);
 	(void)launch_call(&l, TOOL_FILE_LIST, NULL, SPAN_EMPTY, NULL, SPAN_EMPTY);
 	assert_true(l.result.truncated);
 	launch_close(&l);
