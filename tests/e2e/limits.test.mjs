@@ -112,7 +112,7 @@ describe('limits that clients meet', { skip, concurrency: 16 }, () => {
 		const at = [];
 		own.listeners.add((f) => { if (f.event === 'chat' && f.payload.sessionKey?.endsWith('drip') && f.payload.state === 'delta') at.push(performance.now()); });
 		assert.equal((await chat(own, 'drip', { sessionKey: 'drip' })).state, 'final');
-		const gaps = at.slice(1).map((t, i) => t - at[i]);
+		const gaps = at.slice(1, -1).map((t, i) => t - at[i]); // the last comes with the end, whenever that is
 		assert.ok(gaps.length > 4, `${gaps.length} gaps`);
 		const mean = gaps.reduce((a, b) => a + b, 0) / gaps.length;
 		assert.ok(mean >= limit('CHAT_DELTA_MS') * 0.95, `${mean} ms between deltas`);

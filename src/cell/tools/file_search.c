@@ -56,12 +56,14 @@ search_text(struct cell_call *call, const struct walk *w, struct span text, stru
 	struct buf *out = &call->result->text;
 	uint64_t line = 0;
 
-	while (text.len > 0 && has_room(call, *found)) {
+	while (text.len > 0) {
 		struct span one = span_cut(&text, '\n');
 
 		line++;
 		if (span_find(one, needle) < 0)
 			continue;
+		if (!has_room(call, *found))
+			return;
 		++*found;
 		log_put_safe(out, span_of(w->path, w->path_len));
 		(void)buf_put_fmt(out, ":%llu: ", (unsigned long long)line);
@@ -115,7 +117,7 @@ tool_file_search(struct cell_call *call)
 			"no such folder in the workspace (links are not followed)");
 		return;
 	}
-	while (has_room(call, found) && walk_next(&w)) {
+	while (!call->result->truncated && walk_next(&w)) {
 		if (S_ISDIR(w.st.st_mode)) {
 			walk_enter(&w);
 		} else if (S_ISREG(w.st.st_mode) && name_fits(walk_name(&w), glob)) {
@@ -123,6 +125,8 @@ tool_file_search(struct cell_call *call)
 				search_file(call, &w, needle, &found);
 				continue;
 			}
+			if (!has_room(call, found))
+				break;
 			found++;
 			log_put_safe(&call->result->text, span_of(w.path, w.path_len));
 			(void)buf_put_u8(&call->result->text, '\n');
