@@ -148,7 +148,7 @@ describe('limits of the supervisor', { skip, concurrency: 2 }, () => {
 	/** Kills the process of that name and waits for its next incarnation: milliseconds. */
 	async function killed(gateway, name) {
 		const find = () => gateway.processes().find((p) => new RegExp(`moltbot-${name}$`).test(p.args))?.pid;
-		const old = find();
+		const old = await until(find, `${name} is there`);
 		const from = performance.now();
 		process.kill(old, 'SIGKILL');
 		await until(() => { const now = find(); return now && now !== old; }, `${name} again`, limit('CHILD_BACKOFF_MS') + 5000);
@@ -175,7 +175,8 @@ describe('limits of the supervisor', { skip, concurrency: 2 }, () => {
 	test('STOP_GRACE_MS: a process that does not end when told is killed, and the gateway ends', async (t) => {
 		const gateway = await new Gateway().start();
 		t.after(() => gateway.cleanup());
-		const deaf = gateway.processes().find((p) => /moltbot-dial/.test(p.args));
+		const deaf = await until(() => gateway.processes().find((p) => /moltbot-dial/.test(p.args)), 'dial is there');
+		await sleep(500);
 		process.kill(deaf.pid, 'SIGSTOP');
 		const ms = await took(gateway.stop());
 		assertTime(ms, 'STOP_GRACE_MS', { early: 200 });

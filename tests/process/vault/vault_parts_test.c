@@ -271,23 +271,6 @@ a_source_has_its_burst_and_then_a_lock_that_grows(void **state)
 }
 
 static void
-a_source_gets_as_many_tries_back_in_a_minute_as_the_limit_says(void **state)
-{
-	uint64_t retry;
-	uint64_t now = 1000;
-	unsigned n = 0;
-
-	(void)state;
-	vault_rate_init(&rate, now);
-	while (vault_rate_take(&rate, 1, 1, VAULT_CLASS_TOKEN, now, &retry) != NULL)
-		n++;
-	assert_int_equal(n, AUTH_TRIES_BURST);
-	for (n = 0; now < 1000 + 60000; now += 100)
-		n += vault_rate_take(&rate, 1, 1, VAULT_CLASS_TOKEN, now + 100, &retry) != NULL;
-	assert_int_equal(n, AUTH_TRIES_PER_MIN);
-}
-
-static void
 a_good_credential_costs_nothing(void **state)
 {
 	(void)state;
@@ -471,7 +454,6 @@ main(void)
 		cmocka_unit_test(content_above_the_limit_is_refused_and_the_old_stays),
 		cmocka_unit_test(the_fullest_state_fits_the_box_and_comes_back_the_same),
 		cmocka_unit_test(a_source_has_its_burst_and_then_a_lock_that_grows),
-		cmocka_unit_test(a_source_gets_as_many_tries_back_in_a_minute_as_the_limit_says),
 		cmocka_unit_test(a_good_credential_costs_nothing),
 		cmocka_unit_test(one_host_is_one_source_however_it_is_written),
 		cmocka_unit_test(many_sources_share_the_budget_of_their_class_and_of_all),
