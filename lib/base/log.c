@@ -8,6 +8,7 @@
 #include "base/err.h"
 #include "base/limits.h"
 #include "base/utf8.h"
+#include "base/weak.h"
 
 static struct {
 	const char *name;
@@ -57,6 +58,10 @@ is_unsafe(uint32_t cp)
 void
 log_put_safe(struct buf *out, struct span s)
 {
+	if (WEAK(TEXT_SAFE)) {
+		buf_put(out, s);
+		return;
+	}
 	while (s.len > 0) {
 		uint32_t cp = 0;
 		size_t n = utf8_decode(s, &cp);

@@ -5,6 +5,7 @@
 
 #include "base/err.h"
 #include "base/limits.h"
+#include "base/weak.h"
 #include "proto/core_agent.h"
 
 #define INLINE_MAX 12288
@@ -235,7 +236,7 @@ step(struct agent *a, const struct agent_provider *provider, unsigned *calls)
 		note(a, buf_span(&t.text));
 		more = true;
 		for (size_t i = 0; i < t.ncalls && more; i++) {
-			if (++*calls > RUN_TOOL_CALLS_MAX) {
+			if (++*calls > RUN_TOOL_CALLS_MAX && !WEAK(BUDGET)) {
 				finish(a, RUN_FAILED, MODEL_BUDGET,
 					SPAN("The run was stopped: it used up its budget of tool "
 					     "calls."));
@@ -258,7 +259,7 @@ agent_run(struct agent *a)
 	unsigned turns = 0;
 
 	while (step(a, provider, &calls)) {
-		if (++turns >= RUN_MODEL_CALLS_MAX) {
+		if (++turns >= RUN_MODEL_CALLS_MAX && !WEAK(BUDGET)) {
 			finish(a, RUN_FAILED, MODEL_BUDGET,
 				SPAN("The run was stopped: it used up its budget of model "
 				     "requests."));

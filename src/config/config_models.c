@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "base/weak.h"
 #include "text/ident.h"
 #include "text/text.h"
 #include "url/url.h"
@@ -101,7 +102,7 @@ set_url(struct config *c, struct config_provider *p, struct span text, struct js
 		p->local = true;
 	} else if (url.kind != URL_HOST_NAME) {
 		p->local = is_local(&url);
-		if (!p->local && !addr_is_global(&url.addr)) {
+		if (!p->local && !addr_is_global(&url.addr) && !WEAK(CONFIG_ADDRESS)) {
 			config_mistake(c, at,
 				"models.providers.%.*s.baseUrl: this address (%s) is no place for "
 				"a service",

@@ -3,6 +3,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/weak.h"
+
 /* ---- the question to gate, for both kinds of calls ---- */
 
 void
@@ -59,7 +61,8 @@ core_call_cancel(struct core_run *run)
 			(void)core_egress_cancel_send(
 				peer, &(struct core_egress_cancel){.id = c->number});
 	}
-	if (c->kind == CALL_TOOL && c->executor == KIND_SANDBOX && c->stage == STAGE_EXECUTE) {
+	if (!WEAK(CANCEL) && c->kind == CALL_TOOL && c->executor == KIND_SANDBOX &&
+		c->stage == STAGE_EXECUTE) {
 		peer = child_peer(child, KIND_SANDBOX, 0);
 		if (peer != NULL)
 			(void)core_sandbox_cancel_send(
@@ -125,7 +128,7 @@ core_model_call(struct core_run *run, const struct core_agent_model_call *msg, i
 	c->row = child_option_u64(run->core->child, "provider.row", 0);
 	plan_of((uint32_t)c->row, bytes, c->plan);
 	ipc_body_unmap(bytes);
-	if (++run->model_calls > RUN_MODEL_CALLS_MAX)
+	if (++run->model_calls > RUN_MODEL_CALLS_MAX && !WEAK(BUDGET))
 		core_model_end(run, ERR_FULL, span_from_cstr(reason_text(REASON_BUDGET)));
 	else
 		begin_model(run);

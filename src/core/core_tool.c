@@ -3,6 +3,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/weak.h"
 #include "proto/tools.h"
 
 #define ITEM_INLINE 6144u
@@ -241,8 +242,9 @@ core_tool_call(struct core_run *run, const struct core_agent_tool_call *msg, int
 	put_call_item(run, args.span);
 	core_event_tool_start(run, args.span);
 	core_text_close(&args);
-	reason = ++run->tool_calls > RUN_TOOL_CALLS_MAX ? REASON_BUDGET
-							: may_start(run->core, c->tool);
+	reason = ++run->tool_calls > RUN_TOOL_CALLS_MAX && !WEAK(BUDGET)
+			 ? REASON_BUDGET
+			 : may_start(run->core, c->tool);
 	begin(run, reason, true);
 	return 0;
 }

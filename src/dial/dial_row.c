@@ -6,6 +6,7 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/weak.h"
 
 int
 dial_host_parse(struct span host, uint64_t port, struct url *out)
@@ -37,7 +38,7 @@ dial_may_connect(const struct addr *a, bool local)
 {
 	enum addr_class c = addr_classify(a);
 
-	if (c == ADDR_GLOBAL)
+	if (c == ADDR_GLOBAL || WEAK(DIAL_ADDRESS))
 		return true;
 	return local && (c == ADDR_LOOPBACK || c == ADDR_PRIVATE || c == ADDR_UNIQUE_LOCAL ||
 				c == ADDR_CGNAT);

@@ -271,7 +271,8 @@ edge_source_client(
 	struct span list;
 	struct addr a;
 
-	if (!is_proxy(h, peer) || http_field_get(req, SPAN("x-forwarded-for"), &list) < 0)
+	if ((!is_proxy(h, peer) && !WEAK(FORWARDED)) ||
+		http_field_get(req, SPAN("x-forwarded-for"), &list) < 0)
 		return *peer;
 	while (list.len > 0) {
 		size_t at = list.len;

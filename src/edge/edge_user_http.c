@@ -4,6 +4,7 @@
 
 #include "base/err.h"
 #include "base/log.h"
+#include "base/weak.h"
 #include "proto/ids.h"
 
 static uint8_t hash_key[CRYPTO_KEY_LEN];
@@ -111,7 +112,7 @@ is_same_caller(struct user_http *h, const struct http_request *req)
 
 	parts[0] = span_of(&kind, 1);
 	if (kind == CRED_NONE)
-		return false;
+		return WEAK(CREDENTIAL);
 	crypto_mac(hash_key, "edge credential", parts, 3, mac);
 	if (!h->has_credential) {
 		h->has_credential = true;

@@ -2,6 +2,7 @@
 
 #include "base/err.h"
 #include "base/log.h"
+#include "base/weak.h"
 
 static struct vault *
 vault_of(void *arg)
@@ -119,8 +120,9 @@ may_ask(const struct ipc_chan *chan, uint16_t id)
 
 		if (row->id != id)
 			continue;
-		return (row->kinds == 0 || (PRINCIPAL_KIND(p) < 32 &&
-						   (row->kinds >> PRINCIPAL_KIND(p) & 1) != 0)) &&
+		return (row->kinds == 0 || WEAK(METHOD_WHO) ||
+			       (PRINCIPAL_KIND(p) < 32 &&
+				       (row->kinds >> PRINCIPAL_KIND(p) & 1) != 0)) &&
 		       (row->scopes == 0 || (row->scopes & PRINCIPAL_SCOPES(p)) != 0);
 	}
 	return false;

@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "base/weak.h"
+
 #define TRY 1000u /* one try, in the bucket's unit */
 #define MINUTE_MS 60000u
 #define LOCK_FIRST_MS 1000u
@@ -84,7 +86,7 @@ vault_rate_take(struct vault_rate *r, uint64_t hi, uint64_t lo, enum vault_class
 	*retry_ms = bucket_wait(&r->all, AUTH_GLOBAL_PER_MIN);
 	if (*retry_ms == 0)
 		*retry_ms = bucket_wait(&r->class[class], AUTH_CLASS_PER_MIN);
-	if (*retry_ms != 0)
+	if (*retry_ms != 0 && !WEAK(RATE_LIMIT))
 		return NULL;
 	canonical(&hi, &lo);
 	s = source_at(r, hi, lo, now_ms);
@@ -92,7 +94,7 @@ vault_rate_take(struct vault_rate *r, uint64_t hi, uint64_t lo, enum vault_class
 	bucket_fill(&s->bucket, AUTH_TRIES_BURST, AUTH_TRIES_PER_MIN, now_ms);
 	*retry_ms = now_ms < s->locked_until_ms ? s->locked_until_ms - now_ms
 						: bucket_wait(&s->bucket, AUTH_TRIES_PER_MIN);
-	if (*retry_ms != 0)
+	if (*retry_ms != 0 && !WEAK(RATE_LIMIT))
 		return NULL;
 	s->bucket.level -= TRY;
 	r->class[class].level -= TRY;

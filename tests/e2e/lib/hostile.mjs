@@ -3,7 +3,9 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { Gateway } from './gateway.mjs';
+import { signIn } from './client.mjs';
+import { Gateway, until } from './gateway.mjs';
+import { ModelServer } from './model.mjs';
 
 const root = new URL('../../..', import.meta.url).pathname;
 const build = process.env.MOLTBOT_ATTACK_BUILD ?? join(root, 'build-attack');
@@ -27,15 +29,15 @@ export function weakGateway(weak, options = {}) {
 }
 
 /**
- * An attack with all controls, and with some left out. attack(gateway, weak) carries it out on a gateway that runs and gives a
- * list of what came through: nothing with the controls, something without them.
+ * An attack with all controls, and with some left out. attack(gateway, weak) carries it out on a gateway that runs (options:
+ * start: false: that it starts itself) and gives a list of what came through: nothing with the controls, something without them.
  */
 export async function seenToFail(weak, options, attack) {
 	buildHostile();
 	const [held, came] = await Promise.all([[], weak].map(async (names) => {
 		const gateway = weakGateway(names, typeof options === 'function' ? options(names) : options);
 		try {
-			await gateway.start();
+			if (gateway.options.start !== false) await gateway.start();
 			return await attack(gateway, names);
 		} finally {
 			await gateway.cleanup();
@@ -44,4 +46,21 @@ export async function seenToFail(weak, options, attack) {
 	assert.deepEqual(held, [], 'came through with all controls');
 	assert.ok(came.length > 0, `nothing came through without ${weak}: the attack proves nothing`);
 	return came;
+}
+
+/** A model behind the gateway for the time of fn: fn(model). */
+export async function withModel(script, fn) {
+	const model = await new ModelServer(script).listen();
+	try {
+		return await fn(model);
+	} finally {
+		await model.close();
+	}
+}
+
+/** Signed in, and the self-proof done: tools run. */
+export async function ready(gateway, extra) {
+	const client = await signIn(gateway, extra);
+	await until(async () => (await client.call('health', { probe: true })).sandbox?.proof === 'passed', 'the self-proof', 15000);
+	return client;
 }

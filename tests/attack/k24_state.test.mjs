@@ -1,0 +1,61 @@
+// The state directory: open to others, or with files in it that somebody else can reach.
+import { spawnSync } from 'node:child_process';
+import { chmodSync, linkSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import test from 'node:test';
+import { isBuilt, sleep } from '../e2e/lib/gateway.mjs';
+import { buildHostile, seenToFail, weakGateway } from '../e2e/lib/hostile.mjs';
+
+const skip = !isBuilt() ? 'the gateway is not built' : process.getuid() !== 0 ? 'only root can be another user' : false;
+const asNobody = (...command) => spawnSync('setpriv', ['--reuid=65534', '--regid=65534', '--clear-groups', ...command], { encoding: 'utf8' });
+
+/** As far as it gets in a short time. */
+async function started(gateway) {
+	await gateway.start({ wait: false });
+	await Promise.race([gateway.ready().catch(() => {}), sleep(1500)]);
+}
+
+test('a directory that was open to others is closed to them', { skip }, async () => {
+	await seenToFail(['STATE_CHECK'], { start: false }, async (gateway) => {
+		chmodSync(gateway.dir, 0o777);
+		await gateway.start();
+		const names = asNobody('ls', gateway.dir).stdout.trim();
+		const planted = asNobody('sh', '-c', `echo x > ${gateway.dir}/planted && cat ${gateway.dir}/planted`).stdout.trim();
+		return [names, planted].filter((text) => text !== '');
+	});
+});
+
+test('files that somebody put in place of the gateway\'s own are not used', { skip }, async () => {
+	const elsewhere = mkdtempSync(join(tmpdir(), 'moltbot-planted-'));
+	chmodSync(elsewhere, 0o755);
+	let n = 0;
+	const plant = {
+		'a hard link': (dir, name, mine) => { writeFileSync(mine, '', { mode: 0o600 }); linkSync(mine, join(dir, name)); },
+		'open to all': (dir, name) => writeFileSync(join(dir, name), '', { mode: 0o666 }),
+	};
+	for (const how of Object.keys(plant)) {
+		await seenToFail(['STATE_CHECK'], { start: false }, async (gateway) => {
+			const mine = join(elsewhere, `mine-${++n}`);
+			plant[how](gateway.dir, 'vault.key', mine);
+			chmodSync(join(gateway.dir, 'vault.key'), how === 'open to all' ? 0o666 : 0o600);
+			await started(gateway);
+			return readFileSync(join(gateway.dir, 'vault.key')).length > 0 ? [`the key went into a file that was ${how}`] : [];
+		});
+	}
+	rmSync(elsewhere, { recursive: true });
+});
+
+test('a symbolic link leads the gateway nowhere', { skip }, async () => {
+	buildHostile();
+	const elsewhere = mkdtempSync(join(tmpdir(), 'moltbot-planted-'));
+	for (const name of ['vault.key', 'vault.box', 'audit.log', 'gateway.lock', 'logs/../panic']) {
+		const gateway = weakGateway([]);
+		symlinkSync(join(elsewhere, name.replaceAll('/', '_')), join(gateway.dir, name.split('/').pop()));
+		await started(gateway);
+		await gateway.cleanup();
+	}
+	const left = readdirSync(elsewhere);
+	rmSync(elsewhere, { recursive: true });
+	if (left.length > 0) throw new Error(`written through a link: ${left}`);
+});
