@@ -93,7 +93,7 @@ const struct cli_command cmd_security_audit = {
 		"Host and Origin, a token in the URL, forwarded headers, spellings of paths, too "
 		"large "
 		"frames and bodies, guesses until they are refused, and the escapes of `doctor "
-		"--prove`. It "
+		"--prove` but for its bombs. It "
 		"asks vault for the token, which the audit log notes, changes nothing and ends by "
 		"itself. --fix changes modes of files and nothing else, and follows no links.\n\n"
 		"Exit status: 0 nothing worse than a note, 2 the worst is a warning, 3 something "

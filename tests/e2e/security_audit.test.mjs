@@ -2,13 +2,13 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'node:test';
 import { WebSocketServer } from 'ws';
-import { Gateway, isBuilt, program, until } from './lib/gateway.mjs';
+import { Gateway, cli, isBuilt, program, until } from './lib/gateway.mjs';
 import { buildHostile, hostileProgram, weakGateway } from './lib/hostile.mjs';
 
 const skip = isBuilt() ? false : 'the gateway is not built';
@@ -186,6 +186,19 @@ test('another program with our token in its environment or command line is found
 	assert.ok(!other.stdout.includes(token));
 });
 
+test('a program that others can exchange is found', { skip }, () => {
+	const top = mkdtempSync(join(tmpdir(), 'moltbot-audit-'));
+	const src = join(program, '../..');
+	for (const folder of ['bin', 'libexec/moltbot', 'share/moltbot/ui', 'state']) mkdirSync(join(top, folder), { recursive: true, mode: 0o700 });
+	copyFileSync(program, join(top, 'bin/moltbot'));
+	for (const name of ['supervisor', 'config']) copyFileSync(join(src, name, `moltbot-${name}`), join(top, 'libexec/moltbot', `moltbot-${name}`));
+	const row = () => audit(join(top, 'state'), ['--json'], {}, join(top, 'bin/moltbot')).row('files.programs');
+	assert.equal(row().verdict, 'pass', JSON.stringify(row()));
+	chmodSync(join(top, 'libexec/moltbot/moltbot-supervisor'), 0o777);
+	assert.equal(row().verdict, 'fail');
+	rmSync(top, { recursive: true, force: true });
+});
+
 // ---- the running gateway ----
 
 test('a running default installation passes every attack, and goes on', { skip }, async () => {
@@ -224,6 +237,21 @@ test('a stranger who fails to sign in is noticed', { skip }, async () => {
 	}
 });
 
+test('a pulled kill switch is noticed', { skip }, async () => {
+	const gateway = new Gateway({});
+	try {
+		await gateway.start();
+		const before = audit(gateway.dir);
+		assert.equal(before.row('signs.processes').verdict, 'pass');
+		assert.equal(before.row('network.ports').verdict, process.getuid() === 0 ? 'pass' : 'unknown', JSON.stringify(before.row('network.ports')));
+		assert.equal(cli(gateway, ['panic']).status, 0);
+		await until(() => audit(gateway.dir).row('signs.processes').verdict === 'fail', 'the kill switch in the audit log');
+		assert.equal(cli(gateway, ['gateway', 'resume']).status, 0);
+	} finally {
+		await gateway.cleanup();
+	}
+});
+
 /** Answers everything with yes, and says over its control socket where it listens. */
 async function yesMan(dir) {
 	const methods = { status: () => ({ gateway: { port: tcp.address().port, bind: 'loopback', auth: { mode: 'none' } }, sandbox: { tier: 'none', proof: 'failed' } }),
@@ -249,7 +277,10 @@ async function yesMan(dir) {
 		await new Promise((done) => (server.listening ? done() : server.once('listening', done)));
 		new WebSocketServer({ server, maxPayload: 1 << 28 }).on('connection', talk);
 	}
-	return { stop: () => { for (const s of [tcp, unix]) { s.closeAllConnections(); s.close(); } } };
+	/* and something else of its process listens, which nobody configured */
+	const extra = createServer(answer).listen(0, '127.0.0.1');
+	await new Promise((done) => extra.once('listening', done));
+	return { stop: () => { for (const s of [tcp, unix, extra]) { s.closeAllConnections(); s.close(); } } };
 }
 
 test('every attack finds a gateway that lets everything through', { skip }, async () => {
@@ -268,9 +299,21 @@ test('every attack finds a gateway that lets everything through', { skip }, asyn
 	const found = (id) => report.checks.find((c) => c.id === id).verdict;
 	for (const id of ['deep.routes', 'deep.methods', 'deep.scopes', 'deep.control', 'deep.host', 'deep.origin', 'deep.url_token', 'deep.forwarded', 'deep.paths', 'deep.frames',
 		'deep.headers', 'deep.brute_force', 'deep.escapes', 'gateway.anonymous', 'gateway.control_ui', 'gateway.websocket', 'gateway.auth', 'network.auth_mode', 'credentials.token',
-		'signs.devices', 'sandbox.tier', 'sandbox.proof', 'sandbox.tools'])
+		...live])
 		assert.equal(found(id), 'fail', `${id}: ${JSON.stringify(report.checks.find((c) => c.id === id))}`);
 	assert.equal(found('sessions.unexpected'), 'unknown');
+});
+
+/** What only a running gateway can get wrong. */
+const live = ['signs.devices', 'sandbox.tier', 'sandbox.proof', 'sandbox.tools', 'network.ports'];
+
+test('every row that can fail is seen to fail here', () => {
+	const rows = [...readFileSync(new URL('../../src/cli/checks/checks.def', import.meta.url), 'utf8').matchAll(/^CHECK\(\w+, "([^"]+)", \w+, \d+, \w+, "[^"]*", (\w+), (\w+)/gm)];
+	const seen = new Set([...cases.map((c) => c[0]), ...live, 'logs.failed_auth', 'signs.processes', 'files.programs', 'credentials.other_processes', 'deep.reached',
+		/* a person decides: these pass or are unknown */
+		'sessions.unexpected', 'signs.sessions', 'logs.addresses']);
+	assert.ok(rows.length > 80, `${rows.length} rows`);
+	for (const [, id, check, deep] of rows) if (check !== 'NULL' && deep === 'false') assert.ok(seen.has(id), id);
 });
 
 /** Controls of lib/base/weak.def and the check that finds them missing in a real gateway. */
@@ -291,7 +334,13 @@ for (const [control, id] of Object.entries(controls)) {
 				await gateway.cleanup();
 			}
 		}
-		if (id !== 'credentials.other_processes') assert.equal(seen[0].verdict, 'pass', JSON.stringify(seen[0]));
+		if (id === 'credentials.other_processes') {
+			/* other tests' programs may have tokens; what counts is ours */
+			assert.ok(!seen[0].evidence.some((e) => e.includes('moltbot-')), JSON.stringify(seen[0]));
+			assert.ok(seen[1].evidence.some((e) => e.includes('moltbot-')), JSON.stringify(seen[1]));
+			return;
+		}
+		assert.equal(seen[0].verdict, 'pass', JSON.stringify(seen[0]));
 		assert.equal(seen[1].verdict, 'fail', JSON.stringify(seen[1]));
 	});
 }

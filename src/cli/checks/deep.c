@@ -11,7 +11,7 @@
 #include "crypto/crypto.h"
 #include "crypto/crypto_encode.h"
 
-#define PROOF_MS 20000
+#define PROOF_MS 10000
 
 /* The gateway's own listener: loopback where it listens there or everywhere, else its one address. */
 static void
@@ -69,7 +69,8 @@ check_deep_start(struct checks *c)
 	if (d->why != NULL)
 		return;
 	try_target(d);
-	if (cli_client_send(c->gateway.client, "moltbot.sandbox.prove", SPAN("{\"level\":1}"),
+	/* without bombs: they take seconds, and a living gateway feels them */
+	if (cli_client_send(c->gateway.client, "moltbot.sandbox.prove", SPAN("{\"level\":0}"),
 		    &d->proof_id) < 0)
 		d->proof_id = 0;
 }
@@ -119,7 +120,9 @@ deep_escapes(struct checks *c, struct check_result *r)
 	if (escaped > 0 || !cli_get_bool(frame.payload, "ok", false))
 		check_fail(c, r, NULL, "%llu escapes were not held", (unsigned long long)escaped);
 	else
-		check_pass(c, r, "%llu attempts, all held, in the tier %s",
+		check_pass(c, r,
+			"%llu attempts, all held, in the tier %s; bombs are for `moltbot doctor "
+			"--prove`",
 			(unsigned long long)cli_get_u64(frame.payload, "attempts", 0),
 			cli_safe(cli_get_str(frame.payload, "tier")));
 }

@@ -468,7 +468,7 @@ check_programs(struct checks *c, struct check_result *r)
 		const char *path = check_text(c, "%s/%s", folder, e->d_name);
 		struct stat st;
 
-		if (strncmp(e->d_name, "moltbot-", 8) != 0 || lstat(path, &st) < 0)
+		if (strncmp(e->d_name, "moltbot-", 8) != 0 || stat(path, &st) < 0)
 			continue;
 		judge_owner(c, r, path, &st);
 		if ((st.st_mode & OTHERS_WRITE) != 0)
