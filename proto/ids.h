@@ -76,7 +76,13 @@ enum method_who {
 	WHO_AGENT = 8
 };
 /* Who carries it out once dispatch allows it. */
-enum method_where { AT_CORE, AT_VAULT, AT_SUPERVISOR };
+enum method_where {
+	AT_CORE,
+	AT_VAULT,
+	AT_SUPERVISOR,
+	AT_EDGE,
+	AT_NOWHERE /* not in this gateway */
+};
 enum method_flags {
 	METHOD_PLAIN = 0,
 	METHOD_HIDDEN = 1 /* works, not advertised */,
@@ -84,14 +90,22 @@ enum method_flags {
 	METHOD_WORK = 4 /* counts against gateway.rateLimit */
 };
 
-enum param_type { PARAM_STR, PARAM_INT, PARAM_NUM, PARAM_BOOL, PARAM_ANY, PARAM_STR_OR_NULL };
+enum param_type {
+	PARAM_STR,
+	PARAM_INT,
+	PARAM_NUM,
+	PARAM_BOOL,
+	PARAM_ANY,
+	PARAM_STR_OR_NULL,
+	PARAM_STRS /* a list of strings, each at most SESSION_KEY_MAX bytes */
+};
 
 struct param_row {
 	const char *name;
 	enum param_type type;
 	bool required;
-	int64_t min; /* PARAM_INT: range; PARAM_STR: min 1 forbids the empty string */
-	int64_t max; /* PARAM_STR: bytes; PARAM_ANY: bytes of JSON */
+	int64_t min; /* PARAM_INT: range; PARAM_STR: min 1 forbids the empty string; PARAM_STRS: how many */
+	int64_t max; /* PARAM_STR: bytes; PARAM_ANY: bytes of JSON; PARAM_STRS: how many */
 };
 
 struct method_row {
@@ -102,11 +116,23 @@ struct method_row {
 	unsigned flags;
 	const struct param_row *params;
 	unsigned nparams;
+	const char *feature; /* AT_NOWHERE: what is not here */
+	bool later;          /* AT_NOWHERE: it comes; else it is left out on purpose */
 };
 extern const struct method_row method_rows[METHOD_N];
 
 /* -1 when there is none. */
 int method_find(const char *name, unsigned len);
+
+/*
+ * Why this principal, with these scopes (a part of its own), may not call the method: the words of protocol 3, or NULL when
+ * it may. core decides with it; edge asks it too, so that a caller without the right hears that first.
+ */
+const char *method_denied(uint64_t principal, unsigned scopes, unsigned method);
+/* "operator.read"; NULL for what is no single scope. */
+const char *scope_name(unsigned scope);
+/* The bit of a scope's name, or 0. */
+unsigned scope_find(const char *name, unsigned len);
 
 /* Events of protocol 3, in the order of events.def. */
 enum event {
@@ -190,6 +216,10 @@ enum run_state {
 enum item_role { ROLE_NONE, ROLE_USER, ROLE_ASSISTANT, ROLE_TOOL, ROLE_SYSTEM };
 enum item_kind { ITEM_TEXT = 1, ITEM_TOOL_CALL = 2, ITEM_TOOL_RESULT = 3 };
 
+/* core_store SESSION_GET.by and SESSION_END.how */
+enum session_by { SESSION_BY_KEY = 1, SESSION_BY_ID, SESSION_BY_NAME };
+enum session_end { SESSION_RESET = 1, SESSION_DELETE };
+
 /* What went wrong with a model, for fall-backs and texts. */
 enum model_error {
 	MODEL_OK,
@@ -258,7 +288,7 @@ enum handle {
 	HANDLE_UI,          /* edge/anon: the Control UI's folder */
 	/* sandbox: a control group's directory of its own; number: 2 for v2, 1 memory, 3 pids of v1 */
 	HANDLE_CGROUP,
-	HANDLE_LOG_DIR, /* edge/user of the control principal: logs.tail */
+	HANDLE_LOG, /* edge/user of principals who may read it: the gateway's log, read-only */
 	HANDLE_N
 };
 

@@ -78,6 +78,8 @@
 #define EDGE_HOSTS_MAX 32          /* configured hosts, origins, trusted proxies: of each */
 #define EDGE_UI_MAX MIB(8u)        /* bytes of all files of the Control UI */
 #define EDGE_UI_FILES_MAX 256      /* files of the Control UI */
+#define LOG_TAIL_LINES_MAX 5000   /* lines of one logs.tail (protocol 3) */
+#define LOG_TAIL_BYTES_MAX 1000000 /* bytes of the log it reads (protocol 3) */
 #define EDGE_CHAT_MESSAGES_MAX 1024 /* messages of one chat completion request */
 
 /* authentication */
@@ -131,6 +133,10 @@
 #define RUN_DEATHS_MAX 3 /* a run whose agent died starts again this often */
 #define PRESENCE_MAX 200 /* presence entries (protocol 3) */
 #define PRESENCE_TTL_MS 300000 /* one of a client that has left (protocol 3) */
+#define DEDUPE_MAX 1000 /* answers kept for repetitions (protocol 3) */
+#define DEDUPE_TTL_MS 300000 /* that long (protocol 3) */
+#define SYSEVENTS_MAX 20 /* system events that wait for the next message */
+#define ATTACHMENT_MAX 5000000u /* bytes of one image of a message (protocol 3) */
 #define HEALTH_REFRESH_MS 60000 /* age of the health snapshot (protocol 3) */
 
 /* store */

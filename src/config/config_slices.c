@@ -228,6 +228,7 @@ put_runs(struct slices *s)
 {
 	struct config *c = s->c;
 	uint64_t at_once = config_number(c, OPT_AGENT_CONCURRENT);
+	struct span state;
 
 	if (at_once > RUNS_CONCURRENT_MAX) {
 		config_warn(c, c->values[OPT_AGENT_CONCURRENT].at,
@@ -245,6 +246,8 @@ put_runs(struct slices *s)
 	put_u64(s, TO(GATE), "tools.deny_mask", c->deny_mask);
 	put_u64(s, TO(CORE) | TO(SANDBOX), "tools.allow_mask", c->allow_mask & ~c->deny_mask);
 	put_str(s, TO(CORE), "config.path", c->in->path);
+	if (config_env_get(c, SPAN("MOLTBOT_STATE_DIR"), &state))
+		put_str(s, TO(CORE), "state.dir", state);
 }
 
 static void

@@ -82,9 +82,7 @@ levels(struct config *c)
 static void
 not_honoured(struct config *c)
 {
-	static const enum option sessions[] = {OPT_SESSION_SCOPE, OPT_SESSION_DM,
-		OPT_SESSION_TRIGGERS, OPT_SESSION_RESET_MODE, OPT_SESSION_RESET_HOUR,
-		OPT_SESSION_RESET_IDLE};
+	static const enum option sessions[] = {OPT_SESSION_SCOPE, OPT_SESSION_DM};
 
 	if (!config_truth(c, OPT_SESSION_PERSIST))
 		config_warn(c, c->values[OPT_SESSION_PERSIST].at,
@@ -92,8 +90,8 @@ not_honoured(struct config *c)
 	for (size_t i = 0; i < sizeof(sessions) / sizeof(sessions[0]); i++) {
 		if (c->values[sessions[i]].set)
 			config_warn(c, c->values[sessions[i]].at,
-				"%s: known, and ignored: sessions begin anew only on request in "
-				"this version",
+				"%s: known, and ignored: there are no channels yet, and every "
+				"client names its session",
 				option_rows[sessions[i]].path);
 	}
 }

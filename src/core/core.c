@@ -36,6 +36,7 @@ start(struct child *child)
 {
 	core_recover_start(core_of(child));
 	core_health_start(core_of(child));
+	core_event_tick_start(core_of(child));
 }
 
 static void

@@ -87,6 +87,7 @@ struct core_run_request {
 	struct span text;
 	struct span extra;   /* extra system prompt; may be empty */
 	uint64_t timeout_ms; /* 0: RUN_WALL_MS */
+	bool fresh;          /* in a new session */
 };
 /* Has store accept the message; caller is answered after the commit. Takes caller. ERR_FULL, ERR_TOOBIG: caller still yours. */
 int core_run_accept(
@@ -170,15 +171,35 @@ void core_event_flush(struct core_run *run);
 void core_event_tool_start(struct core_run *run, struct span args);
 void core_event_tool_result(struct core_run *run, bool ok, struct span text);
 void core_event_chat_end(struct core_run *run);
+/* A final message that no run wrote. */
+void core_event_chat_note(
+	struct core *core, struct span run_id, struct span session, struct span text);
+void core_event_tick_start(struct core *core);
 
 /* ---- core_presence.c, core_health.c ---- */
 
 void core_presence_client(
 	struct core *core, uint64_t principal, const struct edge_core_client *msg);
+/* What a system event says about somebody. args: its parameters. */
+void core_presence_event(struct core *core, struct span args);
 void core_presence_edge_gone(struct core *core, uint64_t principal);
 void core_presence_put(
 	struct core *core, struct args_out *out); /* the entries into an array that is open */
 void core_presence_clear(struct core *core);
+
+/* ---- core_sysevent.c ---- */
+
+void core_sysevent_put(struct core *core, struct span text);
+void core_sysevents_list(const struct core *core, struct args_out *out); /* into an array */
+/* Appends them, a line each, and forgets them. */
+void core_sysevents_take(struct core *core, struct buf *out);
+
+/* ---- core_once.c: answers for repetitions, five minutes ---- */
+
+/* The answer that this principal got for this key; empty when there is none. Borrowed until the next call. */
+struct span core_once_find(struct core *core, uint64_t principal, struct span key);
+void core_once_keep(struct core *core, uint64_t principal, struct span key, struct span result);
+void core_once_clear(struct core *core);
 
 void core_health_start(struct core *core);
 void core_health_refresh(struct core *core);         /* asks store, then tells everybody */
@@ -195,6 +216,14 @@ struct span core_provider_name(const struct core *core);
 struct span core_model_name(const struct core *core);
 struct span core_agent_name(const struct core *core);
 struct span core_version(const struct core *core);
+/* Is this the model that runs have, by its name with or without its provider. */
+bool core_model_is_known(const struct core *core, struct span name);
+/* Sessions not used since then begin anew (session.reset); 0: none. */
+uint64_t core_session_stale(const struct core *core);
+/* Behind a word that begins a new session (session.resetTriggers): *rest is what follows. */
+bool core_is_reset(const struct core *core, struct span message, struct span *rest);
+/* Does this session show its tool calls. options: what was set for it. */
+bool core_is_verbose(const struct core *core, struct span options);
 uint64_t core_wall_ms(const struct core *core);
 unsigned core_runs_at_once(const struct core *core);
 

@@ -89,6 +89,8 @@ core_event_tool_start(struct core_run *run, struct span args)
 	struct args_out out;
 	struct buf b;
 
+	if (run->quiet)
+		return;
 	begin(run, &out, &b, "tool");
 	args_out_cstr(&out, "phase", "start");
 	args_out_str(&out, "name", buf_span(&run->call.name));
@@ -117,6 +119,8 @@ core_event_tool_result(struct core_run *run, bool ok, struct span text)
 	struct args_out out;
 	struct buf b;
 
+	if (run->quiet)
+		return;
 	begin(run, &out, &b, "tool");
 	args_out_cstr(&out, "phase", "result");
 	args_out_str(&out, "name", buf_span(&run->call.name));
@@ -226,4 +230,44 @@ core_event_chat_end(struct core_run *run)
 	if (final.len > 0)
 		put_message(&out, final);
 	finish_chat(run, &out, &b, false);
+}
+
+void
+core_event_chat_note(struct core *core, struct span run_id, struct span session, struct span text)
+{
+	struct args_out out;
+	struct buf b;
+
+	core_args_init(&out, &b);
+	args_out_str(&out, "runId", run_id);
+	args_out_str(&out, "sessionKey", session);
+	args_out_u64(&out, "seq", 0);
+	args_out_cstr(&out, "state", "final");
+	put_message(&out, text);
+	if (args_out_done(&out) == 0)
+		core_event_send(core, EVENT_CHAT, false, run_id, session, buf_span(&b));
+	buf_clear(&b);
+}
+
+/* ---- the tick ---- */
+
+static void
+on_tick(struct ev *ev, void *arg)
+{
+	struct core *core = arg;
+	struct args_out out;
+	struct buf b;
+
+	core->tick_timer = ev_timer_start(ev, EDGE_TICK_MS, on_tick, core);
+	core_args_init(&out, &b);
+	args_out_u64(&out, "ts", ev_wall_ms());
+	if (args_out_done(&out) == 0)
+		core_event_send(core, EVENT_TICK, true, SPAN_EMPTY, SPAN_EMPTY, buf_span(&b));
+	buf_clear(&b);
+}
+
+void
+core_event_tick_start(struct core *core)
+{
+	core->tick_timer = ev_timer_start(core->ev, EDGE_TICK_MS, on_tick, core);
 }

@@ -242,6 +242,9 @@ put_snapshot(struct core *core, struct args_out *out)
 	path = child_option_str(core->child, "config.path", SPAN_EMPTY);
 	if (path.len > 0)
 		args_out_str(out, "configPath", path);
+	path = child_option_str(core->child, "state.dir", SPAN_EMPTY);
+	if (path.len > 0)
+		args_out_str(out, "stateDir", path);
 	put_defaults(out);
 }
 

@@ -6,11 +6,7 @@ static void
 clear_entry(struct core_presence *p)
 {
 	buf_clear(&p->key);
-	buf_clear(&p->host);
-	buf_clear(&p->version);
-	buf_clear(&p->platform);
-	buf_clear(&p->mode);
-	buf_clear(&p->device_id);
+	buf_clear(&p->fields);
 }
 
 static void
@@ -53,16 +49,10 @@ static void
 put_entry(const struct core_presence *p, struct args_out *out)
 {
 	args_out_object(out, NULL);
-	if (p->host.len > 0)
-		args_out_str(out, "host", buf_span(&p->host));
-	args_out_str(out, "version", buf_span(&p->version));
-	args_out_str(out, "platform", buf_span(&p->platform));
-	args_out_str(out, "mode", buf_span(&p->mode));
-	args_out_cstr(out, "reason", p->up ? "connect" : "disconnect");
+	core_args_graft(out, buf_span(&p->fields));
+	if (p->principal != 0)
+		args_out_cstr(out, "reason", p->up ? "connect" : "disconnect");
 	args_out_u64(out, "ts", p->ts);
-	if (p->device_id.len > 0)
-		args_out_str(out, "deviceId", buf_span(&p->device_id));
-	args_out_str(out, "instanceId", buf_span(&p->key));
 	args_out_end(out);
 }
 
@@ -112,10 +102,55 @@ find(struct core *core, uint64_t principal, const struct edge_core_client *msg)
 }
 
 static void
-copy(struct buf *to, struct span s)
+put_text(struct args_out *out, const char *name, struct span v)
 {
-	buf_init(to, 128);
-	(void)buf_put(to, s);
+	if (v.len > 0)
+		args_out_str(out, name, v);
+}
+
+static void
+describe(struct buf *fields, const struct edge_core_client *msg)
+{
+	struct args_out out;
+
+	buf_init(fields, KIB(4));
+	args_out_init(&out, fields, false);
+	put_text(&out, "host", msg->display.len > 0 ? msg->display : msg->client_id);
+	put_text(&out, "ip", msg->source);
+	put_text(&out, "version", msg->version);
+	put_text(&out, "platform", msg->platform);
+	put_text(&out, "deviceFamily", msg->family);
+	put_text(&out, "modelIdentifier", msg->model);
+	put_text(&out, "mode", msg->mode);
+	put_text(&out, "deviceId", msg->device_id);
+	args_out_array(&out, "roles");
+	args_out_str(&out, NULL, msg->role);
+	args_out_end(&out);
+	args_out_array(&out, "scopes");
+	for (unsigned bit = 1; bit <= SCOPE_ADMIN; bit <<= 1) {
+		if ((msg->scopes & bit) != 0)
+			args_out_cstr(&out, NULL, scope_name(bit));
+	}
+	args_out_end(&out);
+	put_text(&out, "instanceId", msg->key);
+	(void)args_out_done(&out);
+}
+
+/* At the head of the list; the one that was at at gives way. */
+static struct core_presence *
+add(struct core *core, struct core_presence **at, struct span key)
+{
+	struct core_presence *p = mem_alloc(1, sizeof(*p));
+
+	if (*at != NULL)
+		drop_at(core, at);
+	*p = (struct core_presence){.ts = ev_wall_ms(), .next = core->presence};
+	buf_init(&p->key, 128);
+	(void)buf_put(&p->key, key);
+	core->presence = p;
+	core->npresence++;
+	core->presence_version++;
+	return p;
 }
 
 void
@@ -125,23 +160,11 @@ core_presence_client(struct core *core, uint64_t principal, const struct edge_co
 	struct core_presence *p = *at;
 
 	if (msg->up && !span_eq(msg->mode, SPAN("cli"))) {
-		if (p != NULL)
-			drop_at(core, at);
-		p = mem_alloc(1, sizeof(*p));
-		*p = (struct core_presence){.principal = principal,
-			.conn = msg->conn,
-			.up = true,
-			.ts = ev_wall_ms(),
-			.next = core->presence};
-		copy(&p->key, msg->key);
-		copy(&p->host, msg->display);
-		copy(&p->version, msg->version);
-		copy(&p->platform, msg->platform);
-		copy(&p->mode, msg->mode);
-		copy(&p->device_id, msg->device_id);
-		core->presence = p;
-		core->npresence++;
-		core->presence_version++;
+		p = add(core, at, msg->key);
+		p->principal = principal;
+		p->conn = msg->conn;
+		p->up = true;
+		describe(&p->fields, msg);
 		prune(core);
 	} else if (!msg->up && p != NULL) {
 		p->up = false;
@@ -151,6 +174,29 @@ core_presence_client(struct core *core, uint64_t principal, const struct edge_co
 	} else {
 		return;
 	}
+	core_snapshot_send(core, NULL);
+}
+
+void
+core_presence_event(struct core *core, struct span args)
+{
+	static const char *const names[] = {"deviceId", "instanceId", "host", "ip"};
+	struct core_presence **at = &core->presence;
+	struct core_presence *p;
+	struct span key = SPAN("system");
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		if (args_get_str(args, names[i], &key) == 0)
+			break;
+	}
+	while (*at != NULL &&
+		!((*at)->principal == 0 && span_eq_nocase(buf_span(&(*at)->key), key)))
+		at = &(*at)->next;
+	p = add(core, at, key);
+	buf_init(&p->fields, KIB(32));
+	(void)buf_put(&p->fields, args);
+	prune(core);
+	broadcast(core);
 	core_snapshot_send(core, NULL);
 }
 

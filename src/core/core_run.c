@@ -182,6 +182,7 @@ on_accepted(struct core *core, struct core_ask *ask, uint16_t id, const void *m)
 		return 0;
 	}
 	run->session_number = msg->session;
+	run->quiet = !core_is_verbose(core, msg->options);
 	run->phase = PHASE_QUEUED;
 	run->abort_why = NULL;
 	core_waiters_accepted(run);
@@ -228,7 +229,9 @@ core_run_accept(struct core *core, const struct core_run_request *rq, struct cor
 		.session_key = rq->key,
 		.idem = rq->idem,
 		.principal = rq->principal,
-		.at = ev_wall_ms()};
+		.at = ev_wall_ms(),
+		.stale = core_session_stale(core),
+		.fresh = rq->fresh};
 	struct core_run *run;
 	struct buf options;
 	bool sent;

@@ -104,6 +104,7 @@ struct core_run {
 	uint64_t turn;
 	unsigned method;
 	bool resumed;
+	bool quiet;          /* its tool calls are not shown: the session's verbose level */
 	unsigned gate_epoch; /* its turn was registered at the gate of this time */
 	uint64_t accepted_ms;
 	uint64_t started_ms; /* wall clock; 0: not yet */
@@ -166,13 +167,25 @@ struct core_waiter {
 #define CORE_RECENT 10
 
 struct core_presence {
-	uint64_t principal;
+	uint64_t principal; /* 0: said by a system event */
 	uint32_t conn;
 	bool up;
-	bool tracked;
 	uint64_t ts;
-	struct buf key, host, version, platform, mode, device_id;
+	struct buf key;
+	struct buf fields;          /* what it shows besides reason and ts: an argument list */
 	struct core_presence *next; /* newest first */
+};
+
+struct core_sysevent {
+	uint8_t *text;
+	size_t len;
+};
+
+struct core_once {
+	uint64_t principal;
+	uint64_t at; /* CLOCK_MONOTONIC */
+	struct buf key;
+	struct buf result;
 };
 
 struct core_recent {
@@ -207,6 +220,12 @@ struct core {
 	struct core_presence *presence;
 	unsigned npresence;
 	uint64_t presence_version;
+
+	uint64_t tick_timer;
+	struct core_sysevent sysevents[SYSEVENTS_MAX];
+	unsigned nsysevents;
+	struct core_once once[DEDUPE_MAX]; /* oldest first */
+	unsigned nonce;
 
 	uint64_t started_ms; /* wall clock */
 	uint64_t health_version;

@@ -107,11 +107,14 @@ core_waiters_refuse(struct core_run *run, int rc)
 {
 	struct buf b = {.max = 256};
 
-	(void)buf_put_fmt(&b, "the message could not be stored: %s", err_text(rc));
+	if (rc == ERR_DENIED)
+		(void)buf_put_cstr(&b, "send blocked by session policy");
+	else
+		(void)buf_put_fmt(&b, "the message could not be stored: %s", err_text(rc));
 	while (run->waiters != NULL) {
 		core_reply_error_with(steal_caller(run->waiters),
-			rc == ERR_RANGE ? RPC_INVALID_REQUEST : RPC_UNAVAILABLE, buf_span(&b),
-			SPAN_EMPTY);
+			rc == ERR_RANGE || rc == ERR_DENIED ? RPC_INVALID_REQUEST : RPC_UNAVAILABLE,
+			buf_span(&b), SPAN_EMPTY);
 		free_waiter(run->waiters);
 	}
 	buf_clear(&b);

@@ -292,7 +292,10 @@ user_on_reply(struct ipc_chan *chan, const void *m, void *arg)
 	if (reply->delegate) {
 		if (!reply->ok || method_rows[call->method].where == AT_CORE)
 			return ERR_PROTO;
-		user_vault_do(u, call);
+		if (method_rows[call->method].where == AT_EDGE)
+			user_logs_tail(u, call);
+		else
+			user_vault_do(u, call);
 		return 0;
 	}
 	if (reply->body < 0) {

@@ -173,23 +173,3 @@ user_event_send(struct user *user, enum event event, struct span payload, bool d
 		cast_json(user, buf_span(&text), event_rows[event].scope, droppable);
 	buf_clear(&text);
 }
-
-static void
-on_tick(struct ev *ev, void *arg)
-{
-	struct user *user = arg;
-	struct buf payload = {.max = 64};
-
-	buf_put_cstr(&payload, "{\"ts\":");
-	buf_put_u64_dec(&payload, ev_wall_ms());
-	buf_put_cstr(&payload, "}");
-	user_event_send(user, EVENT_TICK, buf_span(&payload), true);
-	buf_clear(&payload);
-	user->tick = ev_timer_start(ev, EDGE_TICK_MS, on_tick, user);
-}
-
-void
-user_tick_start(struct user *user)
-{
-	user->tick = ev_timer_start(user->child->ev, EDGE_TICK_MS, on_tick, user);
-}

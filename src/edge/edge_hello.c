@@ -8,9 +8,6 @@
 #include "crypto/crypto_encode.h"
 #include "edge_user.h"
 
-static const char *const scope_names[] = {"operator.read", "operator.write", "operator.approvals",
-	"operator.pairing", "operator.admin"};
-
 void
 user_greet_free(struct user_conn *u)
 {
@@ -38,11 +35,31 @@ void
 user_put_scopes(struct args_out *out, const char *key, unsigned scopes)
 {
 	args_out_array(out, key);
-	for (unsigned i = 0; i < sizeof(scope_names) / sizeof(scope_names[0]); i++) {
-		if ((scopes & (1u << i)) != 0)
-			args_out_cstr(out, NULL, scope_names[i]);
+	for (unsigned bit = 1; bit <= SCOPE_ADMIN; bit <<= 1) {
+		if ((scopes & bit) != 0)
+			args_out_cstr(out, NULL, scope_name(bit));
 	}
 	args_out_end(out);
+}
+
+/*
+ * What the client asked for: a connection has no more than that, even when its credential does. An operator who names nothing
+ * asks for everything (protocol 3); over plain HTTP nobody asks.
+ */
+unsigned
+user_scopes_asked(const struct user_conn *u)
+{
+	struct span list = u->greet->scopes;
+	unsigned asked = 0;
+
+	if (list.len == 0)
+		return SCOPE_ALL;
+	while (list.len > 0) {
+		struct span one = span_cut(&list, ',');
+
+		asked |= scope_find((const char *)one.ptr, (unsigned)one.len);
+	}
+	return asked;
 }
 
 static void
@@ -128,9 +145,9 @@ put_auth(struct json_out *o, const struct user_conn *u)
 	edge_put_str(o, "role", g->role);
 	json_out_key(o, SPAN("scopes"));
 	json_out_begin_array(o);
-	for (unsigned i = 0; i < sizeof(scope_names) / sizeof(scope_names[0]); i++) {
-		if ((u->scopes & (1u << i)) != 0)
-			json_out_str(o, span_from_cstr(scope_names[i]));
+	for (unsigned bit = 1; bit <= SCOPE_ADMIN; bit <<= 1) {
+		if ((u->scopes & bit) != 0)
+			json_out_str(o, span_from_cstr(scope_name(bit)));
 	}
 	json_out_end_array(o);
 	edge_put_u64(o, "issuedAtMs", g->issued_at);
@@ -214,7 +231,11 @@ announce(struct user_conn *u)
 		.platform = g->platform,
 		.display = g->display,
 		.source = g->source,
-		.device_id = g->device_id};
+		.device_id = g->device_id,
+		.family = g->family,
+		.model = g->model,
+		.role = g->role,
+		.scopes = u->scopes};
 
 	(void)snprintf(key, sizeof(key), "conn-%u", u->id & 0x3fffu);
 	if (m.key.len == 0)

@@ -73,6 +73,26 @@ take_any(struct buf *list, const struct param_row *p, const struct json_node *n,
 }
 
 static int
+take_strs(struct buf *list, const struct param_row *p, const struct json_node *n, char *message,
+	size_t cap)
+{
+	int64_t count = 0;
+
+	if (n->kind != JSON_ARRAY)
+		return fault(message, cap, p->name, "must be array");
+	for (const struct json_node *e = json_first(n); e != NULL; e = e->next) {
+		if (e->kind != JSON_STRING || e->v.text.len > SESSION_KEY_MAX)
+			return fault(message, cap, p->name, "must be a list of short strings");
+		count++;
+	}
+	if (count < p->min)
+		return fault(message, cap, p->name, "must NOT have fewer than 1 items");
+	if (count > p->max)
+		return fault(message, cap, p->name, "has too many items");
+	return args_json_put(list, p->name, n);
+}
+
+static int
 take_one(struct buf *list, const struct param_row *p, const struct json_node *n, char *message,
 	size_t cap)
 {
@@ -88,6 +108,8 @@ take_one(struct buf *list, const struct param_row *p, const struct json_node *n,
 	case PARAM_BOOL:
 		return n->kind == JSON_BOOL ? args_json_put(list, p->name, n)
 					    : fault(message, cap, p->name, "must be boolean");
+	case PARAM_STRS:
+		return take_strs(list, p, n, message, cap);
 	case PARAM_ANY:
 		return take_any(list, p, n, message, cap);
 	}

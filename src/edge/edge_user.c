@@ -171,13 +171,16 @@ greet_new(const struct anon_user_handover *m)
 	struct user_greet *g = mem_alloc(1, sizeof(*g));
 
 	buf_init(&g->store, KIB(4));
-	(void)buf_room(&g->store, KIB(2) + 512); /* nothing moves afterwards */
+	(void)buf_room(&g->store, KIB(3)); /* nothing moves afterwards */
 	g->connect_id = store(g, m->connect_id);
 	g->client_id = store(g, m->client_id);
 	g->client_mode = store(g, m->client_mode);
 	g->client_version = store(g, m->client_version);
 	g->platform = store(g, m->platform);
 	g->display = store(g, m->display);
+	g->family = store(g, m->device_family);
+	g->model = store(g, m->model);
+	g->scopes = store(g, m->scopes);
 	g->instance_id = store(g, m->instance_id);
 	g->role = store(g, m->role);
 	g->user_agent = store(g, m->user_agent);
@@ -237,7 +240,7 @@ user_on_principal(struct ipc_chan *chan, const void *m, void *arg)
 		edge_conn_close(&u->c);
 		return 0;
 	}
-	u->scopes = p->scopes & PRINCIPAL_SCOPES(child->instance);
+	u->scopes = p->scopes & PRINCIPAL_SCOPES(child->instance) & user_scopes_asked(u);
 	u->epoch = p->epoch;
 	u->is_node = span_eq(p->role, SPAN("node"));
 	u->greet->role = store(u->greet, p->role);
@@ -331,6 +334,7 @@ user_setup(struct child *child, struct jail_env *jail_env)
 	user->listener = user->is_control ? child_handle_steal(child, HANDLE_CONTROL, 0, NULL) : -1;
 	if (user->listener >= 0)
 		(void)fcntl(user->listener, F_SETFL, O_NONBLOCK);
+	user->log_fd = child_handle_steal(child, HANDLE_LOG, 0, NULL);
 	user->control_uid = child_option_u64(child, "control.uid", 0);
 	user->behind_tls = child_option_bool(child, "gateway.behindTlsProxy", false);
 	user->chat_api =
@@ -351,7 +355,6 @@ user_start(struct child *child)
 	if (user->listener >= 0)
 		user->listen_watch =
 			ev_fd_add(child->ev, user->listener, EV_READ, on_listener, user);
-	user_tick_start(user);
 	user->reap = ev_timer_start(child->ev, EDGE_USER_REAP_MS, on_reap, user);
 }
 

@@ -27,8 +27,8 @@ struct user_greet {
 	struct buf store;
 	struct arena arena; /* control socket: connect's strings */
 	char nonce[40];
-	struct span connect_id, client_id, client_mode, client_version, platform, display,
-		instance_id, role, user_agent, source;
+	struct span connect_id, client_id, client_mode, client_version, platform, display, family,
+		model, instance_id, role, scopes, user_agent, source;
 	struct span device_id, device_token;
 	uint64_t issued_at;
 	bool device;
@@ -76,9 +76,9 @@ struct user {
 	uint32_t next_slot;
 	uint32_t generation;
 	uint64_t next_seq;
-	uint64_t tick; /* timers */
-	uint64_t reap;
+	uint64_t reap; /* timer */
 	bool is_control;
+	int log_fd; /* the gateway's log, to read; -1: not for this principal */
 	int listener;
 	struct ev_fd *listen_watch;
 	uint64_t control_uid;
@@ -122,6 +122,8 @@ void user_greet_free(struct user_conn *u);
 /* hello-ok now, or when the snapshot comes. The caller resumes the connection. */
 void user_greet(struct user_conn *u);
 int user_on_snapshot(struct ipc_chan *chan, const void *m, void *arg);
+/* Scopes that the client asked for, as bits. */
+unsigned user_scopes_asked(const struct user_conn *u);
 /* Puts {"presence":n,"health":n} under the key stateVersion. */
 void user_put_versions(struct json_out *o, const struct user *user);
 
@@ -150,15 +152,18 @@ int user_on_turn_ok(struct ipc_chan *chan, const void *m, void *arg);
 
 /* edge_vault_ops.c: what vault carries out once core's dispatch has allowed it */
 void user_vault_do(struct user_conn *u, struct user_call *call);
+int user_on_pairing(struct ipc_chan *chan, const void *m, void *arg);
 int user_on_device(struct ipc_chan *chan, const void *m, void *arg);
 int user_on_device_did(struct ipc_chan *chan, const void *m, void *arg);
 int user_on_claim_code(struct ipc_chan *chan, const void *m, void *arg);
 int user_on_secret_shown(struct ipc_chan *chan, const void *m, void *arg);
 void user_put_scopes(struct args_out *out, const char *key, unsigned scopes);
 
+/* edge_logs.c: logs.tail, from the descriptor of the log that this process was given */
+void user_logs_tail(struct user_conn *u, struct user_call *call);
+
 /* edge_events.c */
 int user_on_event(struct ipc_chan *chan, const void *m, void *arg);
-void user_tick_start(struct user *user);
 /* An event of our own to this principal's clients. payload: JSON. */
 void user_event_send(struct user *user, enum event event, struct span payload, bool droppable);
 

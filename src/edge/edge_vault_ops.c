@@ -5,9 +5,6 @@
 
 #define RESULT_MAX KIB(512)
 
-static const char *const scope_names[] = {"operator.read", "operator.write", "operator.approvals",
-	"operator.pairing", "operator.admin"};
-
 static void
 fail(struct user_conn *u, struct user_call *call, unsigned code, const char *message)
 {
@@ -26,15 +23,14 @@ scopes_of(struct span args, uint32_t *out)
 
 	*out = 0;
 	while ((rc = args_next(&args, &leaf)) > 0) {
-		unsigned i = 0;
+		unsigned bit;
 
 		if (leaf.depth != 2 || !span_eq(leaf.path[0].key, SPAN("scopes")))
 			continue;
-		while (i < 5 && !span_eq(leaf.value, span_from_cstr(scope_names[i])))
-			i++;
-		if (i == 5)
+		bit = scope_find((const char *)leaf.value.ptr, (unsigned)leaf.value.len);
+		if (bit == 0)
 			return ERR_UNKNOWN;
-		*out |= 1u << i;
+		*out |= bit;
 	}
 	return rc;
 }
@@ -161,17 +157,22 @@ put_device(struct args_out *out, const struct user_vault_device *d)
 	put_text(out, "role", d->role);
 	user_put_scopes(out, "scopes", d->scopes);
 	if (d->pending) {
+		args_out_bool(out, "isRepair", d->repair);
 		args_out_u64(out, "ts", d->created_at);
 		return;
 	}
 	args_out_u64(out, "createdAtMs", d->created_at);
 	args_out_u64(out, "approvedAtMs", d->approved_at);
 	args_out_array(out, "tokens");
-	args_out_object(out, NULL);
-	args_out_str(out, "role", d->role);
-	user_put_scopes(out, "scopes", d->scopes);
-	args_out_u64(out, "createdAtMs", d->approved_at);
-	args_out_end(out);
+	if (d->token_at != 0) {
+		args_out_object(out, NULL);
+		args_out_str(out, "role", d->role);
+		user_put_scopes(out, "scopes", d->token_scopes);
+		args_out_u64(out, "createdAtMs", d->token ? d->token_at : d->approved_at);
+		if (!d->token)
+			args_out_u64(out, "revokedAtMs", d->token_at);
+		args_out_end(out);
+	}
 	args_out_end(out);
 }
 
@@ -233,6 +234,8 @@ user_on_device(struct ipc_chan *chan, const void *m, void *arg)
 	struct user_call *call = find(arg, d->req, &u);
 
 	(void)chan;
+	if (call != NULL && call->method == METHOD_DEVICE_PAIR_APPROVE)
+		keep_row(&call->rows, d);
 	if (call == NULL || call->method != METHOD_DEVICE_PAIR_LIST)
 		return 0;
 	if (d->device_id.len > 0)
@@ -249,30 +252,81 @@ user_on_device(struct ipc_chan *chan, const void *m, void *arg)
 /* ---- what was done with a device ---- */
 
 static void
-tell_resolved(struct user *user, struct span request, const struct user_vault_device_did *d,
-	bool approved)
+put_asked(struct json_out *o, const struct user_vault_pairing *p)
 {
-	struct buf text = {.max = KIB(2)};
+	edge_put_str(o, "publicKey", p->public_key);
+	if (p->display.len > 0)
+		edge_put_str(o, "displayName", p->display);
+	edge_put_str(o, "platform", p->platform);
+	edge_put_str(o, "clientId", p->client_id);
+	edge_put_str(o, "clientMode", p->client_mode);
+	edge_put_str(o, "role", p->role);
+	json_out_key(o, SPAN("scopes"));
+	json_out_begin_array(o);
+	for (unsigned bit = 1; bit <= SCOPE_ADMIN; bit <<= 1) {
+		if ((p->scopes & bit) != 0)
+			json_out_str(o, span_from_cstr(scope_name(bit)));
+	}
+	json_out_end_array(o);
+	json_out_key(o, SPAN("isRepair"));
+	json_out_bool(o, p->repair);
+}
+
+/* A device asks, or somebody has decided: this principal's clients with the scope hear it. */
+int
+user_on_pairing(struct ipc_chan *chan, const void *m, void *arg)
+{
+	const struct user_vault_pairing *p = m;
+	struct child *child = arg;
+	struct buf text = {.max = KIB(4)};
 	struct json_out o;
 
+	(void)chan;
 	json_out_init(&o, &text, NULL);
 	json_out_begin_object(&o);
-	edge_put_str(&o, "requestId", request);
-	edge_put_str(&o, "deviceId", d->device_id);
-	edge_put_str(&o, "decision", approved ? SPAN("approved") : SPAN("rejected"));
-	edge_put_u64(&o, "ts", ev_wall_ms());
+	edge_put_str(&o, "requestId", p->request_id);
+	edge_put_str(&o, "deviceId", p->device_id);
+	if (p->resolved)
+		edge_put_str(&o, "decision", p->approved ? SPAN("approved") : SPAN("rejected"));
+	else
+		put_asked(&o, p);
+	edge_put_u64(&o, "ts", p->at);
 	json_out_end_object(&o);
 	if (json_out_finish(&o) == 0)
-		user_event_send(user, EVENT_DEVICE_PAIR_RESOLVED, buf_span(&text), true);
+		user_event_send(child->ctx,
+			p->resolved ? EVENT_DEVICE_PAIR_RESOLVED : EVENT_DEVICE_PAIR_REQUESTED,
+			buf_span(&text), true);
 	buf_clear(&text);
+	return 0;
+}
+
+/* What is stored of the device now, below "device". */
+static void
+graft_device(struct args_out *out, struct span rows)
+{
+	struct span row = span_sub(rows, sizeof(uint32_t), rows.len);
+	struct args_leaf leaf;
+
+	while (out->err == 0 && args_next(&row, &leaf) > 0) {
+		for (size_t i = leaf.depth; i > 0; i--)
+			leaf.path[i] = leaf.path[i - 1];
+		leaf.path[0] = (struct args_step){.key = SPAN("device")};
+		leaf.depth++;
+		(void)args_put_leaf(out->buf, &leaf);
+	}
+	out->root_count++;
 }
 
 static void
-put_did(struct args_out *out, unsigned method, struct span request,
+put_did(struct args_out *out, unsigned method, struct span request, struct span rows,
 	const struct user_vault_device_did *d)
 {
 	if (method == METHOD_DEVICE_PAIR_APPROVE || method == METHOD_DEVICE_PAIR_REJECT)
 		args_out_str(out, "requestId", request);
+	if (method == METHOD_DEVICE_PAIR_APPROVE && rows.len > sizeof(uint32_t)) {
+		graft_device(out, rows);
+		return;
+	}
 	if (method == METHOD_DEVICE_PAIR_APPROVE) {
 		args_out_object(out, "device");
 		args_out_str(out, "deviceId", d->device_id);
@@ -331,13 +385,8 @@ user_on_device_did(struct ipc_chan *chan, const void *m, void *arg)
 	}
 	method = call->method;
 	(void)args_get_str(buf_span(&call->args), "requestId", &request);
-	if (method == METHOD_DEVICE_PAIR_APPROVE || method == METHOD_DEVICE_PAIR_REJECT)
-		tell_resolved(child->ctx, request, d, method == METHOD_DEVICE_PAIR_APPROVE);
-	call = find(child, d->req, &u); /* telling may have closed a slow client */
-	if (call == NULL)
-		return 0;
 	args_out_init(&out, &list, false);
-	put_did(&out, method, request, d);
+	put_did(&out, method, request, buf_span(&call->rows), d);
 	if (args_out_done(&out) == 0)
 		user_call_answer(u, call, buf_span(&list));
 	if (list.ptr != NULL)

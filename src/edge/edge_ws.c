@@ -1,19 +1,9 @@
 #include "base/err.h"
 #include "base/log.h"
-#include "base/weak.h"
 #include "crypto/crypto_encode.h"
 #include "edge_http.h"
 #include "edge_user.h"
 #include "label/label.h"
-
-static const struct {
-	struct span prefix; /* a method's name, or what it begins with when it ends in a dot */
-	const char *feature;
-} left_out[] = {
-#define LEFT_OUT(prefix, feature) {SPAN(prefix), (feature)},
-#include "leftout.def"
-#undef LEFT_OUT
-};
 
 /* ---- out ---- */
 
@@ -63,29 +53,18 @@ user_ws_close(struct user_conn *u, uint16_t code, const char *reason)
 
 /* ---- requests ---- */
 
-static const char *
-feature_of(struct span method)
-{
-	for (size_t i = 0; i < sizeof(left_out) / sizeof(left_out[0]); i++) {
-		struct span p = left_out[i].prefix;
-
-		if (span_ends_with(p, SPAN(".")) ? span_starts_with(method, p) : span_eq(method, p))
-			return left_out[i].feature;
-	}
-	return NULL;
-}
-
+/* Rights are looked at before names: who may not call everything does not hear what there is. */
 static void
 unknown_method(struct user_conn *u, struct span id, struct span method)
 {
 	struct edge_refusal r = {0};
 	struct buf name = {.max = 256};
-	const char *feature = feature_of(method);
 
 	log_put_safe(&name, span_sub(method, 0, 64));
-	if (feature != NULL)
-		edge_refuse(&r, RPC_UNAVAILABLE, 0, "not available here: %s (%.*s)", feature,
-			(int)name.len, (const char *)name.ptr);
+	if (u->is_node)
+		edge_refuse(&r, RPC_INVALID_REQUEST, 0, "unauthorized role: node");
+	else if ((u->scopes & SCOPE_ADMIN) == 0)
+		edge_refuse(&r, RPC_INVALID_REQUEST, 0, "missing scope: operator.admin");
 	else
 		edge_refuse(&r, RPC_INVALID_REQUEST, 0, "unknown method: %.*s", (int)name.len,
 			(const char *)name.ptr);
@@ -109,10 +88,12 @@ call(struct user_conn *u, struct span id, unsigned method, const struct json_nod
 	struct buf args = {.max = IPC_BODY_MAX};
 	struct edge_refusal r = {0};
 	char what[160];
+	const char *denied = method_denied(user_of(u)->child->instance, u->scopes, method);
 
-	if (row->who == WHO_CONTROL && u->door != DOOR_CONTROL && !WEAK(METHOD_WHO)) {
-		edge_refuse(&r, RPC_INVALID_REQUEST, 0,
-			"unauthorized: %s is for the control socket only", row->name);
+	if (row->where == AT_NOWHERE)
+		params = NULL;
+	if (denied != NULL) {
+		edge_refuse(&r, RPC_INVALID_REQUEST, 0, "%s", denied);
 	} else if (user_params_take(&args, row, params, what, sizeof(what)) < 0) {
 		edge_refuse(&r, RPC_INVALID_REQUEST, 0, "invalid %s params: %s", row->name, what);
 	} else if (user_call_start(u, method, id, &args, integrity_of(u), &r) != NULL) {
@@ -149,6 +130,12 @@ on_request(struct user_conn *u, const struct json_node *root)
 		return;
 	}
 	(void)json_node_str(json_get(root, SPAN("method")), &method);
+	if (span_eq(method, SPAN("connect"))) {
+		edge_refuse(
+			&r, RPC_INVALID_REQUEST, 0, "connect is only valid as the first request");
+		user_ws_refuse(u, id, &r);
+		return;
+	}
 	found = method.len <= 64 ? method_find((const char *)method.ptr, (unsigned)method.len) : -1;
 	if (found < 0)
 		unknown_method(u, id, method);

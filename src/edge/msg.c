@@ -30,6 +30,7 @@ static const struct ipc_handler user_vault_rows[] = {
 	{USER_VAULT_REVOKED, user_on_revoked},
 	{USER_VAULT_CLAIM_CODE, user_on_claim_code},
 	{USER_VAULT_SECRET_SHOWN, user_on_secret_shown},
+	{USER_VAULT_PAIRING, user_on_pairing},
 	{USER_VAULT_DEVICE, user_on_device},
 	{USER_VAULT_DEVICE_DID, user_on_device_did},
 };

@@ -10,6 +10,12 @@ static const struct ipc_handler core_handlers[] = {
 	{CORE_STORE_OPEN_RUNS, store_read_open_runs},
 	{CORE_STORE_FIND_RUN, store_read_find_run},
 	{CORE_STORE_COUNTS, store_read_counts},
+	{CORE_STORE_SESSION_GET, store_session_get},
+	{CORE_STORE_SESSION_PATCH, store_session_patch},
+	{CORE_STORE_SESSION_END, store_session_end},
+	{CORE_STORE_SESSION_CUT, store_session_cut},
+	{CORE_STORE_INJECT, store_session_inject},
+	{CORE_STORE_USAGE, store_read_usage},
 	{CORE_STORE_MEMORY_PUT, store_memory_put},
 	{CORE_STORE_MEMORY_FIND, store_memory_find},
 };

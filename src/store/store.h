@@ -31,6 +31,7 @@ struct store_counts {
 
 /* Answers that wait for the commit which makes them true. */
 enum store_answer_kind {
+	STORE_ANSWER_NONE,
 	STORE_ANSWER_ACCEPTED,
 	STORE_ANSWER_STORED,
 	STORE_ANSWER_GATE,
@@ -73,6 +74,7 @@ struct store_answer {
 		struct gate_store_stored gate;
 		struct store_memory *memory;
 	} msg;
+	struct buf options; /* ACCEPTED; freed with the answer */
 };
 
 struct store_reader;
@@ -151,7 +153,51 @@ void store_batch_commit(struct store *s);
 /* Forgets the answers for a peer that is gone. What it asked to be written stays. */
 void store_batch_forget(struct store *s, const struct ipc_chan *chan);
 
+/* ---- store_session.c ---- */
+
+/* What a session's row holds besides its counts; clear with store_session_clear. */
+struct store_session {
+	uint64_t id;
+	uint64_t turns;
+	uint64_t first; /* the oldest item that is still read */
+	uint64_t updated;
+	struct buf name, parent, options;
+};
+/* 1: found, 0: there is none, negative: failed. */
+int store_session_find(struct store *s, struct span key, struct store_session *out);
+void store_session_clear(struct store_session *session);
+/* Makes its row; with what was set for from, if not NULL. */
+int store_session_add(struct store *s, struct span key, uint64_t at, struct span title,
+	const struct store_session *from, uint64_t *id);
+/* It ends; its rows stay, its key is free. */
+int store_session_archive(struct store *s, uint64_t id);
+int store_session_get(struct ipc_chan *chan, const void *m, void *arg);
+int store_session_patch(struct ipc_chan *chan, const void *m, void *arg);
+int store_session_end(struct ipc_chan *chan, const void *m, void *arg);
+int store_session_cut(struct ipc_chan *chan, const void *m, void *arg);
+int store_session_inject(struct ipc_chan *chan, const void *m, void *arg);
+
 /* ---- store_run.c ---- */
+
+/* Text of a message, or the body behind its descriptor. */
+struct store_body {
+	struct span text;
+	bool mapped;
+};
+int store_body_open(struct span text, int fd, struct store_body *body);
+void store_body_close(struct store_body *body);
+
+struct store_run {
+	uint64_t run;
+	uint64_t session;
+	uint64_t turn;
+	uint64_t state;
+};
+/* state: a final one in the run's last item, else 0. */
+int store_item_add(struct store *s, const struct store_run *run, uint64_t id,
+	const struct core_store_item_put *item, struct span text, enum run_state state);
+/* The session has one turn more, which run->turn is. title: for one that has none. */
+int store_turn_count(struct store *s, const struct store_run *run, uint64_t at, struct span title);
 
 int store_run_accept(struct ipc_chan *chan, const void *m, void *arg);
 int store_run_state(struct ipc_chan *chan, const void *m, void *arg);
@@ -160,12 +206,51 @@ int store_run_finish(struct ipc_chan *chan, const void *m, void *arg);
 
 /* ---- store_read.c: lists, sent as fast as the reader takes them ---- */
 
+/*
+ * A list under way. Rows are sent while little waits in the channel, then the list goes on from its place, so that a long
+ * one costs neither memory nor the channel.
+ */
+struct store_reader {
+	struct store_reader *next;
+	struct ipc_chan *chan;
+	uint64_t req;
+	/* Sends what there is room for. 1: more to come, 0: the end, negative: failed. */
+	int (*step)(struct store *s, struct store_reader *r);
+	/* Sends the row the statement stands at and moves the place behind it. 0 or negative. */
+	int (*send)(struct store *s, struct store_reader *r, sqlite3_stmt *st);
+	uint64_t session;
+	/* the place: items: next id; runs, sessions: time and number of the last one sent; days: next */
+	uint64_t at;
+	uint64_t number;
+	uint64_t last;
+	uint64_t since;
+	uint64_t count;  /* rows sent */
+	uint64_t looked; /* rows looked at */
+	uint64_t limit;
+	bool preview;
+	size_t search_len, name_len, parent_len;
+	uint8_t search[256];
+	uint8_t name[64];
+	uint8_t parent[SESSION_KEY_MAX];
+};
+bool store_reader_has_room(const struct store_reader *r);
+void store_reader_start(struct store *s, const struct store_reader *from);
+/* Steps a bound statement and sends its rows while there is room: what step returns. */
+int store_reader_rows(struct store *s, struct store_reader *r, sqlite3_stmt *st);
+/* Answers DONE. A read outside a batch that failed concerns nobody else. */
+void store_reader_done(struct store *s, const struct store_reader *r, int rc);
 int store_read_history(struct ipc_chan *chan, const void *m, void *arg);
+void store_read_forget(struct store *s, const struct ipc_chan *chan);
+
+/* ---- store_list.c ---- */
+
+/* Sends SESSION from a row of SESSION_COLUMNS. preview may be empty. */
+int store_session_send(struct ipc_chan *chan, uint64_t req, sqlite3_stmt *st, struct span preview);
+int store_read_usage(struct ipc_chan *chan, const void *m, void *arg);
 int store_read_sessions(struct ipc_chan *chan, const void *m, void *arg);
 int store_read_open_runs(struct ipc_chan *chan, const void *m, void *arg);
 int store_read_find_run(struct ipc_chan *chan, const void *m, void *arg);
 int store_read_counts(struct ipc_chan *chan, const void *m, void *arg);
-void store_read_forget(struct store *s, const struct ipc_chan *chan);
 
 /* ---- store_memory.c ---- */
 

@@ -6,6 +6,7 @@
 #include "base/limits.h"
 #include "base/log.h"
 
+/* Ends the answer. */
 static void
 send_answer(const struct store_answer *a, int rc)
 {
@@ -15,12 +16,13 @@ send_answer(const struct store_answer *a, int rc)
 		store_memory_end(a->msg.memory, rc);
 		return;
 	}
-	if (a->chan == NULL)
-		return;
-	switch (a->kind) {
+	switch (a->chan == NULL ? STORE_ANSWER_NONE : a->kind) {
+	case STORE_ANSWER_NONE:
+		break;
 	case STORE_ANSWER_ACCEPTED:
 		if (rc < 0)
 			copy.msg.accepted.rc = rc;
+		copy.msg.accepted.options = buf_span(&a->options);
 		(void)core_store_accepted_send(a->chan, &copy.msg.accepted);
 		break;
 	case STORE_ANSWER_STORED:
@@ -36,6 +38,7 @@ send_answer(const struct store_answer *a, int rc)
 	case STORE_ANSWER_MEMORY:
 		break;
 	}
+	buf_clear(&copy.options);
 }
 
 /* The batch is over; everybody who is in it hears rc. */

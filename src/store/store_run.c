@@ -2,42 +2,29 @@
 
 #include <string.h>
 
+#include "args/args.h"
 #include "base/err.h"
 #include "base/limits.h"
 #include "base/utf8.h"
-#include "crypto/crypto.h"
-#include "crypto/crypto_encode.h"
 
 #define TITLE_MAX 96
+#define DAY_MS 86400000u
 
 _Static_assert(
 	RUN_DONE == 4, "the schema's partial index and its statements name the first final state");
 
-struct run {
-	uint64_t run;
-	uint64_t session;
-	uint64_t turn;
-	uint64_t state;
-};
-
-/* Text of a message, or the body behind its descriptor. */
-struct body {
-	struct span text;
-	bool mapped;
-};
-
-static int
-body_open(struct span text, int fd, struct body *body)
+int
+store_body_open(struct span text, int fd, struct store_body *body)
 {
-	*body = (struct body){.text = text};
+	*body = (struct store_body){.text = text};
 	if (fd < 0)
 		return 0;
 	body->mapped = true;
 	return ipc_body_map(fd, IPC_BODY_MAX, &body->text);
 }
 
-static void
-body_close(struct body *body)
+void
+store_body_close(struct store_body *body)
 {
 	if (body->mapped)
 		ipc_body_unmap(body->text);
@@ -46,7 +33,7 @@ body_close(struct body *body)
 /* ---- rows ---- */
 
 static int
-get_run(struct store *s, uint64_t number, struct run *out)
+get_run(struct store *s, uint64_t number, struct store_run *out)
 {
 	sqlite3_stmt *st = store_stmt(s, STORE_SQL_RUN_GET);
 	int rc;
@@ -54,7 +41,7 @@ get_run(struct store *s, uint64_t number, struct run *out)
 	store_bind_u64(st, 1, number);
 	rc = store_step(s, st);
 	if (rc == 1) {
-		*out = (struct run){number, store_column_u64(st, 0), store_column_u64(st, 1),
+		*out = (struct store_run){number, store_column_u64(st, 0), store_column_u64(st, 1),
 			store_column_u64(st, 2)};
 		sqlite3_reset(st);
 		return 0;
@@ -64,7 +51,7 @@ get_run(struct store *s, uint64_t number, struct run *out)
 
 /* A run that has no final state yet. */
 static int
-get_open_run(struct store *s, uint64_t number, struct run *out)
+get_open_run(struct store *s, uint64_t number, struct store_run *out)
 {
 	int rc = get_run(s, number, out);
 
@@ -74,7 +61,7 @@ get_open_run(struct store *s, uint64_t number, struct run *out)
 }
 
 static int
-next_item(struct store *s, const struct run *run, uint64_t *id)
+next_item(struct store *s, const struct store_run *run, uint64_t *id)
 {
 	sqlite3_stmt *st = store_stmt(s, STORE_SQL_ITEM_LAST);
 	uint64_t last;
@@ -92,9 +79,9 @@ next_item(struct store *s, const struct run *run, uint64_t *id)
 	return *id > STORE_TURN_LAST(run->turn) ? ERR_FULL : 0;
 }
 
-static int
-add_item(struct store *s, const struct run *run, uint64_t id,
-	const struct core_store_item_put *item, struct span text)
+int
+store_item_add(struct store *s, const struct store_run *run, uint64_t id,
+	const struct core_store_item_put *item, struct span text, enum run_state state)
 {
 	sqlite3_stmt *st = store_stmt(s, STORE_SQL_ITEM_ADD);
 
@@ -110,28 +97,12 @@ add_item(struct store *s, const struct run *run, uint64_t id,
 	store_bind_blob(st, 10, item->label);
 	store_bind_blob(st, 11, item->args);
 	store_bind_blob(st, 12, text);
+	store_bind_u64(st, 13, state);
 	s->counts.items++;
 	return store_exec(s, st);
 }
 
 /* ---- ACCEPT ---- */
-
-/* 1: found, with its number of turns; 0: there is none. */
-static int
-find_session(struct store *s, struct span key, struct run *run)
-{
-	sqlite3_stmt *st = store_stmt(s, STORE_SQL_SESSION_BY_KEY);
-	int rc;
-
-	store_bind_text(st, 1, key);
-	rc = store_step(s, st);
-	if (rc == 1) {
-		run->session = store_column_u64(st, 0);
-		run->turn = store_column_u64(st, 1);
-	}
-	sqlite3_reset(st);
-	return rc;
-}
 
 /* The first line of the first message, whole characters only. */
 static struct span
@@ -148,23 +119,6 @@ title_of(struct span text)
 		line = span_sub(line, 0, len);
 	}
 	return utf8_is_valid(line) ? line : SPAN_EMPTY;
-}
-
-static int
-add_session(struct store *s, const struct core_store_accept *m, struct span text, uint64_t *id)
-{
-	sqlite3_stmt *st = store_stmt(s, STORE_SQL_SESSION_ADD);
-	char uuid[CRYPTO_UUID_LEN + 1];
-
-	crypto_uuid(uuid);
-	*id = s->next_session++;
-	store_bind_u64(st, 1, *id);
-	store_bind_text(st, 2, m->session_key);
-	store_bind_text(st, 3, span_of(uuid, CRYPTO_UUID_LEN));
-	store_bind_u64(st, 4, m->at);
-	store_bind_text(st, 5, title_of(text));
-	s->counts.sessions++;
-	return store_exec(s, st);
 }
 
 /* 1: this idempotency key was accepted before in this session. */
@@ -191,7 +145,7 @@ find_duplicate(struct store *s, const struct core_store_accept *m, uint64_t sess
 }
 
 static int
-add_run(struct store *s, const struct core_store_accept *m, const struct run *run)
+add_run(struct store *s, const struct core_store_accept *m, const struct store_run *run)
 {
 	sqlite3_stmt *st = store_stmt(s, STORE_SQL_RUN_ADD);
 
@@ -209,53 +163,105 @@ add_run(struct store *s, const struct core_store_accept *m, const struct run *ru
 	return store_exec(s, st);
 }
 
-static int
-count_turn(struct store *s, const struct run *run, uint64_t at)
+int
+store_turn_count(struct store *s, const struct store_run *run, uint64_t at, struct span title)
 {
 	sqlite3_stmt *st = store_stmt(s, STORE_SQL_SESSION_ACCEPT);
 
 	store_bind_u64(st, 1, run->session);
 	store_bind_u64(st, 2, at);
 	store_bind_u64(st, 3, run->turn);
+	store_bind_text(st, 4, title);
 	return store_exec(s, st);
+}
+
+static bool
+may_send(const struct store_session *session)
+{
+	struct span policy;
+
+	return args_get_str(buf_span(&session->options), "sendPolicy", &policy) < 0 ||
+	       !span_eq(policy, SPAN("deny"));
+}
+
+/* The session that the message goes into: the one there is, or a new one. */
+static int
+take_session(struct store *s, const struct core_store_accept *m, struct span text, bool found,
+	const struct store_session *session, struct store_run *run)
+{
+	bool stale = found && (m->fresh || session->updated < m->stale);
+	int rc = 0;
+
+	run->session = session->id;
+	run->turn = session->turns;
+	if (found && !stale)
+		return 0;
+	if (stale)
+		rc = store_session_archive(s, session->id);
+	run->turn = 0;
+	return rc < 0 ? rc
+		      : store_session_add(s, m->session_key, m->at, title_of(text),
+				found ? session : NULL, &run->session);
 }
 
 /* Everything that can be refused is looked at before anything is written: a refusal leaves the batch as it was. */
 static int
-accept_message(struct store *s, const struct core_store_accept *m, struct span text,
-	struct core_store_accepted *out)
+may_accept(struct store *s, const struct core_store_accept *m, bool found,
+	const struct store_session *session, struct core_store_accepted *out)
 {
-	struct run run = {.run = m->run};
-	struct run other;
+	struct store_run other;
+	int rc = 0;
+
+	if (found)
+		rc = find_duplicate(s, m, session->id, out);
+	if (rc < 0 || out->duplicate)
+		return rc < 0 ? rc : 0;
+	if (found && !may_send(session))
+		return ERR_DENIED;
+	rc = get_run(s, m->run, &other);
+	if (rc != ERR_NOTFOUND)
+		return rc < 0 ? rc : ERR_EXISTS;
+	return 0;
+}
+
+static int
+write_message(struct store *s, const struct core_store_accept *m, struct span text, bool found,
+	const struct store_session *session, struct core_store_accepted *out)
+{
+	struct store_run run = {.run = m->run};
+	int rc = take_session(s, m, text, found, session, &run);
+
+	run.turn++;
+	if (rc == 0)
+		rc = add_run(s, m, &run);
+	if (rc == 0)
+		rc = store_item_add(s, &run, STORE_TURN_FIRST(run.turn),
+			&(struct core_store_item_put){.role = ROLE_USER,
+				.kind = ITEM_TEXT,
+				.at = m->at,
+				.label = m->label},
+			text, RUN_NONE);
+	if (rc == 0)
+		rc = store_turn_count(s, &run, m->at, title_of(text));
+	out->run = m->run;
+	out->session = run.session;
+	out->state = RUN_ACCEPTED;
+	return rc;
+}
+
+static int
+accept_message(struct store *s, const struct core_store_accept *m, struct span text,
+	struct store_session *session, struct core_store_accepted *out)
+{
 	int found;
 	int rc;
 
 	if (m->run == 0 || m->session_key.len == 0)
 		return ERR_RANGE;
-	rc = found = find_session(s, m->session_key, &run);
-	if (found == 1)
-		rc = find_duplicate(s, m, run.session, out);
-	if (rc < 0 || out->duplicate)
-		return rc < 0 ? rc : 0;
-	rc = get_run(s, m->run, &other);
-	if (rc != ERR_NOTFOUND)
-		return rc < 0 ? rc : ERR_EXISTS;
-	rc = found == 1 ? 0 : add_session(s, m, text, &run.session);
-	run.turn++;
-	if (rc == 0)
-		rc = add_run(s, m, &run);
-	if (rc == 0)
-		rc = add_item(s, &run, STORE_TURN_FIRST(run.turn),
-			&(struct core_store_item_put){.role = ROLE_USER,
-				.kind = ITEM_TEXT,
-				.at = m->at,
-				.label = m->label},
-			text);
-	if (rc == 0)
-		rc = count_turn(s, &run, m->at);
-	out->run = m->run;
-	out->session = run.session;
-	out->state = RUN_ACCEPTED;
+	found = store_session_find(s, m->session_key, session);
+	rc = found < 0 ? found : may_accept(s, m, found == 1, session, out);
+	if (rc == 0 && !out->duplicate)
+		rc = write_message(s, m, text, found == 1, session, out);
 	return rc;
 }
 
@@ -267,15 +273,19 @@ store_run_accept(struct ipc_chan *chan, const void *msg, void *arg)
 	struct store_answer a = {.chan = chan,
 		.kind = STORE_ANSWER_ACCEPTED,
 		.msg.accepted = {.req = m->req, .run = m->run}};
-	struct body body;
-	int rc = body_open(m->text, m->body, &body);
+	struct store_session session = {0};
+	struct store_body body;
+	int rc = store_body_open(m->text, m->body, &body);
 
 	if (rc < 0)
 		return rc;
 	rc = store_batch_join(s, true);
 	if (rc == 0)
-		rc = accept_message(s, m, body.text, &a.msg.accepted);
-	body_close(&body);
+		rc = accept_message(s, m, body.text, &session, &a.msg.accepted);
+	store_body_close(&body);
+	a.options = session.options;
+	session.options = (struct buf){0};
+	store_session_clear(&session);
 	store_batch_answer(s, &a, rc);
 	return 0;
 }
@@ -293,7 +303,7 @@ static int
 set_state(struct store *s, const struct core_store_run_state *m)
 {
 	sqlite3_stmt *st;
-	struct run run;
+	struct store_run run;
 	int rc;
 
 	if (m->state != RUN_RUNNING && m->state != RUN_EFFECT)
@@ -327,7 +337,7 @@ static int
 put_item(struct store *s, const struct core_store_item_put *m, struct span text)
 {
 	sqlite3_stmt *st;
-	struct run run;
+	struct store_run run;
 	uint64_t id;
 	int rc;
 
@@ -338,7 +348,7 @@ put_item(struct store *s, const struct core_store_item_put *m, struct span text)
 	if (rc == 0)
 		rc = next_item(s, &run, &id);
 	if (rc == 0)
-		rc = add_item(s, &run, id, m, text);
+		rc = store_item_add(s, &run, id, m, text, RUN_NONE);
 	if (rc < 0)
 		return rc;
 	st = store_stmt(s, STORE_SQL_SESSION_ITEM);
@@ -352,20 +362,31 @@ store_run_item(struct ipc_chan *chan, const void *msg, void *arg)
 	const struct core_store_item_put *m = msg;
 	struct store *s = ((struct child *)arg)->ctx;
 	struct store_answer a = stored(chan, m->req);
-	struct body body;
-	int rc = body_open(m->text, m->body, &body);
+	struct store_body body;
+	int rc = store_body_open(m->text, m->body, &body);
 
 	if (rc < 0)
 		return rc;
 	rc = store_batch_join(s, false);
 	if (rc == 0)
 		rc = put_item(s, m, body.text);
-	body_close(&body);
+	store_body_close(&body);
 	store_batch_answer(s, &a, rc);
 	return 0;
 }
 
 /* ---- FINISH ---- */
+
+static int
+count_usage(struct store *s, const struct core_store_finish *m)
+{
+	sqlite3_stmt *st = store_stmt(s, STORE_SQL_USAGE_ADD);
+
+	store_bind_u64(st, 1, m->at / DAY_MS);
+	store_bind_u64(st, 2, m->tokens_in);
+	store_bind_u64(st, 3, m->tokens_out);
+	return store_exec(s, st);
+}
 
 static int
 finish_session(struct store *s, const struct core_store_finish *m, uint64_t session)
@@ -391,7 +412,7 @@ finish_run(struct store *s, const struct core_store_finish *m, struct span text)
 		.at = m->at,
 		.label = m->label};
 	sqlite3_stmt *st;
-	struct run run;
+	struct store_run run;
 	uint64_t id;
 	int rc;
 
@@ -401,7 +422,8 @@ finish_run(struct store *s, const struct core_store_finish *m, struct span text)
 	if (rc == 0)
 		rc = next_item(s, &run, &id);
 	if (rc == 0)
-		rc = add_item(s, &run, id, &item, text.len == 0 && item.error ? m->reason : text);
+		rc = store_item_add(s, &run, id, &item,
+			text.len == 0 && item.error ? m->reason : text, (enum run_state)m->state);
 	if (rc < 0)
 		return rc;
 	st = store_stmt(s, STORE_SQL_RUN_FINISH);
@@ -409,6 +431,8 @@ finish_run(struct store *s, const struct core_store_finish *m, struct span text)
 	store_bind_u64(st, 2, m->state);
 	store_bind_text(st, 3, m->reason);
 	rc = store_exec(s, st);
+	if (rc == 0)
+		rc = count_usage(s, m);
 	return rc < 0 ? rc : finish_session(s, m, run.session);
 }
 
@@ -418,15 +442,15 @@ store_run_finish(struct ipc_chan *chan, const void *msg, void *arg)
 	const struct core_store_finish *m = msg;
 	struct store *s = ((struct child *)arg)->ctx;
 	struct store_answer a = stored(chan, m->req);
-	struct body body;
-	int rc = body_open(m->text, m->body, &body);
+	struct store_body body;
+	int rc = store_body_open(m->text, m->body, &body);
 
 	if (rc < 0)
 		return rc;
 	rc = store_batch_join(s, true);
 	if (rc == 0)
 		rc = finish_run(s, m, body.text);
-	body_close(&body);
+	store_body_close(&body);
 	store_batch_answer(s, &a, rc);
 	return 0;
 }

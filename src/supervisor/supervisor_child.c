@@ -215,12 +215,13 @@ give_handles(struct sup *sup, struct sup_child *c)
 			false);
 		break;
 	case KIND_USER:
-		if (PRINCIPAL_KIND(c->instance) == PRINCIPAL_CONTROL) {
+		if (PRINCIPAL_KIND(c->instance) == PRINCIPAL_CONTROL)
 			give(c, HANDLE_CONTROL, 0, sup->control_fd, true);
-			give(c, HANDLE_LOG_DIR, 0,
-				openat(sup->state_fd, "logs", O_RDONLY | O_DIRECTORY | O_CLOEXEC),
+		if (method_denied(c->instance, SCOPE_ALL, METHOD_LOGS_TAIL) == NULL)
+			give(c, HANDLE_LOG, 0,
+				openat(sup->state_fd, "logs/gateway.log",
+					O_RDONLY | O_CLOEXEC | O_NOFOLLOW),
 				false);
-		}
 		break;
 	case KIND_STORE:
 		give(c, HANDLE_STATE_DIR, 0, supervisor_dir_open(sup, "store", uid), false);

@@ -29,6 +29,40 @@ is_waiting(const struct vault *v, const struct vault_pending *p)
 	return p->request_id[0] != 0 && ev_now_ms(v->child->ev) < p->expires_ms;
 }
 
+/* ---- who is told ---- */
+
+static void
+tell_one(struct child *child, struct ipc_chan *chan, void *arg)
+{
+	(void)child;
+	if ((PRINCIPAL_SCOPES(ipc_chan_tag(chan)) & (SCOPE_PAIRING | SCOPE_ADMIN)) != 0)
+		(void)user_vault_pairing_send(chan, arg);
+}
+
+/* Everybody who may decide hears of a new request, and of every decision. */
+static void
+tell_pairing(struct vault *v, const struct vault_pending *p, bool resolved, bool approved)
+{
+	struct buf key = {.max = 64};
+	struct user_vault_pairing m = {.resolved = resolved,
+		.approved = approved,
+		.request_id = span_from_cstr(p->request_id),
+		.device_id = span_of(p->id, CRYPTO_DEVICE_ID_LEN),
+		.display = vault_text_get(&p->display),
+		.platform = span_sub(vault_text_get(&p->platform), 0, 64),
+		.client_id = span_sub(vault_text_get(&p->client_id), 0, 64),
+		.client_mode = span_sub(vault_text_get(&p->client_mode), 0, 32),
+		.role = vault_role_name(p->role),
+		.scopes = p->scopes,
+		.repair = vault_device_find(v, span_of(p->id, CRYPTO_DEVICE_ID_LEN)) != NULL,
+		.at = ev_wall_ms()};
+
+	(void)crypto_base64url_put(&key, span_of(p->public_key, CRYPTO_PUBLIC_LEN));
+	m.public_key = buf_span(&key);
+	child_peers(v->child, KIND_USER, tell_one, &m);
+	buf_clear(&key);
+}
+
 struct vault_pending *
 vault_pending_put(struct vault *v, const struct anon_vault_verify *m, const uint8_t *public_key,
 	enum vault_role role, uint32_t scopes)
@@ -54,6 +88,7 @@ vault_pending_put(struct vault *v, const struct anon_vault_verify *m, const uint
 	vault_text_set(&slot->platform, m->platform);
 	vault_text_set(&slot->client_id, m->client_id);
 	vault_text_set(&slot->client_mode, m->client_mode);
+	tell_pairing(v, slot, false, false);
 	return slot;
 }
 
@@ -106,6 +141,8 @@ vault_device_token_ensure(struct vault *v, struct vault_device *d, enum vault_ro
 static void
 send_device(struct ipc_chan *chan, uint64_t req, const struct vault_device *d, bool last)
 {
+	const struct vault_device_token *t =
+		&d->tokens[(d->roles & 1u << VAULT_OPERATOR) != 0 ? VAULT_OPERATOR : VAULT_NODE];
 	struct buf key = {.max = 64};
 
 	(void)crypto_base64url_put(&key, span_of(d->public_key, CRYPTO_PUBLIC_LEN));
@@ -123,30 +160,36 @@ send_device(struct ipc_chan *chan, uint64_t req, const struct vault_device *d, b
 			      .scopes = d->scopes,
 			      .created_at = d->created_ms,
 			      .approved_at = d->approved_ms,
-			      .last = last});
+			      .last = last,
+			      .token = t->good,
+			      .token_scopes = t->scopes,
+			      .token_at = t->at_ms});
 	buf_clear(&key);
 }
 
 static void
-send_pending(struct ipc_chan *chan, uint64_t req, const struct vault_pending *p, bool last)
+send_pending(struct vault *v, struct ipc_chan *chan, uint64_t req, const struct vault_pending *p,
+	bool last)
 {
 	struct buf key = {.max = 64};
 
 	(void)crypto_base64url_put(&key, span_of(p->public_key, CRYPTO_PUBLIC_LEN));
-	(void)user_vault_device_send(
-		chan, &(struct user_vault_device){.req = req,
-			      .pending = true,
-			      .request_id = span_from_cstr(p->request_id),
-			      .device_id = span_of(p->id, CRYPTO_DEVICE_ID_LEN),
-			      .public_key = buf_span(&key),
-			      .display = vault_text_get(&p->display),
-			      .platform = span_sub(vault_text_get(&p->platform), 0, 64),
-			      .client_id = span_sub(vault_text_get(&p->client_id), 0, 64),
-			      .client_mode = span_sub(vault_text_get(&p->client_mode), 0, 32),
-			      .role = vault_role_name(p->role),
-			      .scopes = p->scopes,
-			      .created_at = p->created_ms,
-			      .last = last});
+	(void)user_vault_device_send(chan,
+		&(struct user_vault_device){.req = req,
+			.pending = true,
+			.request_id = span_from_cstr(p->request_id),
+			.device_id = span_of(p->id, CRYPTO_DEVICE_ID_LEN),
+			.public_key = buf_span(&key),
+			.display = vault_text_get(&p->display),
+			.platform = span_sub(vault_text_get(&p->platform), 0, 64),
+			.client_id = span_sub(vault_text_get(&p->client_id), 0, 64),
+			.client_mode = span_sub(vault_text_get(&p->client_mode), 0, 32),
+			.role = vault_role_name(p->role),
+			.scopes = p->scopes,
+			.created_at = p->created_ms,
+			.last = last,
+			.repair = vault_device_find(v, span_of(p->id, CRYPTO_DEVICE_ID_LEN)) !=
+				  NULL});
 	buf_clear(&key);
 }
 
@@ -162,7 +205,7 @@ vault_devices_send(struct vault *v, struct ipc_chan *chan, uint64_t req)
 			chan, &(struct user_vault_device){.req = req, .last = true});
 	for (size_t i = 0; i < PAIRING_PENDING_MAX; i++) {
 		if (is_waiting(v, &v->pending[i]))
-			send_pending(chan, req, &v->pending[i], --left == 0);
+			send_pending(v, chan, req, &v->pending[i], --left == 0);
 	}
 	for (size_t i = 0; i < v->state.ndevices; i++)
 		send_device(chan, req, &v->state.devices[i], --left == 0);
@@ -175,6 +218,7 @@ struct change {
 	enum vault_role role;
 	uint32_t scopes;
 	bool shows_token;
+	struct vault_pending was; /* what was decided; request_id empty: nothing */
 };
 
 /* What the asker may hand on: never more than it holds itself. */
@@ -209,7 +253,6 @@ revoke_all(struct vault *v, struct vault_device *d)
 			v->tickets[i].device == (int)(d - v->state.devices))
 			v->tickets[i] = (struct vault_ticket){0};
 	}
-	child_peers(v->child, KIND_USER, tell_revoked, d);
 }
 
 static int
@@ -241,7 +284,7 @@ approve(struct vault *v, uint64_t principal, struct span id, struct change *c)
 	d->client_mode = p->client_mode;
 	make_token(&d->tokens[p->role], p->role == VAULT_NODE ? 0 : d->scopes);
 	d->epoch = ++v->state.epoch;
-	*c = (struct change){.device = d, .role = p->role, .scopes = d->scopes};
+	*c = (struct change){.device = d, .role = p->role, .scopes = d->scopes, .was = *p};
 	*p = (struct vault_pending){0};
 	return 0;
 }
@@ -255,6 +298,7 @@ reject(struct vault *v, struct span id, struct change *c)
 		return ERR_NOTFOUND;
 	c->role = p->role;
 	c->scopes = p->scopes;
+	c->was = *p;
 	*p = (struct vault_pending){0};
 	return 0;
 }
@@ -319,22 +363,31 @@ change(struct vault *v, uint64_t principal, const struct user_vault_device_do *m
 	}
 }
 
+static struct span
+device_of(int rc, const struct change *c)
+{
+	if (rc < 0)
+		return SPAN_EMPTY;
+	if (c->device != NULL)
+		return span_of(c->device->id, CRYPTO_DEVICE_ID_LEN);
+	return c->was.request_id[0] != 0 ? span_of(c->was.id, CRYPTO_DEVICE_ID_LEN) : SPAN_EMPTY;
+}
+
 static void
 send_did(struct ipc_chan *chan, uint64_t req, int rc, const struct change *c)
 {
 	const struct vault_device *d = c->device;
 
-	(void)user_vault_device_did_send(chan,
-		&(struct user_vault_device_did){.req = req,
-			.rc = rc,
-			.role = vault_role_name(c->role),
-			.scopes = c->scopes,
-			.device_id = rc == 0 && d != NULL ? span_of(d->id, CRYPTO_DEVICE_ID_LEN)
-							  : SPAN_EMPTY,
-			.at = ev_wall_ms(),
-			.token = rc == 0 && c->shows_token
-					 ? span_of(d->tokens[c->role].value, VAULT_TOKEN_LEN)
-					 : SPAN_EMPTY});
+	(void)user_vault_device_did_send(
+		chan, &(struct user_vault_device_did){.req = req,
+			      .rc = rc,
+			      .role = vault_role_name(c->role),
+			      .scopes = c->scopes,
+			      .device_id = device_of(rc, c),
+			      .at = ev_wall_ms(),
+			      .token = rc == 0 && c->shows_token
+					       ? span_of(d->tokens[c->role].value, VAULT_TOKEN_LEN)
+					       : SPAN_EMPTY});
 }
 
 /* Its place is closed up after everything that names it by index is gone. */
@@ -382,5 +435,13 @@ vault_device_do(struct vault *v, struct ipc_chan *chan, const struct user_vault_
 			.principal = principal,
 			.number = m->what,
 			.text = m->id});
+	if (rc == 0 && m->what == DEVICE_APPROVE)
+		send_device(chan, m->req, c.device, false);
 	send_did(chan, m->req, rc, &c);
+	if (rc == 0 && c.was.request_id[0] != 0)
+		tell_pairing(v, &c.was, true, m->what == DEVICE_APPROVE);
+	/* The answer first: it may go to a connection that ends with this. */
+	if (c.device != NULL &&
+		(m->what == DEVICE_REMOVE || m->what == TOKEN_ROTATE || m->what == TOKEN_REVOKE))
+		child_peers(v->child, KIND_USER, tell_revoked, c.device);
 }

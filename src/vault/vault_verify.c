@@ -7,17 +7,6 @@
 
 #define SCOPES_MAX 32 /* scopes of one request */
 
-static const struct {
-	const char *name;
-	uint32_t bit;
-} scopes[] = {
-	{"operator.read", SCOPE_READ},
-	{"operator.write", SCOPE_WRITE},
-	{"operator.approvals", SCOPE_APPROVALS},
-	{"operator.pairing", SCOPE_PAIRING},
-	{"operator.admin", SCOPE_ADMIN},
-};
-
 uint32_t
 vault_scopes_parse(struct span list)
 {
@@ -26,10 +15,7 @@ vault_scopes_parse(struct span list)
 	while (list.len > 0) {
 		struct span one = span_cut(&list, ',');
 
-		for (size_t i = 0; i < sizeof(scopes) / sizeof(scopes[0]); i++) {
-			if (span_eq(one, span_from_cstr(scopes[i].name)))
-				bits |= scopes[i].bit;
-		}
+		bits |= scope_find((const char *)one.ptr, (unsigned)one.len);
 	}
 	return bits;
 }

@@ -29,6 +29,19 @@ check_number(const struct param_row *p, struct span v)
 	return rc == ERR_RANGE ? "is out of range" : "must be integer";
 }
 
+/* One of a list's strings, or the list when it is empty. */
+static const char *
+check_strs(const struct param_row *p, const struct args_leaf *leaf)
+{
+	if (leaf->depth == 1 && leaf->type == ARGS_EMPTY_ARRAY)
+		return p->min > 0 ? "must not be empty" : NULL;
+	if (leaf->depth != 2 || !leaf->path[1].is_index || leaf->type != ARGS_STRING)
+		return "must be a list of strings";
+	if (leaf->path[1].index >= (uint64_t)p->max)
+		return "has too many entries";
+	return leaf->value.len > SESSION_KEY_MAX ? "is too long" : NULL;
+}
+
 /* NULL, or what is wrong with a leaf of this parameter. */
 static const char *
 check_leaf(const struct param_row *p, const struct args_leaf *leaf)
@@ -52,6 +65,8 @@ check_leaf(const struct param_row *p, const struct args_leaf *leaf)
 		return leaf->depth > 1 || (leaf->type != ARGS_TRUE && leaf->type != ARGS_FALSE)
 			       ? "must be boolean"
 			       : NULL;
+	case PARAM_STRS:
+		return check_strs(p, leaf);
 	case PARAM_ANY:
 		return NULL;
 	}

@@ -35,7 +35,22 @@ bool rpc_session_key(
 /* Parameter agentId, when given, must be ours. */
 bool rpc_agent_is_ours(struct rpc_call *call);
 
+/* At most max bytes, whole characters. */
+struct span rpc_clip(struct span text, size_t max);
+/* "entry": what is known and set of a session. */
+void rpc_session_entry_put(struct args_out *out, const struct core_store_session *row);
+/* A word that begins a new session, alone: it begins, and the transcript says so. Takes caller. */
+void rpc_session_renew(struct rpc_call *call, const struct core_run_request *rq);
+/* Are there any; may the model have them (false: answered already). */
+bool rpc_attachments_given(struct span args);
+bool rpc_attachments_check(struct rpc_call *call);
+
 rpc_fn rpc_health, rpc_status, rpc_presence, rpc_last_heartbeat, rpc_processes, rpc_prove;
+rpc_fn rpc_system_event, rpc_set_heartbeats, rpc_wake, rpc_usage_status, rpc_usage_cost;
+rpc_fn rpc_cron_list, rpc_cron_status, rpc_cron_runs, rpc_skills_status, rpc_tts_status;
+rpc_fn rpc_voicewake_get, rpc_exec_approvals_get, rpc_exec_approval_resolve;
+rpc_fn rpc_sessions_preview, rpc_sessions_resolve, rpc_sessions_patch, rpc_sessions_reset;
+rpc_fn rpc_sessions_delete, rpc_sessions_compact, rpc_chat_inject;
 rpc_fn rpc_agents_list, rpc_agent_identity, rpc_models_list, rpc_node_list, rpc_channels_status;
 rpc_fn rpc_sessions_list, rpc_chat_history, rpc_chat_send, rpc_chat_abort;
 rpc_fn rpc_agent, rpc_agent_wait;

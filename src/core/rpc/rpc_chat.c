@@ -4,6 +4,18 @@
 
 /* ---- chat.send ---- */
 
+/* True: answered already, as the first time. */
+static bool
+is_repeated(struct rpc_call *call, struct span idem)
+{
+	struct span before = core_once_find(call->core, call->principal, idem);
+
+	if (before.len == 0)
+		return false;
+	core_reply_ok(call->caller, before);
+	return true;
+}
+
 static bool
 is_stop_word(struct span message)
 {
@@ -18,8 +30,10 @@ is_stop_word(struct span message)
 	return false;
 }
 
+/* once: the idempotency key of a request that asked for it as a message. */
 static void
-abort_and_answer(struct rpc_call *call, struct span key, struct span idem, const char *why)
+abort_and_answer(
+	struct rpc_call *call, struct span key, struct span idem, struct span once, const char *why)
 {
 	struct core_session *session = core_session_get(call->core, key, false);
 	struct args_out out;
@@ -33,17 +47,22 @@ abort_and_answer(struct rpc_call *call, struct span key, struct span idem, const
 		n = core_run_abort_session(call->core, session, idem, why, &out);
 	args_out_end(&out);
 	args_out_bool(&out, "aborted", n > 0);
+	if (once.len > 0 && args_out_done(&out) == 0)
+		core_once_keep(call->core, call->principal, once, buf_span(&b));
 	rpc_result(call, &out, &b);
 }
 
-static bool
-has_attachments(struct span args)
+/* The main session's next message brings what has happened since. */
+static void
+add_system_events(struct core *core, struct core_run_request *rq, struct buf *extra)
 {
-	struct args_leaf leaf;
-
-	return args_has(args, "attachments") &&
-	       !(args_get(args, "attachments", &leaf) == 0 &&
-		       (leaf.type == ARGS_EMPTY_ARRAY || leaf.type == ARGS_NULL));
+	if (!span_eq(rq->key, SPAN("agent:main:main")) || core->nsysevents == 0)
+		return;
+	(void)buf_put(extra, rq->extra);
+	if (extra->len > 0)
+		(void)buf_put_u8(extra, '\n');
+	core_sysevents_take(core, extra);
+	rq->extra = buf_span(extra);
 }
 
 /* False: answered already. */
@@ -58,19 +77,26 @@ may_take_turn(struct rpc_call *call)
 		core_reply_error(call->caller, RPC_UNAVAILABLE, "the gateway is stopping");
 		return false;
 	}
-	if (has_attachments(call->args)) {
-		core_reply_error(call->caller, RPC_UNAVAILABLE,
-			"attachments are not supported by this version");
-		return false;
-	}
-	return true;
+	return rpc_attachments_check(call);
 }
 
 static void
-accept_turn(struct rpc_call *call, const struct core_run_request *rq)
+accept_turn(struct rpc_call *call, struct core_run_request *rq)
 {
-	int rc = core_run_accept(call->core, rq, call->caller);
+	struct buf extra = {.max = CHAT_MESSAGE_MAX + SYSEVENTS_MAX * KIB(8)};
+	struct span rest;
+	int rc;
 
+	rq->fresh = core_is_reset(call->core, rq->text, &rest);
+	if (rq->fresh && rest.len == 0) {
+		rpc_session_renew(call, rq);
+		return;
+	}
+	if (rq->fresh)
+		rq->text = rest;
+	add_system_events(call->core, rq, &extra);
+	rc = core_run_accept(call->core, rq, call->caller);
+	buf_clear(&extra);
 	if (rc < 0)
 		core_reply_error(call->caller, RPC_UNAVAILABLE,
 			"too many messages are waiting; try again later");
@@ -85,13 +111,15 @@ rpc_chat_send(struct rpc_call *call)
 
 	(void)args_get_str(call->args, "message", &rq.text);
 	(void)args_get_str(call->args, "idempotencyKey", &rq.idem);
+	if (is_repeated(call, rq.idem))
+		return;
 	(void)args_get_u64(call->args, "timeoutMs", 0, UINT64_MAX, &rq.timeout_ms);
 	if (!rpc_session_key(call, "sessionKey", &rq.spelling, &key))
 		return;
 	rq.key = buf_span(&key);
 	if (is_stop_word(rq.text))
-		abort_and_answer(call, rq.key, SPAN_EMPTY, "stop");
-	else if (span_trim(rq.text).len == 0 && !has_attachments(call->args))
+		abort_and_answer(call, rq.key, SPAN_EMPTY, rq.idem, "stop");
+	else if (span_trim(rq.text).len == 0 && !rpc_attachments_given(call->args))
 		core_reply_error(
 			call->caller, RPC_INVALID_REQUEST, "message or attachment required");
 	else if (may_take_turn(call))
@@ -125,7 +153,7 @@ rpc_chat_abort(struct rpc_call *call)
 		core_reply_error(
 			call->caller, RPC_INVALID_REQUEST, "runId does not match sessionKey");
 	else
-		abort_and_answer(call, buf_span(&key), idem, "rpc");
+		abort_and_answer(call, buf_span(&key), idem, SPAN_EMPTY, "rpc");
 	buf_clear(&key);
 }
 
@@ -141,6 +169,8 @@ rpc_agent(struct rpc_call *call)
 
 	(void)args_get_str(call->args, "message", &rq.text);
 	(void)args_get_str(call->args, "idempotencyKey", &rq.idem);
+	if (is_repeated(call, rq.idem))
+		return;
 	(void)args_get_str(call->args, "extraSystemPrompt", &rq.extra);
 	(void)args_get_u64(call->args, "timeout", 0, 86400, &rq.timeout_ms);
 	rq.timeout_ms *= 1000;

@@ -6,7 +6,12 @@
 
 /* A transcript that is being collected from store. */
 struct transcript {
+	struct core *core;
 	struct core_caller *caller;
+	uint64_t session; /* 0: there is none */
+	uint64_t limit;
+	struct buf session_id;
+	struct buf options; /* what was set for it */
 	struct buf spelling;
 	struct buf list;
 	struct args_out out;
@@ -15,9 +20,15 @@ struct transcript {
 static void
 begin(struct transcript *t)
 {
+	struct span level;
+
 	buf_clear(&t->list);
 	core_args_init(&t->out, &t->list);
 	args_out_str(&t->out, "sessionKey", buf_span(&t->spelling));
+	if (t->session_id.len > 0)
+		args_out_str(&t->out, "sessionId", buf_span(&t->session_id));
+	if (args_get_str(buf_span(&t->options), "thinkingLevel", &level) == 0)
+		args_out_str(&t->out, "thinkingLevel", level);
 	args_out_array(&t->out, "messages");
 }
 
@@ -38,6 +49,24 @@ put_call(struct args_out *out, const struct core_store_item *item, struct span a
 	args_out_object(out, "arguments");
 	core_args_graft(out, args);
 	args_out_end(out);
+}
+
+/* Why it ended there: the run's final answer, one that was to go on with a tool, or one that no answer came for. */
+static void
+put_stop(struct args_out *out, const struct core_store_item *item, struct span text)
+{
+	if (item->role != ROLE_ASSISTANT || item->kind == ITEM_TOOL_RESULT)
+		return;
+	if (item->kind == ITEM_TOOL_CALL) {
+		args_out_cstr(out, "stopReason", "toolUse");
+	} else if (item->state == RUN_ABORTED) {
+		args_out_cstr(out, "stopReason", "aborted");
+	} else if (item->error) {
+		args_out_cstr(out, "stopReason", "error");
+		args_out_str(out, "errorMessage", text);
+	} else if (item->state == RUN_DONE) {
+		args_out_cstr(out, "stopReason", "stop");
+	}
 }
 
 static void
@@ -64,6 +93,7 @@ put_message(struct transcript *t, const struct core_store_item *item, struct spa
 	args_out_end(out);
 	args_out_end(out);
 	args_out_u64(out, "timestamp", item->at);
+	put_stop(out, item, text);
 	args_out_end(out);
 }
 
@@ -96,6 +126,8 @@ finish(struct transcript *t, int64_t rc)
 		core_reply_ok(t->caller, buf_span(&t->list));
 	buf_clear(&t->list);
 	buf_clear(&t->spelling);
+	buf_clear(&t->session_id);
+	buf_clear(&t->options);
 	free(t);
 }
 
@@ -119,27 +151,72 @@ on_history(struct core *core, struct core_ask *ask, uint16_t id, const void *m)
 	}
 }
 
+static void
+ask_items(struct transcript *t)
+{
+	struct core_store_history msg = {.req = core_ask_req(t->core),
+		.session = t->session,
+		.limit = (uint32_t)t->limit,
+		.max_bytes = HISTORY_BYTES_MAX};
+
+	begin(t);
+	if (core_ask(t->core, CORE_STORE_HISTORY, &msg, msg.req, on_history, t, false) == NULL)
+		finish(t, ERR_RANGE);
+}
+
+static int
+on_row(struct core *core, struct core_ask *ask, uint16_t id, const void *m)
+{
+	const struct core_store_session *row = m;
+	struct transcript *t = ask->arg;
+
+	(void)core;
+	switch (id) {
+	case CORE_STORE_SESSION:
+		t->session = row->id;
+		buf_reset(&t->session_id);
+		buf_reset(&t->options);
+		(void)buf_put(&t->session_id, row->session_id);
+		(void)buf_put(&t->options, row->options);
+		return 0;
+	case CORE_ASK_AGAIN:
+		return 0;
+	case CORE_STORE_DONE:
+		if (t->session != 0) {
+			ask_items(t);
+		} else {
+			begin(t);
+			finish(t, ((const struct core_store_done *)m)->rc);
+		}
+		return 0;
+	default:
+		return ERR_PROTO;
+	}
+}
+
 void
 rpc_chat_history(struct rpc_call *call)
 {
-	struct core_store_history msg = {
-		.req = core_ask_req(call->core), .max_bytes = HISTORY_BYTES_MAX};
+	struct core_store_session_get msg = {.req = core_ask_req(call->core), .by = SESSION_BY_KEY};
 	struct transcript *t;
 	struct span spelling;
 	struct buf key;
-	uint64_t limit = HISTORY_DEFAULT;
 
 	if (!rpc_session_key(call, "sessionKey", &spelling, &key))
 		return;
-	(void)args_get_u64(call->args, "limit", 1, HISTORY_LIMIT_MAX, &limit);
-	msg.limit = (uint32_t)limit;
-	msg.session_key = buf_span(&key);
 	t = mem_alloc(1, sizeof(*t));
+	t->core = call->core;
 	t->caller = call->caller;
+	t->limit = HISTORY_DEFAULT;
+	(void)args_get_u64(call->args, "limit", 1, HISTORY_LIMIT_MAX, &t->limit);
+	buf_init(&t->session_id, 64);
+	buf_init(&t->options, 2048);
 	buf_init(&t->spelling, SESSION_KEY_MAX);
 	(void)buf_put(&t->spelling, spelling);
-	begin(t);
-	if (core_ask(call->core, CORE_STORE_HISTORY, &msg, msg.req, on_history, t, false) == NULL)
+	msg.value = buf_span(&key);
+	if (core_ask(call->core, CORE_STORE_SESSION_GET, &msg, msg.req, on_row, t, false) == NULL) {
+		begin(t);
 		finish(t, ERR_RANGE);
+	}
 	buf_clear(&key);
 }

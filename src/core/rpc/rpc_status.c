@@ -130,6 +130,7 @@ rpc_status(struct rpc_call *call)
 	args_out_array(&out, "channelSummary");
 	args_out_end(&out);
 	args_out_array(&out, "queuedSystemEvents");
+	core_sysevents_list(core, &out);
 	args_out_end(&out);
 	put_sessions(core, &out);
 	put_gateway(core, &out);

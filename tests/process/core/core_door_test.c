@@ -15,7 +15,7 @@ static const unsigned all_scopes[] = {
 #define NSCOPES (sizeof(all_scopes) / sizeof(all_scopes[0]))
 
 static const char *
-scope_name(unsigned scope)
+missing(unsigned scope)
 {
 	switch (scope) {
 	case SCOPE_READ:
@@ -71,6 +71,20 @@ expect_error(struct world *w, const char *begins)
 			reply->message.ptr);
 }
 
+/* What is not in this gateway says so, to those who might have called it. */
+static void
+expect_feature(struct world *w, const struct method_row *row)
+{
+	const struct edge_core_reply *reply = world_reply(w);
+	char text[192];
+
+	(void)snprintf(text, sizeof(text), "not available %s: %s (%s)", row->later ? "yet" : "here",
+		row->feature, row->name);
+	assert_false(reply->ok);
+	assert_int_equal(reply->code, RPC_UNAVAILABLE);
+	assert_true(span_eq(reply->message, span_from_cstr(text)));
+}
+
 static void
 expect_row(struct world *w, unsigned m, unsigned scopes, bool is_control)
 {
@@ -79,8 +93,12 @@ expect_row(struct world *w, unsigned m, unsigned scopes, bool is_control)
 	call_with_stranger(w, m, scopes);
 	if ((method_rows[m].who & WHO_CONTROL) != 0 && !is_control)
 		expect_error(w, "unauthorized");
+	else if (method_rows[m].who == WHO_NODE)
+		expect_error(w, "unauthorized role: operator");
 	else if (!may(scopes, method_rows[m].scope))
-		expect_error(w, scope_name(method_rows[m].scope));
+		expect_error(w, missing(method_rows[m].scope));
+	else if (method_rows[m].where == AT_NOWHERE)
+		expect_feature(w, &method_rows[m]);
 	else {
 		(void)snprintf(invalid, sizeof(invalid),
 			"invalid %s params: at /zz: unexpected property", method_rows[m].name);
@@ -112,10 +130,13 @@ a_call_cannot_widen_what_its_principal_has(void **state)
 		world_open(&w, PRINCIPAL(PRINCIPAL_DEVICE, all_scopes[s], 3));
 		for (unsigned m = 0; m < METHOD_N; m++) {
 			call_with_stranger(&w, m, SCOPE_ALL);
-			if ((method_rows[m].who & WHO_CONTROL) != 0)
+			if ((method_rows[m].who & (WHO_CONTROL | WHO_NODE)) != 0)
 				expect_error(&w, "unauthorized");
+			else if (may(all_scopes[s], method_rows[m].scope) &&
+				 method_rows[m].where == AT_NOWHERE)
+				expect_feature(&w, &method_rows[m]);
 			else if (!may(all_scopes[s], method_rows[m].scope))
-				expect_error(&w, scope_name(method_rows[m].scope));
+				expect_error(&w, missing(method_rows[m].scope));
 			else
 				expect_error(&w, "invalid ");
 		}
@@ -144,7 +165,10 @@ nodes_and_models_are_no_operators(void **state)
 	world_open(&w, PRINCIPAL(PRINCIPAL_NODE, SCOPE_ALL, 3));
 	for (unsigned m = 0; m < METHOD_N; m++) {
 		call_with_stranger(&w, m, SCOPE_ALL);
-		expect_error(&w, "unauthorized role: node");
+		if (method_rows[m].who == WHO_NODE)
+			expect_feature(&w, &method_rows[m]);
+		else
+			expect_error(&w, "unauthorized role: node");
 	}
 	world_close(&w);
 	world_open(&w, PRINCIPAL(PRINCIPAL_AGENT, SCOPE_ALL, 3));

@@ -694,6 +694,7 @@ static void
 history_has_the_form_of_a_transcript(void **state)
 {
 	struct world w;
+	const struct core_store_session_get *get;
 	const struct core_store_history *history;
 	struct core_store_item item = {.id = 1,
 		.role = ROLE_USER,
@@ -707,8 +708,14 @@ history_has_the_form_of_a_transcript(void **state)
 	(void)state;
 	world_open(&w, OWNER);
 	world_call(&w, METHOD_CHAT_HISTORY, "sessionKey", "MAIN", NULL);
+	get = world_store(&w, CORE_STORE_SESSION_GET);
+	assert_true(span_eq(get->value, SPAN("agent:main:main")));
+	harness_send(w.store, &core_store_proto, IPC_SIDE_B, CORE_STORE_SESSION,
+		&(struct core_store_session){.req = get->req, .id = 7, .session_id = SPAN("s-7")});
+	harness_send(w.store, &core_store_proto, IPC_SIDE_B, CORE_STORE_DONE,
+		&(struct core_store_done){.req = get->req, .count = 1});
 	history = world_store(&w, CORE_STORE_HISTORY);
-	assert_true(span_eq(history->session_key, SPAN("agent:main:main")));
+	assert_int_equal(history->session, 7);
 	assert_int_equal(history->limit, 200);
 	item.req = history->req;
 	harness_send(w.store, &core_store_proto, IPC_SIDE_B, CORE_STORE_ITEM, &item);
