@@ -292,12 +292,89 @@ put_protocols(struct cli *cli)
 	}
 }
 
+/* ---- methods: who may call what ---- */
+
+static const char *
+who_may(const struct method_row *row)
+{
+	if (row->who == WHO_CONTROL)
+		return "control socket";
+	if (row->who == WHO_NODE)
+		return "node";
+	return scope_name(row->scope) != NULL ? scope_name(row->scope) : "operator";
+}
+
+static const char *
+where_done(const struct method_row *row)
+{
+	static const char *const names[] = {[AT_CORE] = "core",
+		[AT_VAULT] = "vault",
+		[AT_SUPERVISOR] = "supervisor",
+		[AT_EDGE] = "edge",
+		[AT_NOWHERE] = ""};
+
+	if (row->where == AT_NOWHERE)
+		return row->later ? "not yet" : "left out";
+	return names[row->where];
+}
+
+static void
+json_methods(struct cli *cli)
+{
+	struct json_out *o = cli_json_begin(cli);
+
+	(void)json_out_begin_array(o);
+	for (unsigned i = 0; i < METHOD_N; i++) {
+		const struct method_row *row = &method_rows[i];
+
+		(void)json_out_begin_object(o);
+		put_str(o, "method", row->name);
+		put_str(o, "who", who_may(row));
+		put_str(o, "where", where_done(row));
+		if (row->feature != NULL)
+			put_str(o, "feature", row->feature);
+		(void)json_out_key(o, SPAN("advertised"));
+		(void)json_out_bool(o, (row->flags & METHOD_HIDDEN) == 0);
+		(void)json_out_end_object(o);
+	}
+	(void)json_out_end_array(o);
+	cli_json_end(cli);
+}
+
+static void
+put_methods(struct cli *cli)
+{
+	static const char *const titles[] = {"Method", "Who", "Where", "Feature"};
+	struct text_table *t = text_table_new(titles, 4);
+
+	cli_put_title(cli, "Methods: who may call what. A model may call none of them; write "
+			   "includes read, admin everything");
+	for (unsigned i = 0; i < METHOD_N; i++) {
+		const struct method_row *row = &method_rows[i];
+
+		(void)text_table_add(
+			t, (const struct span[]){span_from_cstr(row->name),
+				   span_from_cstr(who_may(row)), span_from_cstr(where_done(row)),
+				   span_from_cstr(row->feature != NULL ? row->feature : "")});
+	}
+	cli_put_table(cli, t);
+	text_table_free(t);
+}
+
 static int
 run(struct cli *cli)
 {
 	struct jails jails;
-	int rc = cli_paths_find(cli);
+	int rc;
 
+	if (cli_has(cli, "methods")) {
+		if (cli->json)
+			json_methods(cli);
+		else
+			put_methods(cli);
+		return CLI_OK;
+	}
+	rc = cli_paths_find(cli);
 	if (rc != 0)
 		return rc;
 	describe(cli, &jails);
@@ -321,7 +398,13 @@ run(struct cli *cli)
 	return CLI_OK;
 }
 
+static const struct cli_option options[] = {
+	{"methods", 0, CLI_FLAG, NULL, 0, 0, "only the methods, and who may call each"},
+	{NULL, 0, CLI_FLAG, NULL, 0, 0, NULL},
+};
+
 static const struct cli_example examples[] = {
+	{"moltbot topology --methods", "who may call what"},
 	{"moltbot topology | less -R", "read the security design"},
 	{"moltbot topology --json | jq '.processes[] | {name, jail}'", "the jails as data"},
 	{NULL, NULL},
@@ -332,6 +415,7 @@ const struct cli_command cmd_topology = {
 	.summary = "show every process, right, edge and message",
 	.text = "Printed from the tables that the programs are built from; the jails are asked of "
 		"the installed programs themselves.",
+	.options = options,
 	.examples = examples,
 	.run = run,
 };

@@ -538,7 +538,7 @@ device_do(int user, uint8_t what, struct span id, uint32_t scopes)
 			.id = id,
 			.role = SPAN("operator"),
 			.scopes = scopes});
-	did = harness_recv(user, &user_vault_proto, IPC_SIDE_A, USER_VAULT_DEVICE_DID, &in);
+	did = harness_wait(user, &user_vault_proto, IPC_SIDE_A, USER_VAULT_DEVICE_DID, &in);
 	return *did;
 }
 
@@ -591,6 +591,7 @@ a_device_waits_for_approval_and_then_has_what_is_stored(void **state)
 	struct user_vault_device_did did;
 	struct user_vault_principal p;
 	const struct user_vault_device *row;
+	const struct user_vault_pairing *told;
 	char request[64];
 	size_t request_len;
 	uint8_t ticket[VAULT_RANDOM_LEN];
@@ -608,6 +609,10 @@ a_device_waits_for_approval_and_then_has_what_is_stored(void **state)
 	request_len = v.request_id.len;
 	assert_int_equal(request_len, CRYPTO_UUID_LEN);
 	memcpy(request, v.request_id.ptr, request_len);
+	/* whoever may decide hears of it, once */
+	told = harness_recv(f.control, &user_vault_proto, IPC_SIDE_A, USER_VAULT_PAIRING, &in);
+	assert_true(!told->resolved && told->scopes == SCOPE_READ);
+	assert_true(span_eq(told->request_id, span_of(request, request_len)));
 	/* asking again, even for more, is the same request */
 	m = device_sign(&d, token_of(&f), "operator.admin");
 	v = verify(&f, &m);
@@ -631,6 +636,8 @@ a_device_waits_for_approval_and_then_has_what_is_stored(void **state)
 	did = device_do(f.control, DEVICE_APPROVE, span_of(request, request_len), 0);
 	assert_int_equal(did.rc, 0);
 	assert_true(span_eq(did.device_id, span_from_cstr(d.id)));
+	told = harness_recv(f.control, &user_vault_proto, IPC_SIDE_A, USER_VAULT_PAIRING, &in);
+	assert_true(told->resolved && told->approved);
 	assert_int_equal(device_do(f.control, DEVICE_APPROVE, span_of(request, request_len), 0).rc,
 		ERR_NOTFOUND);
 	/* now it is let in, with the stored scopes */
