@@ -118,6 +118,7 @@ STORE_HANDLER(run, CORE_STORE_RUN)
 STORE_HANDLER(done, CORE_STORE_DONE)
 STORE_HANDLER(counted, CORE_STORE_COUNTED)
 STORE_HANDLER(memory, CORE_STORE_MEMORY)
+STORE_HANDLER(usage_day, CORE_STORE_USAGE_DAY)
 
 static const struct ipc_handler from_store[] = {
 	{CORE_STORE_ACCEPTED, on_store_accepted},
@@ -128,6 +129,7 @@ static const struct ipc_handler from_store[] = {
 	{CORE_STORE_DONE, on_store_done},
 	{CORE_STORE_COUNTED, on_store_counted},
 	{CORE_STORE_MEMORY, on_store_memory},
+	{CORE_STORE_USAGE_DAY, on_store_usage_day},
 };
 
 /* ---- agent ---- */

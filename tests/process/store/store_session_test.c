@@ -144,7 +144,7 @@ a_session_that_may_not_be_sent_to_refuses(void **state)
 }
 
 static const struct core_store_accepted *
-accept(struct kit *k, uint64_t run, const char *idem, uint64_t stale, bool fresh)
+accept_with(struct kit *k, uint64_t run, const char *idem, uint64_t stale, bool fresh)
 {
 	ask(k, CORE_STORE_ACCEPT,
 		&(struct core_store_accept){.req = ++k->req,
@@ -170,13 +170,13 @@ a_stale_session_begins_anew_with_what_was_set_for_it(void **state)
 	first = kit_accept(k, 1, KEY, "i", "x")->session;
 	assert_int_equal(kit_finish(k, 1, RUN_DONE, "y"), 0);
 	assert_int_equal(patch(k, KEY, "thinkingLevel", "high"), 0);
-	assert_int_equal(accept(k, 2, "j", 1000, false)->session, first);
-	a = accept(k, 3, "k", 1u << 20, false);
+	assert_int_equal(accept_with(k, 2, "j", 1000, false)->session, first);
+	a = accept_with(k, 3, "k", 1u << 20, false);
 	assert_int_equal(a->rc, 0);
 	assert_true(a->session != first);
 	assert_int_equal(args_get_str(a->options, "thinkingLevel", &level), 0);
 	assert_true(span_eq(level, SPAN("high")));
-	assert_string_equal(kit_history(k, KEY, 0, 10, 0), "user:again");
+	assert_string_equal(kit_history(k, KEY, 0, 10, 0), "u:again");
 	assert_int_equal(kit_counts(k).sessions, 1);
 }
 
@@ -184,8 +184,8 @@ static void
 a_repetition_does_not_begin_it_anew_once_more(void **state)
 {
 	struct kit *k = *state;
-	uint64_t session = accept(k, 1, "i", 0, true)->session;
-	const struct core_store_accepted *a = accept(k, 2, "i", 1u << 20, true);
+	uint64_t session = accept_with(k, 1, "i", 0, true)->session;
+	const struct core_store_accepted *a = accept_with(k, 2, "i", 1u << 20, true);
 
 	assert_true(a->duplicate);
 	assert_int_equal(a->run, 1);
@@ -224,8 +224,8 @@ only_the_newest_items_are_read_after_a_cut(void **state)
 	assert_int_equal(kit_finish(k, 2, RUN_DONE, "d"), 0);
 	assert_int_equal(cut(k, KEY, 4), 0);
 	assert_int_equal(cut(k, KEY, 3), 3);
-	assert_string_equal(kit_history(k, KEY, 0, 10, 0), "assistant:b|user:c|assistant:d");
-	assert_string_equal(kit_history(k, KEY, 2, 10, 0), "assistant:b|user:c|assistant:d");
+	assert_string_equal(kit_history(k, KEY, 0, 10, 0), "a:b|u:c|a:d");
+	assert_string_equal(kit_history(k, KEY, 2, 10, 0), "a:b|u:c|a:d");
 	assert_int_equal(cut(k, KEY, 3), 0);
 }
 
@@ -246,7 +246,7 @@ a_message_is_put_behind_the_last_turn(void **state)
 	m.req = ++k->req;
 	ask(k, CORE_STORE_INJECT, &m);
 	assert_int_equal(kit_stored(k), 0);
-	assert_string_equal(kit_history(k, KEY, 0, 10, 0), "user:a|assistant:note");
+	assert_string_equal(kit_history(k, KEY, 0, 10, 0), "u:a|a:note");
 }
 
 static void
