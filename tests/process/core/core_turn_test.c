@@ -4,10 +4,12 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/err.h"
+#include "ev/ev.h"
 #include "label/label.h"
 #include "proto/tools.h"
 #include "world.h"
@@ -753,6 +755,83 @@ history_has_the_form_of_a_transcript(void **state)
 	world_close(&w);
 }
 
+/* Sessions begin anew at four in the morning, and at a word. */
+static void
+store_hears_when_a_session_is_stale(void **state)
+{
+	struct world w;
+	const struct core_store_accept *accept;
+	uint64_t now = ev_wall_ms();
+
+	(void)state;
+	world_open(&w, OWNER);
+	world_call(&w, METHOD_CHAT_SEND, "sessionKey", "main", "message", "hi", "idempotencyKey",
+		"k1", NULL);
+	accept = world_store(&w, CORE_STORE_ACCEPT);
+	assert_false(accept->fresh);
+	assert_true(accept->stale <= now && now - accept->stale <= 86400000);
+	world_call(&w, METHOD_CHAT_SEND, "sessionKey", "main", "message", "/NEW  hi",
+		"idempotencyKey", "k2", NULL);
+	accept = world_store(&w, CORE_STORE_ACCEPT);
+	assert_true(accept->fresh);
+	assert_true(span_eq(accept->text, SPAN("hi")));
+	world_call(&w, METHOD_CHAT_SEND, "sessionKey", "main", "message", "/newer",
+		"idempotencyKey", "k3", NULL);
+	accept = world_store(&w, CORE_STORE_ACCEPT);
+	assert_false(accept->fresh);
+	world_call(&w, METHOD_CHAT_SEND, "sessionKey", "room", "message", "/reset",
+		"idempotencyKey", "k4", NULL);
+	assert_int_equal(
+		((const struct core_store_session_end *)world_store(&w, CORE_STORE_SESSION_END))
+			->how,
+		SESSION_RESET);
+	world_close(&w);
+}
+
+static void
+the_last_answers_are_kept_for_repetitions(void **state)
+{
+	struct world w;
+	char key[16];
+
+	(void)state;
+	world_open(&w, OWNER);
+	for (unsigned i = 0; i < DEDUPE_MAX + 2; i++) {
+		(void)snprintf(key, sizeof(key), "k%u", i);
+		world_call(&w, METHOD_CHAT_SEND, "sessionKey", "main", "message", "/stop",
+			"idempotencyKey", key, NULL);
+		assert_true(world_reply(&w)->ok);
+	}
+	/* A repetition gets the first answer, whatever it says now; the oldest are forgotten. */
+	world_call(&w, METHOD_CHAT_SEND, "sessionKey", "main", "message", "hello", "idempotencyKey",
+		"k2", NULL);
+	assert_true(world_reply(&w)->ok);
+	assert_true(span_eq(world_get(&w, "aborted"), SPAN("false")));
+	world_call(&w, METHOD_CHAT_SEND, "sessionKey", "main", "message", "hello", "idempotencyKey",
+		"k0", NULL);
+	(void)world_store(&w, CORE_STORE_ACCEPT);
+	world_close(&w);
+}
+
+static void
+the_last_system_events_wait_for_the_next_message(void **state)
+{
+	struct world w;
+	char text[16];
+
+	(void)state;
+	world_open(&w, OWNER);
+	for (unsigned i = 0; i < SYSEVENTS_MAX + 1; i++) {
+		(void)snprintf(text, sizeof(text), "event %u", i);
+		world_call(&w, METHOD_WAKE, "mode", "now", "text", text, NULL);
+		assert_true(world_reply(&w)->ok);
+	}
+	world_call(&w, METHOD_STATUS, NULL);
+	assert_true(world_reply(&w)->ok);
+	assert_true(span_eq(world_get(&w, "queuedSystemEvents.0"), SPAN("event 1")));
+	world_close(&w);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -784,6 +863,9 @@ main(int argc, char **argv)
 		cmocka_unit_test(open_runs_are_taken_up_or_reported),
 		cmocka_unit_test(drain_says_so_and_ends),
 		cmocka_unit_test(history_has_the_form_of_a_transcript),
+		cmocka_unit_test(store_hears_when_a_session_is_stale),
+		cmocka_unit_test(the_last_answers_are_kept_for_repetitions),
+		cmocka_unit_test(the_last_system_events_wait_for_the_next_message),
 	};
 
 	if (argc < 2)
