@@ -27,6 +27,11 @@ put_param(struct json_out *o, const struct param_row *p)
 		(void)json_out_begin_object(o);
 		(void)json_out_end_object(o);
 		return;
+	case PARAM_STRS:
+		(void)json_out_begin_array(o);
+		(void)json_out_str(o, SPAN("security-audit-no-such-thing"));
+		(void)json_out_end_array(o);
+		return;
 	case PARAM_STR:
 	case PARAM_STR_OR_NULL:
 		break;
