@@ -1,6 +1,5 @@
 #include "core/rpc/rpc.h"
 
-
 static rpc_fn *const handlers[METHOD_N] = {
 	[METHOD_HEALTH] = rpc_health,
 	[METHOD_STATUS] = rpc_status,
