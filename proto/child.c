@@ -307,6 +307,39 @@ on_panic_state(struct ipc_chan *control, const void *m, void *arg)
 }
 
 static int
+on_slice(struct ipc_chan *control, const void *m, void *arg)
+{
+	const struct child_slice *msg = m;
+	struct child *child = arg;
+	struct span slice;
+	int rc;
+
+	(void)control;
+	if (child->spec->slice == NULL)
+		return ERR_STATE;
+	rc = ipc_body_map(msg->slice, IPC_BODY_MAX, &slice);
+	if (rc < 0)
+		return rc;
+	ipc_body_unmap(child->old_slice);
+	child->old_slice = child->slice;
+	child->slice = slice;
+	return child->spec->slice(child);
+}
+
+static int
+on_config_state(struct ipc_chan *control, const void *m, void *arg)
+{
+	const struct child_config_state *msg = m;
+	struct child *child = arg;
+
+	(void)control;
+	if (child->spec->config_state == NULL)
+		return ERR_STATE;
+	child->spec->config_state(child, msg->state);
+	return 0;
+}
+
+static int
 on_drain(struct ipc_chan *control, const void *m, void *arg)
 {
 	struct child *child = arg;
@@ -328,6 +361,8 @@ static const struct ipc_handler control_handlers[] = {
 	{CHILD_FORK, on_fork},
 	{CHILD_REFUSED, on_refused},
 	{CHILD_PANIC_STATE, on_panic_state},
+	{CHILD_SLICE, on_slice},
+	{CHILD_CONFIG_STATE, on_config_state},
 	{CHILD_DRAIN, on_drain},
 };
 

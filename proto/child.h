@@ -58,6 +58,13 @@ struct child_spec {
 	/* child_spawn could not be done */
 	void (*refused)(struct child *child, uint8_t kind, uint64_t instance, int why);
 	void (*panic)(struct child *child, bool on); /* the kill switch changed */
+	/*
+	 * Another slice: child->slice is the new one, what was borrowed from the old one stays until the next. A negative code
+	 * ends the process, which then starts anew with it.
+	 */
+	int (*slice)(struct child *child);
+	/* what became of the last text of the configuration: enum config_state */
+	void (*config_state)(struct child *child, uint8_t state);
 	/* orderly stop: finish, then child_stop(); NULL: at once */
 	void (*drain)(struct child *child);
 	/* Zygotes: fork; in the new process call child_run(spec, control) and exit. control is the callee's. */
@@ -77,6 +84,7 @@ struct child {
 	bool panic;
 	/* argument list: this kind's part of the configuration; empty when none */
 	struct span slice;
+	struct span old_slice; /* the one before it */
 	struct jail_report jail;
 	void *ctx;                      /* the process's own state */
 	struct child_link_state *state; /* private to child.c */

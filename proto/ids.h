@@ -81,6 +81,7 @@ enum method_where {
 	AT_VAULT,
 	AT_SUPERVISOR,
 	AT_EDGE,
+	AT_CONFIG,
 	AT_NOWHERE /* not in this gateway */
 };
 enum method_flags {
@@ -299,8 +300,16 @@ enum config_value {
 	VALUE_LOG_LEVEL,
 	VALUE_AGENTS /* how many workspaces */,
 	VALUE_RATE,
+	VALUE_RELOAD_MODE /* enum reload_mode */,
+	VALUE_RELOAD_MS,
 	VALUE_N
 };
+
+/* gateway.reload.mode, in the order of its words */
+enum reload_mode { RELOAD_OFF, RELOAD_RESTART, RELOAD_HOT, RELOAD_HYBRID };
+
+/* What became of the last text of the configuration. */
+enum config_state { CONFIG_TAKEN, CONFIG_REFUSED, CONFIG_NEEDS_RESTART };
 
 /* gate_store tables */
 enum gate_table { GATE_SESSION_LABELS = 1, GATE_GRANTS = 2, GATE_SPEND = 3, GATE_MEMORY = 4 };

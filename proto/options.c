@@ -30,6 +30,14 @@ option_type_name(enum option_type type)
 	return (unsigned)type < OPTION_TYPE_N ? names[type] : "unknown";
 }
 
+const char *
+option_reload_name(enum option_reload reload)
+{
+	static const char *const names[OPTION_RELOAD_N] = {"hot", "process", "gateway"};
+
+	return (unsigned)reload < OPTION_RELOAD_N ? names[reload] : "unknown";
+}
+
 enum fit { FIT_NO, FIT_EXACT, FIT_PARENT };
 
 /* One step of a pattern against one of a path. */

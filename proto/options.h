@@ -33,7 +33,13 @@ enum option_type {
 	OPTION_TYPE_N
 };
 
-enum option_reload { OPTION_RESTART, OPTION_LIVE };
+/* What a change needs while the gateway runs. */
+enum option_reload {
+	OPTION_HOT,     /* processes take it as they are */
+	OPTION_PROCESS, /* one kind of process is started anew */
+	OPTION_GATEWAY, /* the whole gateway is */
+	OPTION_RELOAD_N
+};
 
 struct option_row {
 	const char *path; /* steps joined by '.': a name, '*' for any name, '[]' for any index */
@@ -69,6 +75,7 @@ extern const struct option_alias option_aliases[];
 extern const size_t option_aliases_n;
 
 const char *option_type_name(enum option_type type);
+const char *option_reload_name(enum option_reload reload); /* "hot", "process", "gateway" */
 
 struct option_step {
 	bool is_index;

@@ -10,6 +10,7 @@
 #include "proto/audit_vault.h"
 #include "proto/audit_writer.h"
 #include "proto/config_supervisor.h"
+#include "proto/config_user.h"
 #include "proto/core_agent.h"
 #include "proto/core_egress.h"
 #include "proto/core_gate.h"

@@ -1,6 +1,7 @@
 /* The message tables of every pair, for the codec and for `moltbot topology`. */
 #include "proto/child.def.h"
 #include "proto/config_supervisor.h"
+#include "proto/config_user.h"
 #include "proto/anon_vault.h"
 #include "proto/anon_user.h"
 #include "proto/user_vault.h"
@@ -31,6 +32,13 @@
 #define PROTO_A "config"
 #define PROTO_B "supervisor"
 #define PROTO_FILE "proto/config_supervisor.def"
+#include "proto/gen_table.h"
+
+#define PROTO config_user
+#define PROTO_UP CONFIG_USER
+#define PROTO_A "config/desk"
+#define PROTO_B "edge/user"
+#define PROTO_FILE "proto/config_user.def"
 #include "proto/gen_table.h"
 
 #define PROTO anon_vault

@@ -42,6 +42,8 @@
 #define JSON_DEPTH_MAX 64         /* nested arrays and objects */
 #define JSON_NODES_MAX 65536      /* values in one document */
 #define CONFIG_FILE_MAX MIB(1u)   /* bytes of one configuration file */
+#define RELOAD_DRAIN_MS 10000        /* a process that must start anew may finish what it does */
+#define CONFIG_HISTORY_MAX 50        /* former texts of the configuration that are kept */
 #define CONFIG_INCLUDE_DEPTH_MAX 10  /* files in files (original: the same) */
 #define CONFIG_INCLUDE_FILES_MAX 64  /* files that a configuration includes */
 #define CONFIG_INCLUDE_NAME_MAX 255u /* bytes of a path beneath the configuration's folder */

@@ -170,12 +170,8 @@ ask(struct child *child, struct ipc_chan *chan)
 	struct job *job = child->ctx;
 
 	config_clear(&job->config);
-	for (; job->asked < job->sources.n; job->asked++) {
-		if (config_supervisor_include_send(
-			    chan, &(struct config_supervisor_include){.file = (uint32_t)job->asked,
-					  .name = job->sources.rows[job->asked].name}) < 0)
-			child_stop(child);
-	}
+	if (config_sources_ask(chan, &job->sources, &job->asked) < 0)
+		child_stop(child);
 }
 
 static void
@@ -203,16 +199,12 @@ config_on_included(struct ipc_chan *chan, const void *m, void *arg)
 	const struct config_supervisor_included *msg = m;
 	struct child *child = arg;
 	struct job *job = child->ctx;
-	bool all = true;
+	int rc = config_sources_answer(
+		&job->sources, job->asked, msg->file, msg->text, (int)msg->err);
 
-	if (msg->file >= job->asked || job->sources.rows[msg->file].loaded)
-		return ERR_PROTO;
-	config_source_take(&job->sources.rows[msg->file], msg->text, (int)msg->err);
-	for (size_t i = 0; i < job->asked; i++)
-		all = all && job->sources.rows[i].loaded;
-	if (all)
+	if (rc == 1)
 		work(child, chan);
-	return 0;
+	return rc < 0 ? rc : 0;
 }
 
 static void
@@ -246,11 +238,11 @@ static struct child_spec spec = {
 int
 main(int argc, char **argv)
 {
-	const struct child_spec *specs[] = {&spec};
+	const struct child_spec *specs[] = {&spec, &config_desk_spec};
 	int rc = config_check_main(argc, argv);
 
 	if (rc >= 0)
 		return rc;
 	spec.nlinks = config_nlinks;
-	return child_main(specs, 1, argc, argv);
+	return child_main(specs, 2, argc, argv);
 }

@@ -196,11 +196,19 @@ void config_values_put(const struct config *c, struct buf *out);
 /* `moltbot-config --check FILE [--json]`, `--values FILE`, `--options`, `--options-doc`. Returns the exit status, -1 when argv is for the process. */
 int config_check_main(int argc, char **argv);
 
+/* config_desk.c: the process that answers one question of an admin. */
+extern const struct child_spec config_desk_spec;
+int config_desk_on_ask(struct ipc_chan *chan, const void *m, void *arg);
+int config_desk_on_included(struct ipc_chan *chan, const void *m, void *arg);
+int config_desk_on_written(struct ipc_chan *chan, const void *m, void *arg);
+int config_desk_on_past(struct ipc_chan *chan, const void *m, void *arg);
+
 /* config.c: the supervisor's answers. */
 int config_on_included(struct ipc_chan *chan, const void *m, void *arg);
 
 extern const struct jail_spec config_jail;
 extern const struct child_link config_links[];
 extern const size_t config_nlinks;
+extern const struct child_link config_desk_links[2];
 
 #endif

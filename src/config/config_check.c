@@ -133,7 +133,7 @@ put_option(struct json_out *o, const struct option_row *row)
 	json_out_key(o, SPAN("max"));
 	json_out_u64(o, row->max);
 	member(o, "values", row->values);
-	member(o, "reload", row->reload == OPTION_LIVE ? "live" : "restart");
+	member(o, "reload", option_reload_name(row->reload));
 	member(o, "help", row->help);
 	json_out_key(o, SPAN("aliases"));
 	json_out_begin_array(o);

@@ -42,17 +42,18 @@ put_range(struct buf *out, const struct option_row *row)
 static void
 put_rows(struct buf *out)
 {
-	buf_put_cstr(out, "| option | type | default | |\n|---|---|---|---|\n");
+	buf_put_cstr(out, "| option | type | default | change | |\n|---|---|---|---|---|\n");
 	for (size_t i = 0; i < OPT_N; i++) {
 		const struct option_row *row = &option_rows[i];
 
 		buf_put_fmt(out, "| `%s` | %s", row->path, option_type_name(row->type));
 		put_range(out, row);
 		if (row->fallback == NULL)
-			buf_put_cstr(out, " | | ");
+			buf_put_cstr(out, " | ");
 		else
-			buf_put_fmt(out, " | `%s` | ",
-				row->fallback[0] == '\0' ? "\"\"" : row->fallback);
+			buf_put_fmt(
+				out, " | `%s`", row->fallback[0] == '\0' ? "\"\"" : row->fallback);
+		buf_put_fmt(out, " | %s | ", option_reload_name(row->reload));
 		buf_put_cstr(out, row->help);
 		buf_put_cstr(out, " |\n");
 	}
@@ -115,6 +116,11 @@ config_doc_put(struct buf *out)
 			  "that has it, ending in .json or .json5. Keys beside it go over what is "
 			  "included, later "
 			  "files over earlier ones; lists are put one behind the other.\n\n"
+			  "The column change says what a new value needs while the gateway runs: "
+			  "hot, processes take "
+			  "it as they are; process, those that it concerns start anew, and nobody "
+			  "is signed out; "
+			  "gateway, the gateway must be restarted.\n\n"
 			  "Made from `proto/options.def`.\n\n");
 	put_rows(out);
 	put_aliases(out);

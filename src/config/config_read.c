@@ -8,6 +8,9 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/err.h"
+#include "proto/config_supervisor.h"
+
 #define CHUNK KIB(64)
 
 int
@@ -89,6 +92,31 @@ config_source_read(int folder, struct config_source *s)
 	config_source_take(s, fd, errno);
 	if (fd >= 0)
 		close(fd);
+}
+
+int
+config_sources_ask(struct ipc_chan *chan, const struct config_sources *s, size_t *asked)
+{
+	int rc = 0;
+
+	for (; *asked < s->n && rc == 0; (*asked)++)
+		rc = config_supervisor_include_send(
+			chan, &(struct config_supervisor_include){
+				      .file = (uint32_t)*asked, .name = s->rows[*asked].name});
+	return rc;
+}
+
+int
+config_sources_answer(struct config_sources *s, size_t asked, uint32_t file, int fd, int err)
+{
+	bool all = true;
+
+	if (file >= asked || s->rows[file].loaded)
+		return ERR_PROTO;
+	config_source_take(&s->rows[file], fd, err);
+	for (size_t i = 0; i < asked; i++)
+		all = all && s->rows[i].loaded;
+	return all;
 }
 
 void

@@ -18,6 +18,11 @@ void config_source_read(int folder, struct config_source *s);
 /* The same of one that is open already (fd -1: err says why not). */
 void config_source_take(struct config_source *s, int fd, int err);
 
+/* Asks the supervisor for the rows from *asked on. 0 or a negative code. */
+int config_sources_ask(struct ipc_chan *chan, const struct config_sources *s, size_t *asked);
+/* One of its answers: 1 when it was the last one, 0, or ERR_PROTO. */
+int config_sources_answer(struct config_sources *s, size_t asked, uint32_t file, int fd, int err);
+
 /* The result for a file that cannot be read: one mistake. */
 void config_refuse(struct config *c, const struct config_input *in, int err);
 

@@ -49,6 +49,21 @@ parse(struct config *c)
 		config_mistake(c, err.at, "%s", err.msg);
 }
 
+/* The words stand in the order of enum reload_mode. */
+static void
+reload(struct config *c)
+{
+	struct span words = span_from_cstr(option_rows[OPT_RELOAD_MODE].values);
+	struct span mode = config_text(c, OPT_RELOAD_MODE);
+
+	for (uint64_t i = 0; words.len > 0; i++) {
+		if (span_eq(span_cut(&words, ' '), mode))
+			c->numbers[VALUE_RELOAD_MODE] = i;
+	}
+	c->numbers[VALUE_RELOAD_MS] = config_number(c, OPT_RELOAD_DEBOUNCE);
+	c->number_set[VALUE_RELOAD_MODE] = c->number_set[VALUE_RELOAD_MS] = true;
+}
+
 static void
 levels(struct config *c)
 {
@@ -75,6 +90,7 @@ levels(struct config *c)
 		c->numbers[VALUE_UID_BASE] = c->values[OPT_GATEWAY_UID_BASE].number;
 		c->number_set[VALUE_UID_BASE] = true;
 	}
+	reload(c);
 	c->numbers[VALUE_AGENTS] = 1;
 	c->number_set[VALUE_AGENTS] = true;
 }

@@ -119,6 +119,23 @@ panic(struct child *child, bool on)
 	core_health_refresh(core);
 }
 
+/* Values are looked up in the slice when they are needed. */
+static int
+slice(struct child *child)
+{
+	core_health_refresh(core_of(child));
+	return 0;
+}
+
+static void
+config_state(struct child *child, uint8_t state)
+{
+	struct core *core = core_of(child);
+
+	core->config_state = state;
+	core_health_refresh(core);
+}
+
 static void
 on_shutdown(struct ev *ev, void *arg)
 {
@@ -160,6 +177,8 @@ static const struct child_spec spec = {
 	.peer_gone = peer_gone,
 	.refused = refused,
 	.panic = panic,
+	.slice = slice,
+	.config_state = config_state,
 	.drain = drain,
 };
 

@@ -117,6 +117,9 @@ put_sessions(struct core *core, struct args_out *out)
 	args_out_end(out);
 }
 
+/* What became of the last text of the configuration, in the order of enum config_state. */
+static const char *const config_states[] = {"taken", "refused", "needs a restart"};
+
 static void
 put_agents(struct core *core, struct args_out *out)
 {
@@ -173,6 +176,7 @@ core_health_put(struct core *core, struct args_out *out)
 	put_agents(core, out);
 	put_sessions(core, out);
 	args_out_bool(out, "stopped", core->child->panic);
+	args_out_cstr(out, "config", config_states[core->config_state % 3]);
 	core_health_sandbox_put(core, out);
 }
 

@@ -200,6 +200,7 @@ struct core {
 	struct child *child;
 	struct ev *ev;
 	bool draining;
+	uint8_t config_state; /* enum config_state */
 
 	struct core_caller *callers;
 	struct core_ask *asks;

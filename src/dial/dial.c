@@ -15,6 +15,13 @@ setup(struct child *child, struct jail_env *env)
 	return 0;
 }
 
+static int
+slice(struct child *child)
+{
+	dial_rows_read(child->ctx);
+	return 0;
+}
+
 static void
 peer_gone(struct child *child, uint8_t kind, struct ipc_chan *chan)
 {
@@ -29,6 +36,7 @@ static const struct child_spec spec = {
 	.links = dial_links,
 	.nlinks = DIAL_NLINKS,
 	.setup = setup,
+	.slice = slice,
 	.peer_gone = peer_gone,
 };
 

@@ -103,6 +103,7 @@ dial_rows_read(struct dial *d)
 	struct span rest = d->child->slice;
 	struct args_leaf leaf;
 
+	memset(raw, 0, sizeof(raw));
 	d->has_web = args_get_u64(d->child->slice, "web.row", 0, UINT64_MAX, &d->web_row) == 0;
 	while (args_next(&rest, &leaf) > 0) {
 		struct span key =

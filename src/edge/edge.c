@@ -21,8 +21,11 @@ static struct child_spec user_spec = {
 	.jail = &edge_user_jail,
 	.links = edge_user_links,
 	.setup = user_setup,
+	.slice = user_slice,
 	.start = user_start,
+	.peer_up = user_peer_up,
 	.peer_gone = user_peer_gone,
+	.refused = user_refused,
 	.drain = user_drain,
 };
 

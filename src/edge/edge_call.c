@@ -294,6 +294,8 @@ user_on_reply(struct ipc_chan *chan, const void *m, void *arg)
 			return ERR_PROTO;
 		if (method_rows[call->method].where == AT_EDGE)
 			user_logs_tail(u, call);
+		else if (method_rows[call->method].where == AT_CONFIG)
+			user_desk_do(u, call);
 		else
 			user_vault_do(u, call);
 		return 0;

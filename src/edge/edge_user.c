@@ -316,6 +316,24 @@ on_listener(struct ev *ev, int fd, unsigned events, void *arg)
 /* ---- life cycle ---- */
 
 int
+user_slice(struct child *child)
+{
+	struct user *user = child->ctx;
+
+	user->control_uid = child_option_u64(child, "control.uid", 0);
+	user->rate_max = 0;
+	user->behind_tls = child_option_bool(child, "gateway.behindTlsProxy", false);
+	user->chat_api =
+		child_option_bool(child, "gateway.http.endpoints.chatCompletions.enabled", true);
+	if (child_option_bool(child, "gateway.rateLimit.enabled", false))
+		user->rate_max =
+			child_option_u64(child, "gateway.rateLimit.maxRequestsPerMinute", 60);
+	if (user->rate_level > user->rate_max * 1000)
+		user->rate_level = user->rate_max * 1000;
+	return 0;
+}
+
+int
 user_setup(struct child *child, struct jail_env *jail_env)
 {
 	struct user *user = &the_user;
@@ -335,13 +353,7 @@ user_setup(struct child *child, struct jail_env *jail_env)
 	if (user->listener >= 0)
 		(void)fcntl(user->listener, F_SETFL, O_NONBLOCK);
 	user->log_fd = child_handle_steal(child, HANDLE_LOG, 0, NULL);
-	user->control_uid = child_option_u64(child, "control.uid", 0);
-	user->behind_tls = child_option_bool(child, "gateway.behindTlsProxy", false);
-	user->chat_api =
-		child_option_bool(child, "gateway.http.endpoints.chatCompletions.enabled", true);
-	if (child_option_bool(child, "gateway.rateLimit.enabled", false))
-		user->rate_max =
-			child_option_u64(child, "gateway.rateLimit.maxRequestsPerMinute", 60);
+	(void)user_slice(child);
 	user->rate_level = user->rate_max * 1000;
 	buf_init(&user->snapshot, IPC_BODY_MAX);
 	return 0;
@@ -367,7 +379,9 @@ user_peer_gone(struct child *child, uint8_t kind, struct ipc_chan *chan)
 	struct edge_conn *next;
 
 	(void)chan;
-	if (kind == KIND_ANON)
+	if (kind == KIND_DESK)
+		user_desk_gone(user);
+	if (kind == KIND_ANON || kind == KIND_DESK)
 		return;
 	edge_refuse(&r, RPC_UNAVAILABLE, 0, "%s restarted: try again", kind_name(kind));
 	for (struct edge_conn *c = user->conns.first; c != NULL; c = next) {

@@ -43,6 +43,7 @@ struct user_call {
 	uint64_t turn; /* METHOD_TURN: registered at gate under this number; 0: none */
 	unsigned method;
 	bool is_sent;    /* core has it */
+	bool needs_desk; /* no desk has been asked yet */
 	bool is_silent;  /* nobody waits for the answer */
 	struct buf id;   /* the client's; empty for HTTP */
 	struct buf args; /* until it is sent; of methods that vault carries out until the answer */
@@ -87,6 +88,8 @@ struct user {
 	uint64_t rate_max;   /* calls a minute of METHOD_WORK methods; 0: no limit */
 	uint64_t rate_level; /* thousandths */
 	uint64_t rate_at_ms;
+	bool desk_wanted;  /* one is being started, or is at work */
+	uint64_t desk_seq; /* the call that it was asked, until it answers */
 	uint64_t presence_version;
 	uint64_t health_version;
 	bool has_snapshot;
@@ -101,6 +104,7 @@ user_of(const struct user_conn *u)
 
 /* edge_user.c */
 int user_setup(struct child *child, struct jail_env *jail_env);
+int user_slice(struct child *child); /* what the configuration says */
 void user_start(struct child *child);
 void user_peer_gone(struct child *child, uint8_t kind, struct ipc_chan *chan);
 void user_drain(struct child *child);
@@ -161,6 +165,13 @@ void user_put_scopes(struct args_out *out, const char *key, unsigned scopes);
 
 /* edge_logs.c: logs.tail, from the descriptor of the log that this process was given */
 void user_logs_tail(struct user_conn *u, struct user_call *call);
+
+/* edge_desk.c: what a desk carries out once core's dispatch has allowed it */
+void user_desk_do(struct user_conn *u, struct user_call *call);
+void user_desk_gone(struct user *user);
+void user_peer_up(struct child *child, uint8_t kind, struct ipc_chan *chan);
+void user_refused(struct child *child, uint8_t kind, uint64_t instance, int why);
+int user_on_desk_answer(struct ipc_chan *chan, const void *m, void *arg);
 
 /* edge_events.c */
 int user_on_event(struct ipc_chan *chan, const void *m, void *arg);

@@ -1,6 +1,7 @@
 #include "edge.h"
 #include "edge_anon.h"
 #include "edge_user.h"
+#include "proto/config_user.h"
 
 #define ROWS(r) (r), sizeof(r) / sizeof((r)[0])
 
@@ -39,6 +40,9 @@ static const struct ipc_handler user_core_rows[] = {
 	{EDGE_CORE_EVENT, user_on_event},
 	{EDGE_CORE_SNAPSHOT, user_on_snapshot},
 };
+static const struct ipc_handler user_desk_rows[] = {
+	{CONFIG_USER_ANSWER, user_on_desk_answer},
+};
 static const struct ipc_handler user_gate_rows[] = {
 	{EDGE_GATE_TURN_OK, user_on_turn_ok},
 };
@@ -47,6 +51,7 @@ const struct child_link edge_user_links[] = {
 	{KIND_ANON, &anon_user_proto, IPC_SIDE_B, IPC_FULL_END, ROWS(user_anon_rows)},
 	{KIND_VAULT, &user_vault_proto, IPC_SIDE_A, IPC_FULL_END, ROWS(user_vault_rows)},
 	{KIND_CORE, &edge_core_proto, IPC_SIDE_A, IPC_FULL_WAIT, ROWS(user_core_rows)},
+	{KIND_DESK, &config_user_proto, IPC_SIDE_B, IPC_FULL_END, ROWS(user_desk_rows)},
 	{KIND_GATE, &edge_gate_proto, IPC_SIDE_A, IPC_FULL_END, ROWS(user_gate_rows)},
 };
 const size_t edge_user_nlinks = sizeof(edge_user_links) / sizeof(edge_user_links[0]);

@@ -76,6 +76,16 @@ on_panic(struct child *child, bool on)
 		egress_request_abort_all(child->ctx, ERR_ABORTED, "stopped");
 }
 
+/* What is under way is finished; the row may be another one afterwards. */
+static void
+on_drain(struct child *child)
+{
+	struct egress *e = child->ctx;
+
+	e->leaving = true;
+	egress_leave(e);
+}
+
 static const struct child_spec egress_spec = {
 	.kind = KIND_EGRESS,
 	.name = "egress",
@@ -86,6 +96,7 @@ static const struct child_spec egress_spec = {
 	.peer_up = on_peer_up,
 	.peer_gone = on_peer_gone,
 	.key = on_key,
+	.drain = on_drain,
 	.panic = on_panic,
 };
 

@@ -78,6 +78,7 @@ struct egress {
 	bool has_key;
 	struct warrant_window window;
 	struct egress_request requests[EGRESS_REQUESTS_MAX];
+	bool leaving; /* ends when nothing is under way */
 };
 
 /* egress_row.c: the row of this instance from the slice. ERR_NOTFOUND, ERR_RANGE. */
@@ -95,6 +96,7 @@ void egress_request_start(struct egress *e, const void *core_egress_request);
 struct egress_request *egress_request_find(struct egress *e, uint64_t id);
 void egress_request_next(struct egress_request *r); /* the next phase that is due */
 void egress_request_end(struct egress_request *r, int rc, const char *detail);
+void egress_leave(struct egress *e); /* ends the process that shall, when it is idle */
 void egress_request_abort_all(struct egress *e, int rc, const char *detail);
 
 /* egress_curl.c: libcurl driven by the event loop. */

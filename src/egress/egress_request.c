@@ -71,6 +71,18 @@ egress_request_end(struct egress_request *r, int rc, const char *detail)
 	if (r->fd >= 0)
 		close(r->fd);
 	*r = (struct egress_request){.egress = r->egress, .fd = -1};
+	egress_leave(r->egress);
+}
+
+void
+egress_leave(struct egress *e)
+{
+	for (size_t i = 0; i < EGRESS_REQUESTS_MAX; i++) {
+		if (e->requests[i].phase != EGRESS_FREE)
+			return;
+	}
+	if (e->leaving)
+		child_stop(e->child);
 }
 
 void
@@ -95,6 +107,8 @@ check_warrant(struct egress *e, const struct core_egress_request *msg, struct eg
 		.call = msg->call,
 		.dest_kind = DEST_PROVIDER};
 
+	if (e->leaving)
+		return ERR_NOPEER;
 	if (!e->has_key || msg->row != e->row.number)
 		return ERR_DENIED;
 	warrant_number(msg->row, id);

@@ -53,6 +53,19 @@ setup(struct child *child, struct jail_env *env)
 	return read_row_key(child, g);
 }
 
+/* A policy that cannot be read must not leave the old one in force: the process ends. */
+static int
+slice(struct child *child)
+{
+	struct gate *g = child->ctx;
+	struct gate_policy policy;
+	int rc = gate_policy_read(child->slice, &policy);
+
+	if (rc == 0)
+		g->policy = policy;
+	return rc;
+}
+
 static void
 peer_up(struct child *child, uint8_t kind, struct ipc_chan *chan)
 {
@@ -96,6 +109,7 @@ static const struct child_spec *const specs[] = {&(const struct child_spec){
 	.links = gate_links,
 	.nlinks = GATE_NLINKS,
 	.setup = setup,
+	.slice = slice,
 	.peer_up = peer_up,
 	.peer_gone = peer_gone,
 	.key = key,

@@ -13,6 +13,7 @@ static const struct {
 	unsigned most;
 } may_spawn[] = {
 	{KIND_ANON, KIND_USER, EDGE_USERS_MAX},
+	{KIND_USER, KIND_DESK, EDGE_USERS_MAX},
 	{KIND_CORE, KIND_AGENT, 64},
 	{KIND_CORE, KIND_EGRESS, 64},
 };
@@ -69,12 +70,24 @@ refuse(struct sup_child *c, const struct child_spawn *msg, int why)
 		&(struct child_refused){.kind = msg->kind, .instance = msg->instance, .why = why});
 }
 
+/* For the edge's own principal alone, and only when the credential that made it has admin. */
+static bool
+may_have_desk(const struct sup_child *c, uint64_t instance)
+{
+	unsigned kind = PRINCIPAL_KIND(c->instance);
+
+	return instance == c->instance && (PRINCIPAL_SCOPES(c->instance) & SCOPE_ADMIN) != 0 &&
+	       (kind == PRINCIPAL_CONTROL || kind == PRINCIPAL_TOKEN || kind == PRINCIPAL_BROWSER ||
+		       kind == PRINCIPAL_DEVICE);
+}
+
 static int
 on_spawn(struct ipc_chan *chan, const void *m, void *arg)
 {
 	const struct child_spawn *msg = m;
 	struct sup_child *c = arg;
 	struct sup *sup = supervisor_self;
+	struct sup_child *there;
 
 	(void)chan;
 	for (size_t i = 0; i < sizeof(may_spawn) / sizeof(may_spawn[0]); i++) {
@@ -82,9 +95,16 @@ on_spawn(struct ipc_chan *chan, const void *m, void *arg)
 			continue;
 		if (msg->kind == KIND_USER && PRINCIPAL_KIND(msg->instance) == PRINCIPAL_CONTROL)
 			break; /* the control socket's edge comes from the control socket only */
-		if (supervisor_child_find(sup, msg->kind, msg->instance) != NULL)
+		if (msg->kind == KIND_DESK && !may_have_desk(c, msg->instance))
+			break;
+		there = supervisor_child_find(sup, msg->kind, msg->instance);
+		/* a desk that the edge has seen the end of before us: the next one follows it */
+		if (there != NULL && msg->kind == KIND_DESK)
+			there->planned = true;
+		if (there != NULL)
 			return 0;
-		if (sup->stopping || (sup->panic && msg->kind != KIND_USER))
+		if (sup->stopping ||
+			(sup->panic && msg->kind != KIND_USER && msg->kind != KIND_DESK))
 			refuse(c, msg, ERR_DENIED);
 		else if (count(sup, msg->kind) >= may_spawn[i].most ||
 			 supervisor_child_new(sup, msg->kind, msg->instance) == NULL)

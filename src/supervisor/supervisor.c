@@ -38,6 +38,14 @@ on_stop(struct ev *ev, int signo, void *arg)
 	supervisor_stop(sup, 0);
 }
 
+static void
+on_reload(struct ev *ev, int signo, void *arg)
+{
+	(void)ev;
+	(void)signo;
+	supervisor_reload_soon(arg);
+}
+
 /* The first connection to the control socket brings its edge up, which then accepts; until it ends again. */
 static void
 on_control(struct ev *ev, int fd, unsigned events, void *arg)
@@ -207,8 +215,8 @@ main(int argc, char **argv)
 	sup->landlock_max = -1;
 	sup->uid_base = 0x6d6f0000; /* "mo": far from people's and services' uids */
 	for (size_t i = 0; i < KIND_N; i++)
-		sup->slices[i] = -1;
-	sup->env_fd = sup->secrets_fd = sup->key_fd = -1;
+		sup->slices[i] = sup->next_slices[i] = -1;
+	sup->env_fd = sup->secrets_fd = sup->key_fd = sup->inotify_fd = -1;
 	rc = supervisor_jail() < 0 || crypto_init() < 0 || reserve_low_fds(sup) < 0
 		     ? ERR_SYS
 		     : parse_args(sup, argc, argv);
@@ -221,10 +229,13 @@ main(int argc, char **argv)
 	ev_signal_add(sup->ev, SIGCHLD, on_child, sup);
 	ev_signal_add(sup->ev, SIGTERM, on_stop, sup);
 	ev_signal_add(sup->ev, SIGINT, on_stop, sup);
+	ev_signal_add(sup->ev, SIGHUP, on_reload, sup);
 	signal(SIGPIPE, SIG_IGN);
 	if (prepare(sup) < 0)
 		return 1;
 	sup->control_watch = ev_fd_add(sup->ev, sup->control_fd, EV_READ, on_control, sup);
+	(void)supervisor_reload_watch(sup);
+	supervisor_history_note(sup);
 	if (start_children(sup) < 0)
 		supervisor_stop(sup, 1);
 	rc = ev_run(sup->ev);

@@ -40,11 +40,14 @@ struct sup_child {
 	int pidfd;           /* -1 until known */
 	struct ev_fd *watch; /* of pidfd, when a zygote made it */
 	struct ipc_chan *control;
-	int theirs;   /* its end of control while its zygote is not there to fork it, else -1 */
-	bool greeted; /* handles and HELLO are out */
+	int theirs; /* its end of control while its zygote is not there to fork it, else -1 */
+	struct ipc_chan *desk; /* config/desk: the second edge to us */
+	bool greeted;          /* handles and HELLO are out */
 	uint64_t started_ms;
 	uint64_t crashes_ms[CHILD_RESTARTS_FREE + 1]; /* times of the last crashes, newest first */
 	uint64_t restart_timer;
+	uint64_t drain_timer;
+	bool planned; /* it ends because it shall start anew */
 };
 
 struct sup_task {
@@ -94,7 +97,15 @@ struct sup {
 	bool configured;
 	bool config_failed;
 	bool late_pending; /* the processes that the first answer does not need are not made yet */
-	bool reloading;
+	bool reloading;    /* config reads a changed file */
+	int next_slices[KIND_N];
+	uint64_t next_values[VALUE_N];
+	size_t relisten; /* addresses that are the same as before, so far */
+	bool moved;      /* something needs a restart of the gateway */
+	uint8_t config_state;
+	uint64_t reload_timer;
+	int inotify_fd;
+	int folder_watch;
 	bool running; /* the first START has been said */
 	uint64_t late_timer;
 	bool panic;
@@ -150,6 +161,38 @@ void supervisor_config_ended(struct sup *sup);
 /* supervisor_files.c: the folder of the configuration. A descriptor, or an errno, negative. */
 int supervisor_config_folder(const struct sup *sup);
 int supervisor_include_open(const struct sup *sup, struct span name);
+/*
+ * Replaces the configuration by text when its SHA-256 is still base (NULL: when there is none), and keeps it in the history.
+ * 0; ERR_STATE: it has changed; ERR_DENIED: it is a symbolic link; ERR_IO.
+ */
+int supervisor_config_write(
+	const struct sup *sup, uint64_t principal, const uint8_t *base, struct span text);
+/* The configuration as it stands now into the history, when that does not have it as its newest; for an edit by hand. */
+void supervisor_history_note(const struct sup *sup);
+
+/* supervisor_history.c: <state>/config-history, a file a text, its name saying when, by whom, and its hash. */
+struct sup_past {
+	uint64_t at_ms;
+	uint64_t principal;
+	uint8_t hash[32];
+};
+void supervisor_history_add(
+	const struct sup *sup, uint64_t principal, const uint8_t hash[32], struct span text);
+/* The n-th, the newest first: how many there are, and *fd (-1 when there are not so many). */
+uint32_t supervisor_history_get(const struct sup *sup, uint32_t n, struct sup_past *past, int *fd);
+
+/* supervisor_reload.c: a changed configuration, taken by the processes that it concerns. */
+int supervisor_reload_watch(struct sup *sup);
+void supervisor_reload_soon(struct sup *sup);
+void supervisor_reload_watch_file(struct sup *sup, int fd);
+void supervisor_reload_listen(struct sup *sup, const char *address, bool v6);
+void supervisor_reload_ended(struct sup *sup, bool ok);
+
+/* supervisor_desk.c: what a desk asks. */
+void supervisor_desk_wire(struct sup *sup, struct sup_child *c);
+extern const struct ipc_ops supervisor_desk_ops;
+/* Included files, for config and desks. */
+int supervisor_on_include(struct ipc_chan *chan, const void *m, void *arg);
 
 /* supervisor_stop.c */
 void supervisor_stop(struct sup *sup, int status);

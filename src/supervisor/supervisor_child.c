@@ -206,6 +206,7 @@ give_handles(struct sup *sup, struct sup_child *c)
 	give(c, HANDLE_SLICE, 0, sup->slices[c->kind], true);
 	switch ((enum kind)c->kind) {
 	case KIND_CONFIG:
+	case KIND_DESK:
 		give_config(sup, c);
 		break;
 	case KIND_ANON:
@@ -395,6 +396,8 @@ supervisor_child_kill(struct sup *sup, struct sup_child *c)
 static void
 forget(struct sup *sup, struct sup_child *c)
 {
+	ev_timer_cancel(sup->ev, c->drain_timer);
+	ipc_chan_free(c->desk);
 	ipc_chan_free(c->control);
 	if (c->pidfd >= 0)
 		close(c->pidfd);
@@ -436,6 +439,18 @@ backoff_ms(struct sup_child *c, uint64_t now)
 	return now - c->started_ms < CHILD_BACKOFF_MS ? CHILD_BACKOFF_MS : CHILD_BACKOFF_SHORT_MS;
 }
 
+/* Its edge waits for it and was never wired to it. */
+static void
+desk_failed(struct sup *sup, const struct sup_child *c)
+{
+	struct sup_child *edge = supervisor_child_find(sup, KIND_USER, c->instance);
+
+	if (edge != NULL && edge->state == SUP_UP && edge->control != NULL)
+		(void)child_refused_send(edge->control,
+			&(struct child_refused){
+				.kind = KIND_DESK, .instance = c->instance, .why = ERR_SYS});
+}
+
 void
 supervisor_child_ended(struct sup *sup, struct sup_child *c, bool crashed)
 {
@@ -446,6 +461,8 @@ supervisor_child_ended(struct sup *sup, struct sup_child *c, bool crashed)
 		supervisor_wire_gone(sup, c);
 		supervisor_audit(sup, AUDIT_PROCESS_END, c->kind, c->instance, crashed);
 	}
+	if (kind == KIND_DESK && c->state != SUP_UP)
+		desk_failed(sup, c);
 	ipc_chan_free(c->control);
 	c->control = NULL;
 	if (c->pidfd >= 0)
@@ -458,9 +475,22 @@ supervisor_child_ended(struct sup *sup, struct sup_child *c, bool crashed)
 		sup->control_watch != NULL)
 		ev_fd_set(sup->control_watch, EV_READ);
 	if (sup->stopping || process_rows[kind].life != LIFE_ALWAYS) {
+		bool again = kind == KIND_DESK && c->planned && !sup->stopping;
+		uint64_t instance = c->instance;
+
 		forget(sup, c);
+		if (again)
+			(void)supervisor_child_new(sup, kind, instance);
 		if (sup->stopping)
 			supervisor_stop_step(sup);
+		return;
+	}
+	ev_timer_cancel(sup->ev, c->drain_timer);
+	c->drain_timer = 0;
+	if (c->planned) {
+		c->planned = false;
+		c->state = SUP_WAITING;
+		c->restart_timer = ev_timer_start(sup->ev, 0, restart, c);
 		return;
 	}
 	delay = backoff_ms(c, ev_now_ms(sup->ev));

@@ -57,6 +57,23 @@ listen_on(const struct config_supervisor_listen *msg, char *text, size_t cap)
 	return fd;
 }
 
+/* "127.0.0.1:18789"; valid until the next call. */
+static const char *
+address_text(const struct config_supervisor_listen *msg)
+{
+	static char address[64];
+	char text[INET6_ADDRSTRLEN] = "";
+	uint8_t bytes[16];
+	uint32_t v4 = htonl((uint32_t)msg->lo);
+
+	put_be64(bytes, msg->hi);
+	put_be64(bytes + 8, msg->lo);
+	inet_ntop(msg->v6 ? AF_INET6 : AF_INET, msg->v6 ? (const void *)bytes : (const void *)&v4,
+		text, sizeof(text));
+	snprintf(address, sizeof(address), msg->v6 ? "[%s]:%u" : "%s:%u", text, msg->port);
+	return address;
+}
+
 static int
 on_listen(struct ipc_chan *chan, const void *m, void *arg)
 {
@@ -66,8 +83,11 @@ on_listen(struct ipc_chan *chan, const void *m, void *arg)
 	int fd;
 
 	(void)chan;
-	if (sup->running)
-		return 0; /* an address is changed by a restart of the gateway */
+	if (sup->reloading) {
+		/* an address is changed by a restart of the gateway */
+		supervisor_reload_listen(sup, address_text(msg), msg->v6);
+		return 0;
+	}
 	if (sup->nlisteners == SUP_LISTEN_MAX)
 		return ERR_FULL;
 	fd = listen_on(msg, text, sizeof(text));
@@ -82,8 +102,8 @@ on_listen(struct ipc_chan *chan, const void *m, void *arg)
 		return 0;
 	}
 	sup->listeners[sup->nlisteners] = fd;
-	snprintf(sup->addresses[sup->nlisteners], sizeof(sup->addresses[0]),
-		msg->v6 ? "[%s]:%u" : "%s:%u", text, msg->port);
+	snprintf(sup->addresses[sup->nlisteners], sizeof(sup->addresses[0]), "%s",
+		address_text(msg));
 	sup->ports[sup->nlisteners++] = msg->port;
 	return 0;
 }
@@ -97,7 +117,7 @@ on_value(struct ipc_chan *chan, const void *m, void *arg)
 	(void)chan;
 	if (msg->what >= VALUE_N)
 		return ERR_RANGE;
-	sup->values[msg->what] = msg->number;
+	(sup->reloading ? sup->next_values : sup->values)[msg->what] = msg->number;
 	return 0;
 }
 
@@ -106,27 +126,15 @@ on_slice(struct ipc_chan *chan, const void *m, void *arg)
 {
 	const struct config_supervisor_slice *msg = m;
 	struct sup *sup = arg;
+	int *slice;
 
 	if (msg->kind >= KIND_N)
 		return ERR_RANGE;
-	if (sup->slices[msg->kind] >= 0)
-		close(sup->slices[msg->kind]);
-	sup->slices[msg->kind] = ipc_fd_steal(chan, msg->body);
+	slice = sup->reloading ? &sup->next_slices[msg->kind] : &sup->slices[msg->kind];
+	if (*slice >= 0)
+		close(*slice);
+	*slice = ipc_fd_steal(chan, msg->body);
 	return 0;
-}
-
-static int
-on_include(struct ipc_chan *chan, const void *m, void *arg)
-{
-	const struct config_supervisor_include *msg = m;
-	int fd = supervisor_include_open(arg, msg->name);
-	struct config_supervisor_included answer = {
-		.file = msg->file, .err = fd < 0 ? (uint32_t)-fd : 0, .text = fd < 0 ? -1 : fd};
-	int rc = config_supervisor_included_send(chan, &answer);
-
-	if (fd >= 0)
-		close(fd);
-	return rc;
 }
 
 static void
@@ -149,6 +157,10 @@ on_done(struct ipc_chan *chan, const void *m, void *arg)
 	struct sup *sup = arg;
 
 	(void)chan;
+	if (sup->reloading) {
+		supervisor_reload_ended(sup, msg->ok);
+		return 0;
+	}
 	if (!msg->ok || sup->config_failed) {
 		sup->config_failed = true;
 		return 0;
@@ -178,7 +190,7 @@ static const struct ipc_handler handlers[] = {
 	{CONFIG_SUPERVISOR_LISTEN, on_listen},
 	{CONFIG_SUPERVISOR_VALUE, on_value},
 	{CONFIG_SUPERVISOR_SLICE, on_slice},
-	{CONFIG_SUPERVISOR_INCLUDE, on_include},
+	{CONFIG_SUPERVISOR_INCLUDE, supervisor_on_include},
 	{CONFIG_SUPERVISOR_DONE, on_done},
 };
 static const struct ipc_ops ops = {
@@ -206,7 +218,13 @@ supervisor_config_start(struct sup *sup, struct sup_child *c)
 void
 supervisor_config_ended(struct sup *sup)
 {
-	if (sup->config != NULL || (sup->configured && !sup->config_failed))
+	if (sup->config != NULL)
+		return;
+	if (sup->running) {
+		supervisor_reload_ended(sup, false); /* without a result, if it had none */
+		return;
+	}
+	if (sup->configured && !sup->config_failed)
 		return;
 	if (!sup->config_failed)
 		log_error("config ended without a result: nothing is started");

@@ -68,6 +68,13 @@ wire_key(struct sup_child *a, struct sup_child *b)
 	secret_wipe(key, sizeof(key));
 }
 
+/* A desk and the edge of the one principal that it was started for. */
+static bool
+are_strangers(const struct sup_child *a, const struct sup_child *b)
+{
+	return (a->kind == KIND_DESK || b->kind == KIND_DESK) && a->instance != b->instance;
+}
+
 static void
 wire_pair(struct sup_child *a, struct sup_child *b)
 {
@@ -77,6 +84,8 @@ wire_pair(struct sup_child *a, struct sup_child *b)
 		bool forward = peer_rows[i].a == a->kind && peer_rows[i].b == b->kind;
 
 		if (!forward && !(peer_rows[i].b == a->kind && peer_rows[i].a == b->kind))
+			continue;
+		if (are_strangers(a, b))
 			continue;
 		if (ipc_pair(fds) < 0) {
 			log_error("cannot make a socketpair", LOG_C("a", kind_name(a->kind)),
@@ -122,6 +131,8 @@ wire_self(struct sup *sup, struct sup_child *c)
 static void
 wire_with_all(struct sup *sup, struct sup_child *c)
 {
+	if (c->kind == KIND_DESK)
+		supervisor_desk_wire(sup, c); /* before it can be asked anything */
 	for (int pass = 0; pass < 2; pass++) {
 		for (size_t i = 0; i < SUP_CHILDREN_MAX; i++) {
 			struct sup_child *other = &sup->children[i];
@@ -203,7 +214,8 @@ supervisor_wire_gone(struct sup *sup, struct sup_child *c)
 	for (size_t i = 0; i < SUP_CHILDREN_MAX; i++) {
 		struct sup_child *other = &sup->children[i];
 
-		if (other == c || other->state != SUP_UP || other->control == NULL)
+		if (other == c || other->state != SUP_UP || other->control == NULL ||
+			are_strangers(c, other))
 			continue;
 		for (unsigned k = 0; k < peer_rows_n; k++) {
 			if ((peer_rows[k].a == c->kind && peer_rows[k].b == other->kind) ||

@@ -74,7 +74,7 @@ carry_out(struct rpc_call *call)
 		core_reply_error_with(
 			call->caller, RPC_INVALID_REQUEST, buf_span(&text), SPAN_EMPTY);
 		buf_clear(&text);
-	} else if (row->where == AT_VAULT || row->where == AT_EDGE) {
+	} else if (row->where == AT_VAULT || row->where == AT_EDGE || row->where == AT_CONFIG) {
 		core_reply_delegate(call->caller);
 	} else if (handlers[call->method] == NULL) {
 		core_reply_error(call->caller, RPC_UNAVAILABLE, "not available");

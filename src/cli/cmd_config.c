@@ -1,0 +1,355 @@
+/* moltbot config get, set, unset, schema, history, rollback: by way of the running gateway, which checks and writes. */
+#include "cli_commands.h"
+
+#include <string.h>
+#include <time.h>
+
+#include "base/err.h"
+#include "base/limits.h"
+#include "cli_client.h"
+#include "json/json.h"
+
+#define STEPS_MAX 16
+
+/* Opens the gateway and asks for the configuration as it stands. */
+static int
+open_and_get(struct cli *cli, struct cli_client **client, struct cli_frame *frame)
+{
+	int rc = cli_paths_find(cli);
+
+	rc = rc != 0 ? rc : cli_client_open(cli, client);
+	return rc != 0 ? rc : cli_client_call(cli, *client, "config.get", SPAN_EMPTY, 0, frame);
+}
+
+static void
+put_issues(struct cli *cli, const struct cli_frame *frame)
+{
+	const struct json_node *issues = cli_get(frame->error, "details.issues");
+
+	for (const struct json_node *i = json_first(issues); i != NULL; i = i->next)
+		(void)cli_fail(cli, NULL, "line %llu, column %llu: %s",
+			(unsigned long long)cli_get_u64(i, "line", 0),
+			(unsigned long long)cli_get_u64(i, "col", 0),
+			cli_safe(cli_get_str(i, "message")));
+}
+
+/* A call that changes the configuration; what it says is shown. */
+static int
+change(struct cli *cli, struct cli_client *client, const char *method, struct span params)
+{
+	struct cli_frame frame;
+	int rc = cli_client_call_quiet(client, method, params, &frame);
+
+	if (rc < 0)
+		return cli_client_broken(cli, rc, method);
+	if (!frame.ok) {
+		put_issues(cli, &frame);
+		return cli_client_refused(cli, &frame, method);
+	}
+	if (cli->json) {
+		cli_json_payload(cli, frame.payload);
+		return 0;
+	}
+	cli_put(cli, "written: ");
+	cli_put_safe(cli, cli_get_str(frame.payload, "path"));
+	cli_put(cli, "\n");
+	if (cli_get_bool(frame.payload, "rewritten", false))
+		cli_put(cli,
+			"The file was written anew: its comments could not be kept; the former "
+			"text is in `moltbot config history`.\n");
+	return 0;
+}
+
+/* ---- get ---- */
+
+static int
+get(struct cli *cli)
+{
+	struct cli_client *client = NULL;
+	struct cli_frame frame;
+	const struct json_node *config;
+	struct span text;
+	int rc = open_and_get(cli, &client, &frame);
+
+	if (rc != 0) {
+		cli_client_close(client);
+		return rc;
+	}
+	config = cli_get(frame.payload, "config");
+	if (cli->nargs > 0)
+		config = cli_get(config, cli->args[0]);
+	if (config == NULL) {
+		rc = cli_fail(cli,
+			"moltbot config get shows all of it; docs/options.md has the defaults.",
+			"not set: %s", cli_safe(span_from_cstr(cli->args[0])));
+	} else if (!cli->json && json_node_str(config, &text) == 0) {
+		cli_put_safe(cli, text);
+		cli_put(cli, "\n");
+	} else {
+		cli_json_payload(cli, config);
+	}
+	cli_client_close(client);
+	return rc;
+}
+
+/* ---- set and unset ---- */
+
+/* {"a":{"b":value}} for "a.b" */
+static int
+put_patch(struct cli *cli, struct json_out *o, const char *path, const char *value)
+{
+	const struct json_opts opts = {.mode = JSON_JSON5};
+	struct span rest = span_from_cstr(path);
+	struct json_node *node = NULL;
+	struct arena arena;
+	size_t depth = 0;
+
+	arena_init(&arena, MIB(8u));
+	while (rest.len > 0 && depth < STEPS_MAX) {
+		(void)json_out_begin_object(o);
+		(void)json_out_key(o, span_cut(&rest, '.'));
+		depth++;
+	}
+	if (value == NULL)
+		(void)json_out_null(o);
+	else if (json_parse(&arena, span_from_cstr(value), &opts, &node, NULL) == 0)
+		(void)json_out_node(o, node);
+	else
+		(void)json_out_str(o, span_from_cstr(value));
+	for (size_t i = 0; i < depth; i++)
+		(void)json_out_end_object(o);
+	arena_clear(&arena);
+	return depth == 0 || rest.len > 0 || json_out_finish(o) < 0
+		       ? cli_usage(cli, "a path is names with dots between them, as gateway.port")
+		       : 0;
+}
+
+static int
+patch(struct cli *cli, const char *value)
+{
+	struct cli_client *client = NULL;
+	struct buf raw = {.max = KIB(256)};
+	struct buf params = {.max = KIB(600)};
+	struct cli_frame frame;
+	struct json_out o;
+	int rc;
+
+	json_out_init(&o, &raw, NULL);
+	rc = put_patch(cli, &o, cli->args[0], value);
+	rc = rc != 0 ? rc : open_and_get(cli, &client, &frame);
+	if (rc == 0) {
+		json_out_init(&o, &params, NULL);
+		(void)json_out_begin_object(&o);
+		cli_json_str(&o, "raw", buf_span(&raw));
+		if (cli_get_bool(frame.payload, "exists", false))
+			cli_json_str(&o, "baseHash", cli_get_str(frame.payload, "hash"));
+		(void)json_out_end_object(&o);
+		rc = json_out_finish(&o) < 0
+			     ? cli_usage(cli, "the value is too long")
+			     : change(cli, client, "config.patch", buf_span(&params));
+	}
+	cli_client_close(client);
+	buf_clear(&raw);
+	buf_clear(&params);
+	return rc;
+}
+
+static int
+set(struct cli *cli)
+{
+	return patch(cli, cli->args[1]);
+}
+
+static int
+unset(struct cli *cli)
+{
+	return patch(cli, NULL);
+}
+
+/* ---- schema, history, rollback ---- */
+
+static int
+schema(struct cli *cli)
+{
+	struct cli_client *client = NULL;
+	struct cli_frame frame;
+	int rc = cli_paths_find(cli);
+
+	rc = rc != 0 ? rc : cli_client_open(cli, &client);
+	rc = rc != 0 ? rc : cli_client_call(cli, client, "config.schema", SPAN_EMPTY, 0, &frame);
+	if (rc == 0)
+		cli_json_payload(cli, frame.payload);
+	cli_client_close(client);
+	return rc;
+}
+
+static void
+put_when(struct buf *b, time_t t)
+{
+	char text[32];
+	struct tm tm;
+
+	if (localtime_r(&t, &tm) != NULL &&
+		strftime(text, sizeof(text), "%Y-%m-%d %H:%M:%S", &tm) > 0)
+		buf_put_cstr(b, text);
+}
+
+static void
+put_entry(struct cli *cli, const struct json_node *e)
+{
+	struct buf line = {.max = 256};
+
+	buf_put(&line, span_sub(cli_get_str(e, "hash"), 0, 12));
+	buf_put_cstr(&line, "  ");
+	put_when(&line, (time_t)(cli_get_u64(e, "ts", 0) / 1000));
+	buf_put_fmt(&line, "  %6llu bytes  ", (unsigned long long)cli_get_u64(e, "bytes", 0));
+	buf_put(&line, cli_get_str(e, "by"));
+	if (cli_get_bool(e, "current", false))
+		buf_put_cstr(&line, "  (now)");
+	cli_put_safe(cli, buf_span(&line));
+	cli_put(cli, "\n");
+	buf_clear(&line);
+}
+
+static int
+history(struct cli *cli)
+{
+	struct cli_client *client = NULL;
+	struct cli_frame frame;
+	int rc = cli_paths_find(cli);
+
+	rc = rc != 0 ? rc : cli_client_open(cli, &client);
+	rc = rc != 0 ? rc
+		     : cli_client_call(
+			       cli, client, "moltbot.config.history", SPAN_EMPTY, 0, &frame);
+	if (rc == 0 && cli->json)
+		cli_json_payload(cli, frame.payload);
+	for (const struct json_node *e = rc == 0 && !cli->json
+						 ? json_first(cli_get(frame.payload, "entries"))
+						 : NULL;
+		e != NULL; e = e->next)
+		put_entry(cli, e);
+	cli_client_close(client);
+	return rc;
+}
+
+static int
+rollback(struct cli *cli)
+{
+	struct cli_client *client = NULL;
+	struct buf params = {.max = KIB(1)};
+	struct cli_frame frame;
+	struct json_out o;
+	int rc = open_and_get(cli, &client, &frame);
+
+	if (rc == 0) {
+		json_out_init(&o, &params, NULL);
+		(void)json_out_begin_object(&o);
+		cli_json_str(&o, "hash", span_from_cstr(cli->args[0]));
+		if (cli_get_bool(frame.payload, "exists", false))
+			cli_json_str(&o, "baseHash", cli_get_str(frame.payload, "hash"));
+		(void)json_out_end_object(&o);
+		rc = json_out_finish(&o) < 0
+			     ? cli_usage(cli, "the hash is too long")
+			     : change(cli, client, "moltbot.config.rollback", buf_span(&params));
+	}
+	cli_client_close(client);
+	buf_clear(&params);
+	return rc;
+}
+
+static const struct cli_option options[] = {
+	{"timeout", 0, CLI_TIME, "TIME", 0, 86400000,
+		"wait at most this long for an answer (default 10s)"},
+	{NULL, 0, CLI_FLAG, NULL, 0, 0, NULL},
+};
+
+static const struct cli_example get_examples[] = {
+	{"moltbot config get", "all of it, secrets replaced by a mark"},
+	{"moltbot config get gateway.port", "one value"},
+	{NULL, NULL},
+};
+static const struct cli_example set_examples[] = {
+	{"moltbot config set gateway.rateLimit.maxRequestsPerMinute 60", "a number"},
+	{"moltbot config set tools.deny '[\"shell_exec\"]'", "a list"},
+	{NULL, NULL},
+};
+static const struct cli_example unset_examples[] = {
+	{"moltbot config unset tools.deny", "back to the default"}, {NULL, NULL}};
+static const struct cli_example schema_examples[] = {
+	{"moltbot config schema", "JSON Schema draft-07 and hints for forms"}, {NULL, NULL}};
+static const struct cli_example history_examples[] = {
+	{"moltbot config history", "the last 50 texts: hash, when, size, by whom"}, {NULL, NULL}};
+static const struct cli_example rollback_examples[] = {
+	{"moltbot config rollback 3f2a9c01", "the text whose hash begins like this comes back"},
+	{NULL, NULL}};
+
+#define RUNNING " The gateway must be running. Exit status 0, or 1 when it was refused."
+
+const struct cli_command cmd_config_get = {
+	.name = "config get",
+	.args = "PATH",
+	.args_max = 1,
+	.summary = "show the configuration, or one value, without secrets",
+	.text = "What the file and the files that it includes say; ${NAME} stays as it is "
+		"written." RUNNING,
+	.options = options,
+	.examples = get_examples,
+	.run = get,
+};
+const struct cli_command cmd_config_set = {
+	.name = "config set",
+	.args = "PATH VALUE",
+	.args_min = 2,
+	.args_max = 2,
+	.summary = "change one value; comments and everything else stay",
+	.text = "VALUE is JSON5, and a text when it is none. It is checked like the file at the "
+		"start, "
+		"and nothing is written when there is a mistake. A secret does not belong here, "
+		"where "
+		"others can read it: write ${NAME} of a variable." RUNNING,
+	.options = options,
+	.examples = set_examples,
+	.run = set,
+};
+const struct cli_command cmd_config_unset = {
+	.name = "config unset",
+	.args = "PATH",
+	.args_min = 1,
+	.args_max = 1,
+	.summary = "remove one value, so that its default holds",
+	.text = "Comments and everything else stay." RUNNING,
+	.options = options,
+	.examples = unset_examples,
+	.run = unset,
+};
+const struct cli_command cmd_config_schema = {
+	.name = "config schema",
+	.summary = "print the schema of the configuration",
+	.text = "For editors and forms." RUNNING,
+	.options = options,
+	.examples = schema_examples,
+	.run = schema,
+};
+const struct cli_command cmd_config_history = {
+	.name = "config history",
+	.summary = "list former texts of the configuration",
+	.text = "Each change is kept, with when and by whom; edits by hand too. They lie in "
+		"<state>/config-history." RUNNING,
+	.options = options,
+	.examples = history_examples,
+	.run = history,
+};
+const struct cli_command cmd_config_rollback = {
+	.name = "config rollback",
+	.args = "HASH",
+	.args_min = 1,
+	.args_max = 1,
+	.summary = "bring a former text of the configuration back",
+	.text = "HASH is the beginning, at least eight digits, of a hash in `moltbot config "
+		"history`. The "
+		"text is checked first." RUNNING,
+	.options = options,
+	.examples = rollback_examples,
+	.run = rollback,
+};
