@@ -234,10 +234,10 @@ main(int argc, char **argv)
 	if (prepare(sup) < 0)
 		return 1;
 	sup->control_watch = ev_fd_add(sup->ev, sup->control_fd, EV_READ, on_control, sup);
-	(void)supervisor_reload_watch(sup);
-	supervisor_history_note(sup);
 	if (start_children(sup) < 0)
 		supervisor_stop(sup, 1);
+	(void)supervisor_reload_watch(sup); /* while the children are loaded */
+	supervisor_history_note(sup);
 	rc = ev_run(sup->ev);
 	supervisor_cgroup_clear(sup);
 	(void)unlinkat(sup->state_fd, "control.sock", 0);
