@@ -319,6 +319,7 @@ int
 user_slice(struct child *child)
 {
 	struct user *user = child->ctx;
+	uint64_t before = user->rate_max;
 
 	user->control_uid = child_option_u64(child, "control.uid", 0);
 	user->rate_max = 0;
@@ -328,6 +329,9 @@ user_slice(struct child *child)
 	if (child_option_bool(child, "gateway.rateLimit.enabled", false))
 		user->rate_max =
 			child_option_u64(child, "gateway.rateLimit.maxRequestsPerMinute", 60);
+	/* what is permitted now and was not before may come at once */
+	if (user->rate_max > before)
+		user->rate_level += (user->rate_max - before) * 1000;
 	if (user->rate_level > user->rate_max * 1000)
 		user->rate_level = user->rate_max * 1000;
 	return 0;
@@ -354,7 +358,6 @@ user_setup(struct child *child, struct jail_env *jail_env)
 		(void)fcntl(user->listener, F_SETFL, O_NONBLOCK);
 	user->log_fd = child_handle_steal(child, HANDLE_LOG, 0, NULL);
 	(void)user_slice(child);
-	user->rate_level = user->rate_max * 1000;
 	buf_init(&user->snapshot, IPC_BODY_MAX);
 	return 0;
 }
