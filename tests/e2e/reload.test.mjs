@@ -79,14 +79,15 @@ describe('reload', { skip }, () => {
 	});
 
 	test('a bad edit changes nothing, and log, status and event say so', async () => {
-		const before = pids();
+		const lasting = () => ['core', 'gate', 'store', 'audit', 'vault', 'dial', 'edge user'].map((name) => [name, pids().get(name)]);
+		const before = lasting();
 		client.events.length = 0;
 		await edit('{ gatway: {} }', 'the configuration has mistakes');
 		assert.match(gateway.log(), /the one that runs stays/);
 		assert.match(gateway.output, /moltbot\.json:1:3: gatway: unknown key/);
 		await client.event((e) => e.event === 'health' && e.payload.config === 'refused');
 		assert.equal((await client.call('health', { probe: true })).config, 'refused');
-		assert.deepEqual([...pids()], [...before]);
+		assert.deepEqual(lasting(), before);
 		assert.match((await chat(client, 'who?')).text, /I am two/);
 		await edit(base(two));
 		await until(async () => (await client.call('health', { probe: true })).config === 'taken', 'taken');
