@@ -150,7 +150,8 @@ void core_tool_verdict(struct core_run *run, const struct core_gate_verdict *msg
 void core_tool_done(struct core_run *run, const struct core_sandbox_done *msg);
 void core_tool_output(struct core_run *run, struct span data);
 void core_tool_sandbox_gone(struct core *core);
-void core_tool_proved(struct core *core); /* the tier or the proof is known: calls that waited go on */
+void core_tool_proved(
+	struct core *core); /* the tier or the proof is known: calls that waited go on */
 struct core_run *core_tool_of(struct core *core, uint64_t call);
 void core_tool_unmark(struct core_run *run); /* nothing was carried out: the run may be repeated */
 uint64_t core_tools_offered(const struct core *core); /* a bit a row of tools.def */
