@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/err.h"
 #include "base/limits.h"
@@ -52,6 +53,27 @@ try_target(struct check_deep *d)
 	buf_clear(&out);
 }
 
+static int64_t
+now_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+bool
+deep_is_over(struct checks *c, struct check_result *r)
+{
+	if (!c->attack->reached)
+		check_unknown(c, r, "nothing was attacked: %s", c->attack->why);
+	else if (now_ms() > c->attack->until_ms)
+		check_unknown(c, r, "the attacks were stopped after %d s", DEEP_TOTAL_MS / 1000);
+	else
+		return false;
+	return true;
+}
+
 void
 check_deep_start(struct checks *c)
 {
@@ -59,6 +81,7 @@ check_deep_start(struct checks *c)
 	uint8_t random[24];
 
 	c->attack = d;
+	d->until_ms = now_ms() + DEEP_TOTAL_MS;
 	d->why = c->gateway.client == NULL ? c->gateway.why : "it does not say where it listens";
 	crypto_random(random, sizeof(random));
 	d->net = 127u << 24 | (64u + random[0] % 64u) << 16 | (uint32_t)random[1] << 8;

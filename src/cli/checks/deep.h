@@ -11,6 +11,7 @@
 #include "ws/ws.h"
 
 #define DEEP_TIMEOUT_MS 1500
+#define DEEP_TOTAL_MS 20000     /* no attack begins later */
 #define DEEP_ANSWER_MAX MIB(1u) /* bytes of an answer that are read */
 #define DEEP_GUESSES_MAX 24     /* wrong credentials of one attack; the gateway allows ten */
 
@@ -21,7 +22,8 @@ struct check_deep {
 	uint32_t net;    /* our addresses: 127.a.b.n */
 	uint8_t next;    /* n of the last one used */
 	bool reached;
-	const char *why; /* not reached */
+	int64_t until_ms; /* of the monotonic clock */
+	const char *why;  /* not reached */
 	unsigned connections;
 	unsigned requests;
 	unsigned guesses;
@@ -29,6 +31,9 @@ struct check_deep {
 	bool proof_lost;
 	char wrong[48]; /* a credential of the right form that is not the right one */
 };
+
+/* No attack can be made, or none any more: says so for the row, and returns true. */
+bool deep_is_over(struct checks *c, struct check_result *r);
 
 /* An address that no attack has used yet. */
 uint8_t deep_source(struct check_deep *d);

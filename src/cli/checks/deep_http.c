@@ -37,15 +37,6 @@ status_of(struct checks *c, uint8_t source, const char *method, const char *path
 	return status;
 }
 
-static bool
-is_unreached(struct checks *c, struct check_result *r)
-{
-	if (c->attack->reached)
-		return false;
-	check_unknown(c, r, "nothing was attacked: %s", c->attack->why);
-	return true;
-}
-
 /* Refused as a stranger is; anything else went further. No answer at all is no refusal that was seen. */
 static void
 want_refused(struct checks *c, struct check_result *r, unsigned status, const char *what)
@@ -90,7 +81,7 @@ is_paired(struct checks *c, struct check_result *r)
 void
 deep_anonymous(struct checks *c, struct check_result *r)
 {
-	if (is_unreached(c, r))
+	if (deep_is_over(c, r))
 		return;
 	api_with(c, r, "", "without a credential");
 	api_with(c, r, "Authorization: Bearer \r\n", "with an empty credential");
@@ -104,7 +95,7 @@ deep_routes(struct checks *c, struct check_result *r)
 {
 	const char *wrong = c->attack->wrong;
 
-	if (is_unreached(c, r))
+	if (deep_is_over(c, r))
 		return;
 	/* each wrong one is a guess, and ten are allowed: a source for each way */
 	api_with(c, r, check_text(c, "Authorization: Bearer %s\r\n", wrong),
@@ -134,7 +125,7 @@ deep_control_ui(struct checks *c, struct check_result *r)
 	struct buf out = {.max = KIB(4u)};
 	struct deep_answer a;
 
-	if (is_unreached(c, r))
+	if (deep_is_over(c, r))
 		return;
 	deep_request_put(d, &out, "POST", "/claim", NULL,
 		check_text(c, "Origin: %s\r\n", d->origin),
@@ -175,7 +166,7 @@ deep_host(struct checks *c, struct check_result *r)
 	struct deep_ws ws;
 	unsigned status;
 
-	if (is_unreached(c, r))
+	if (deep_is_over(c, r))
 		return;
 	for (size_t i = 0; i < sizeof(hosts) / sizeof(hosts[0]); i++) {
 		for (size_t p = 0; p < 3; p++) {
@@ -207,7 +198,7 @@ deep_origin(struct checks *c, struct check_result *r)
 	struct deep_ws ws;
 	unsigned status;
 
-	if (is_unreached(c, r))
+	if (deep_is_over(c, r))
 		return;
 	for (size_t i = 0; i < sizeof(origins) / sizeof(origins[0]); i++) {
 		const char *line = check_text(c, "Origin: %s\r\n", origins[i]);
@@ -238,7 +229,7 @@ deep_url_token(struct checks *c, struct check_result *r)
 	struct deep_ws ws;
 	unsigned status;
 
-	if (is_unreached(c, r))
+	if (deep_is_over(c, r))
 		return;
 	if (c->token.len == 0 || span_find_byte(c->token, ' ') >= 0) {
 		check_unknown(c, r, "the token is not known here (password mode)");
@@ -274,15 +265,15 @@ deep_forwarded(struct checks *c, struct check_result *r)
 		"X-Forwarded-For: 127.0.0.1\r\nX-Real-IP: 127.0.0.1\r\n",
 		"Forwarded: for=127.0.0.1;proto=https;host=localhost\r\n",
 		"X-Original-URL: /healthz\r\nX-Rewrite-URL: /healthz\r\n",
-		"X-Forwarded-Host: localhost\r\nX-Forwarded-User: admin\r\nX-Remote-User: "
-		"admin\r\n",
+		"X-Forwarded-Host: localhost\r\nX-Forwarded-User: admin\r\n",
+		"X-Remote-User: admin\r\nX-Auth-Request-User: admin\r\n",
 		"X-HTTP-Method-Override: GET\r\nTailscale-User-Login: owner@example.org\r\n"};
 	struct check_deep *d = c->attack;
 	uint8_t source = deep_source(d);
 	unsigned status = 0;
 	unsigned n = 0;
 
-	if (is_unreached(c, r))
+	if (deep_is_over(c, r))
 		return;
 	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++)
 		want_refused(c, r,
@@ -346,7 +337,7 @@ deep_paths(struct checks *c, struct check_result *r)
 	uint8_t source = deep_source(c->attack);
 	struct deep_answer page;
 
-	if (is_unreached(c, r))
+	if (deep_is_over(c, r))
 		return;
 	take_page(c, source, &page);
 	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++)
@@ -393,7 +384,7 @@ deep_headers(struct checks *c, struct check_result *r)
 	static const char *const paths[] = {"/", "/healthz", "/v1/models", "/no-such-file.js"};
 	uint8_t source = deep_source(c->attack);
 
-	if (is_unreached(c, r))
+	if (deep_is_over(c, r))
 		return;
 	for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
 		struct buf out = {.max = KIB(4u)};
@@ -453,7 +444,7 @@ deep_brute(struct checks *c, struct check_result *r)
 	unsigned status = 0;
 	unsigned n = 0;
 
-	if (is_unreached(c, r))
+	if (deep_is_over(c, r))
 		return;
 	for (; n < DEEP_GUESSES_MAX && status != 429; n++)
 		status = status_of(c, source, "POST", "/v1/chat/completions", NULL,

@@ -11,15 +11,6 @@
 #include "proto/ids.h"
 
 static bool
-is_unreached(struct checks *c, struct check_result *r)
-{
-	if (c->attack->reached)
-		return false;
-	check_unknown(c, r, "nothing was attacked: %s", c->attack->why);
-	return true;
-}
-
-static bool
 open_ws(struct checks *c, struct check_result *r, uint8_t source, struct deep_ws *ws)
 {
 	unsigned status;
@@ -42,8 +33,8 @@ call(struct deep_ws *ws, unsigned method)
 	buf_clear(&b);
 }
 
-/* Nothing that comes until the end may be a yes. */
-static void
+/* Nothing that comes until the end may be a yes. False: there is no end. */
+static bool
 want_no_yes(struct checks *c, struct check_result *r, struct deep_ws *ws, const char *how)
 {
 	const struct json_node *root;
@@ -56,6 +47,7 @@ want_no_yes(struct checks *c, struct check_result *r, struct deep_ws *ws, const 
 	}
 	if (rc == ERR_TIMEOUT)
 		check_fail(c, r, NULL, "the connection stays open %s", how);
+	return rc != ERR_TIMEOUT;
 }
 
 void
@@ -66,7 +58,7 @@ deep_websocket(struct checks *c, struct check_result *r)
 	uint8_t source = deep_source(c->attack);
 	struct deep_ws ws;
 
-	if (is_unreached(c, r))
+	if (deep_is_over(c, r))
 		return;
 	for (size_t i = 0; i < 3; i++) {
 		int rc;
@@ -95,15 +87,16 @@ deep_methods(struct checks *c, struct check_result *r)
 	uint8_t source = deep_source(c->attack);
 	struct buf connect = {.max = KIB(4u)};
 	struct deep_ws ws;
+	unsigned open = 0;
 
-	if (is_unreached(c, r))
+	if (deep_is_over(c, r))
 		return;
-	/* one connection each: the first frame that is no connect ends it */
-	for (unsigned m = 0; m < METHOD_N; m++) {
+	/* one connection each: the first frame that is no connect ends it; where none ends, a few tell */
+	for (unsigned m = 0; m < METHOD_N && open < 2; m++) {
 		if (!open_ws(c, r, source, &ws))
 			return;
 		call(&ws, m);
-		want_no_yes(c, r, &ws, "before connect");
+		open += !want_no_yes(c, r, &ws, "before connect");
 		deep_ws_close(&ws);
 	}
 	if (!open_ws(c, r, source, &ws))
@@ -114,7 +107,7 @@ deep_methods(struct checks *c, struct check_result *r)
 	buf_clear(&connect);
 	for (unsigned m = 0; m < METHOD_N; m++)
 		call(&ws, m);
-	want_no_yes(c, r, &ws, "behind a wrong connect");
+	(void)want_no_yes(c, r, &ws, "behind a wrong connect");
 	deep_ws_close(&ws);
 	c->attack->guesses++;
 	check_pass(
@@ -181,7 +174,7 @@ deep_scopes(struct checks *c, struct check_result *r)
 	struct deep_ws ws;
 	unsigned n = 0;
 
-	if (is_unreached(c, r) || !open_with(c, r, "[\"operator.read\"]", &ws))
+	if (deep_is_over(c, r) || !open_with(c, r, "[\"operator.read\"]", &ws))
 		return;
 	for (unsigned m = 0; m < METHOD_N; m++) {
 		const struct method_row *row = &method_rows[m];
@@ -203,7 +196,7 @@ deep_control(struct checks *c, struct check_result *r)
 	struct deep_ws ws;
 	unsigned n = 0;
 
-	if (is_unreached(c, r) ||
+	if (deep_is_over(c, r) ||
 		!open_with(c, r, "[\"operator.admin\",\"operator.approvals\",\"operator.pairing\"]",
 			&ws))
 		return;
@@ -284,7 +277,7 @@ deep_frames(struct checks *c, struct check_result *r)
 {
 	struct deep_ws ws;
 
-	if (is_unreached(c, r))
+	if (deep_is_over(c, r))
 		return;
 	if (open_ws(c, r, deep_source(c->attack), &ws)) {
 		try_frame(c, r, &ws, WS_ANON_FRAME_MAX + 1, "before connect");
