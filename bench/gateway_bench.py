@@ -219,10 +219,11 @@ def fill(directory, sessions):
         now = int(time.time() * 1000)
         ids = range(first, first + sessions)
         run = {s: (now - sessions + i << 22) + s for i, s in enumerate(ids)}
-        db.executemany("INSERT INTO session VALUES(?, ?, ?, ?, ?, 1, 2, 1, 1, 'm', 'hello', x'')",
+        db.executemany("INSERT INTO session(id, key, session_id, created, updated, turns, items, tokens_in, tokens_out, model, title, label) "
+                       "VALUES(?, ?, ?, ?, ?, 1, 2, 1, 1, 'm', 'hello', x'')",
                        ((s, f"agent:main:stored-{s}", f"{s:032x}", now - s, now - s) for s in ids))
         db.executemany("INSERT INTO run VALUES(?, ?, 1, ?, 1, ?, 4, 0, x'', x'', '')", ((run[s], s, f"stored-{s}", now - s) for s in ids))
-        db.executemany("INSERT INTO item VALUES(?, ?, ?, ?, 1, '', '', 0, ?, x'', x'', ?)",
+        db.executemany("INSERT INTO item VALUES(?, ?, ?, ?, 1, '', '', 0, ?, x'', x'', ?, 0)",
                        ((s, (1 << 20) + i, run[s], 1 + i, now - s, b"What is the weather like in the town where I was born?")
                         for s in ids for i in (0, 1)))
         db.execute("UPDATE meta SET sessions = sessions + ?, items = items + 2 * ?, runs = runs + ?", (sessions, sessions, sessions))

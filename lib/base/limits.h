@@ -113,6 +113,7 @@
 #define GATE_EXECUTORS_MAX 256     /* incarnations of executors with a key */
 #define GATE_ACKS_MAX 1024         /* labels of results that wait for the store */
 #define WITNESS_WAITING_MAX 1024   /* lines that wait for audit, a process */
+#define PEER_WAIT_MS 3000          /* a request waits this long for a process that starts */
 #define WITNESS_KEEP_MS 3000       /* what waits for its line to be in the audit log is refused then */
 #define WARRANT_TTL_MS 30000       /* from gate's yes to the executor's check */
 #define WARRANT_WINDOW 1024        /* counters an executor remembers against replay */

@@ -45,6 +45,7 @@ on_peer_up(struct child *child, uint8_t kind, struct ipc_chan *chan)
 	(void)chan;
 	if (kind == KIND_AUDIT)
 		witness_flush(e->witness);
+	egress_request_peer_up(e, kind);
 }
 
 static void

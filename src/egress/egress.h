@@ -60,6 +60,7 @@ struct egress_request {
 	bool dialled; /* a fresh descriptor was asked for */
 	bool told_status;
 	bool paused;
+	uint8_t awaits; /* kind of the process that is to be asked and is not there; 0: none */
 	int64_t credit; /* bytes core still takes */
 	uint64_t received;
 	uint64_t retry_ms;
@@ -95,6 +96,8 @@ CURLcode egress_tls_use(CURL *easy, void *ssl_ctx, void *arg);
 void egress_request_start(struct egress *e, const void *core_egress_request);
 struct egress_request *egress_request_find(struct egress *e, uint64_t id);
 void egress_request_next(struct egress_request *r); /* the next phase that is due */
+void egress_request_peer_up(
+	struct egress *e, uint8_t kind); /* goes on with those that wait for it */
 void egress_request_end(struct egress_request *r, int rc, const char *detail);
 void egress_leave(struct egress *e); /* ends the process that shall, when it is idle */
 void egress_request_abort_all(struct egress *e, int rc, const char *detail);

@@ -198,9 +198,41 @@ egress_request_start(struct egress *e, const void *m)
 }
 
 static void
-fail(struct egress_request *r)
+on_no_peer(struct ev *ev, void *arg)
 {
+	struct egress_request *r = arg;
+
+	(void)ev;
+	r->idle_timer = 0;
 	egress_request_end(r, ERR_NOPEER, "a process that the request needs is restarting");
+}
+
+/* Whoever is to be asked starts, for the first time or again: its phase begins anew when it is there. */
+static void
+await_peer(struct egress_request *r, uint8_t kind)
+{
+	struct ev *ev = r->egress->child->ev;
+
+	if (r->phase == EGRESS_FREE)
+		return; /* it ended with that peer */
+	r->awaits = kind;
+	ev_timer_cancel(ev, r->idle_timer);
+	r->idle_timer = ev_timer_start(ev, PEER_WAIT_MS, on_no_peer, r);
+}
+
+void
+egress_request_peer_up(struct egress *e, uint8_t kind)
+{
+	for (size_t i = 0; i < EGRESS_REQUESTS_MAX; i++) {
+		struct egress_request *r = &e->requests[i];
+
+		if (r->phase == EGRESS_FREE || r->awaits != kind)
+			continue;
+		r->awaits = 0;
+		ev_timer_cancel(e->child->ev, r->idle_timer);
+		r->idle_timer = ev_timer_start(e->child->ev, EGRESS_IDLE_MS, on_idle, r);
+		egress_request_next(r);
+	}
 }
 
 void
@@ -224,14 +256,14 @@ egress_request_next(struct egress_request *r)
 					    &(struct executor_gate_label){.run = r->run,
 						    .call = r->call,
 						    .label = span_of(label, sizeof(label))}) < 0)
-			fail(r);
+			await_peer(r, KIND_GATE);
 		return;
 	case EGRESS_CREDENTIAL:
 		chan = child_peer(child, KIND_VAULT, 0);
 		if (chan == NULL ||
 			egress_vault_release_send(chan, &(struct egress_vault_release){.req = r->id,
 								.row = r->egress->row.number}) < 0)
-			fail(r);
+			await_peer(r, KIND_VAULT);
 		return;
 	case EGRESS_DIALLING:
 		chan = child_peer(child, KIND_DIAL, 0);
@@ -239,7 +271,7 @@ egress_request_next(struct egress_request *r)
 		if (chan == NULL ||
 			egress_dial_connect_send(chan, &(struct egress_dial_connect){.req = r->id,
 							       .row = r->egress->row.number}) < 0)
-			fail(r);
+			await_peer(r, KIND_DIAL);
 		return;
 	case EGRESS_RUNNING:
 		if (egress_curl_start(r) < 0)

@@ -76,6 +76,7 @@ peer_up(struct child *child, uint8_t kind, struct ipc_chan *chan)
 		witness_flush(g->witness);
 	if (kind == KIND_STORE)
 		gate_row_resume(g);
+	gate_verdict_executor_up(g, kind);
 }
 
 static void

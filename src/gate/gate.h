@@ -194,6 +194,7 @@ struct gate_ack {
 
 #define GATE_CLOSED_N 256
 #define GATE_HELD_N WITNESS_WAITING_MAX
+#define GATE_ASKED_N 64
 
 /* A verdict whose line is on its way to the audit log. */
 struct gate_held {
@@ -204,6 +205,15 @@ struct gate_held {
 	struct gate_answer answer;
 	struct label label;     /* of the run when it was judged */
 	struct warrant warrant; /* signed when the line is kept */
+};
+
+/* A question about an executor that is being wired: it is judged when that is there, or says no after PEER_WAIT_MS. */
+struct gate_asked {
+	struct gate *gate; /* NULL: free */
+	uint64_t timer;
+	struct core_gate_judge ask; /* its bytes are here */
+	uint8_t plan[WARRANT_HASH_LEN];
+	uint8_t dest[GATE_ID_MAX];
 };
 
 struct gate {
@@ -224,6 +234,7 @@ struct gate {
 	struct gate_ack acks[GATE_ACKS_MAX];
 	size_t nacks;
 	struct gate_held held[GATE_HELD_N];
+	struct gate_asked asked[GATE_ASKED_N];
 	struct {
 		uint64_t run;
 		uint64_t session;
@@ -260,6 +271,7 @@ size_t gate_session_value(const struct gate_session *s, uint8_t out[GATE_VALUE_M
 
 /* gate_verdict.c */
 void gate_verdict_judge(struct gate *g, struct ipc_chan *core, const struct core_gate_judge *m);
+void gate_verdict_executor_up(struct gate *g, uint8_t kind); /* judges what waited for one */
 void gate_verdict_drop(struct gate *g); /* core is gone: nobody waits for them */
 
 /* gate_memory.c */

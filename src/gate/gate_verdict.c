@@ -103,8 +103,8 @@ held_slot(struct gate *g)
 	return NULL;
 }
 
-void
-gate_verdict_judge(struct gate *g, struct ipc_chan *core, const struct core_gate_judge *m)
+static void
+judge(struct gate *g, struct ipc_chan *core, const struct core_gate_judge *m)
 {
 	struct gate_executor *e = gate_key_find(&g->keys, m->executor, m->instance);
 	struct gate_run *run = gate_run_find(g, m->run);
@@ -145,9 +145,93 @@ gate_verdict_judge(struct gate *g, struct ipc_chan *core, const struct core_gate
 	(void)witness_line_then(g->witness, &line, on_kept, h); /* there is room */
 }
 
+/* ---- executors that are being wired ---- */
+
+static void
+forget(struct gate_asked *a)
+{
+	ev_timer_cancel(a->gate->child->ev, a->timer);
+	*a = (struct gate_asked){0};
+}
+
+/* However it stands now: what is not there by then gets a no. */
+static void
+judge_asked(struct gate_asked *a)
+{
+	struct gate *g = a->gate;
+	struct gate_asked asked = *a;
+	struct ipc_chan *core = child_peer(g->child, KIND_CORE, 0);
+
+	asked.ask.plan = span_of(asked.plan, a->ask.plan.len);
+	asked.ask.dest = span_of(asked.dest, a->ask.dest.len);
+	forget(a);
+	if (core != NULL)
+		judge(g, core, &asked.ask);
+}
+
+static void
+on_late(struct ev *ev, void *arg)
+{
+	struct gate_asked *a = arg;
+
+	(void)ev;
+	a->timer = 0;
+	judge_asked(a);
+}
+
+void
+gate_verdict_executor_up(struct gate *g, uint8_t kind)
+{
+	for (size_t i = 0; i < GATE_ASKED_N; i++) {
+		struct gate_asked *a = &g->asked[i];
+
+		if (a->gate != NULL && a->ask.executor == kind &&
+			executor_is_ready(g, gate_key_find(&g->keys, kind, a->ask.instance), kind,
+				a->ask.instance))
+			judge_asked(a);
+	}
+}
+
+/* May it come yet: core and gate hear of a new executor over sockets of their own, in any order. */
+static bool
+wait_for_executor(struct gate *g, const struct core_gate_judge *m)
+{
+	const struct gate_run *run = gate_run_find(g, m->run);
+
+	if (g->child->panic || run == NULL || run->state != GATE_RUN_OPEN ||
+		(m->executor != KIND_EGRESS && m->executor != KIND_SANDBOX) ||
+		m->plan.len > WARRANT_HASH_LEN || m->dest.len > GATE_ID_MAX ||
+		executor_is_ready(g, gate_key_find(&g->keys, m->executor, m->instance), m->executor,
+			m->instance))
+		return false;
+	for (size_t i = 0; i < GATE_ASKED_N; i++) {
+		struct gate_asked *a = &g->asked[i];
+
+		if (a->gate != NULL)
+			continue;
+		*a = (struct gate_asked){.gate = g, .ask = *m};
+		memcpy(a->plan, m->plan.ptr, m->plan.len);
+		memcpy(a->dest, m->dest.ptr, m->dest.len);
+		a->timer = ev_timer_start(g->child->ev, PEER_WAIT_MS, on_late, a);
+		return true;
+	}
+	return false;
+}
+
+void
+gate_verdict_judge(struct gate *g, struct ipc_chan *core, const struct core_gate_judge *m)
+{
+	if (!wait_for_executor(g, m))
+		judge(g, core, m);
+}
+
 void
 gate_verdict_drop(struct gate *g)
 {
+	for (size_t i = 0; i < GATE_ASKED_N; i++) {
+		if (g->asked[i].gate != NULL)
+			forget(&g->asked[i]);
+	}
 	for (size_t i = 0; i < GATE_HELD_N; i++) {
 		if (g->held[i].gate != NULL)
 			witness_cancel(g->witness, &g->held[i]);

@@ -14,9 +14,7 @@ test('a model that calls tools for ever is stopped at its budget', { skip }, asy
 		await seenToFail(['BUDGET'], { config: providerConfig(model.baseUrl) }, async (gateway) => {
 			const client = await ready(gateway);
 			const from = client.events.length;
-			let end;
-			// the first request of all may come while its egress is being wired: told as an error, and asked again
-			for (let i = 0; i < 3 && (end === undefined || /restarting/.test(end.error)); i++) end = await chat(client, 'go on for ever', { ms: 60000, sessionKey: `s${i}` });
+			const end = await chat(client, 'go on for ever', { ms: 60000, sessionKey: 's' });
 			await client.close();
 			const results = client.events.slice(from).filter((e) => e.event === 'agent' && e.payload.stream === 'tool' && e.payload.data.phase === 'result' && !e.payload.data.isError);
 			if (results.length < 20) throw new Error(`${results.length} calls: ${end.error ?? end.text}`);

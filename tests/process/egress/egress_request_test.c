@@ -455,6 +455,47 @@ redirects_are_not_followed_and_echoed_credentials_are_cut(void **state)
 	world_close(&w);
 }
 
+/* The peers of a new egress may be younger than it is. */
+static void
+peers_that_start_are_waited_for(void **state)
+{
+	struct world w;
+	struct buf got = {.max = 65536};
+	uint8_t warrant[WARRANT_LEN];
+	int server;
+
+	(void)state;
+	world_open(&w);
+	close(w.vault);
+	close(w.dial);
+	usleep(50000);
+	issue(&w, BODY, warrant);
+	request(&w, 1, BODY, warrant);
+	harness_quiet(w.core, 100);
+	w.vault = wire(&w, KIND_VAULT, 13);
+	label_and_release(&w, "127.0.0.1");
+	harness_quiet(w.core, 100);
+	w.dial = wire(&w, KIND_DIAL, 14);
+	server = connect_for(&w);
+	read_request(server, &got);
+	respond(server, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}");
+	assert_int_equal(expect_end(&w)->rc, 0);
+	close(server);
+	close(w.vault);
+	usleep(50000);
+	issue(&w, BODY, warrant);
+	request(&w, 2, BODY, warrant);
+	(void)harness_recv(w.gate, &executor_gate_proto, IPC_SIDE_B, EXECUTOR_GATE_LABEL, &in);
+	harness_send(w.gate, &executor_gate_proto, IPC_SIDE_B, EXECUTOR_GATE_LABELED,
+		&(struct executor_gate_labeled){.run = 1, .call = 1});
+	harness_quiet(w.core, PEER_WAIT_MS - 500);
+	assert_int_equal(expect_end(&w)->rc, ERR_NOPEER);
+	w.vault = wire(&w, KIND_VAULT, 15);
+	harness_quiet(w.vault, 100); /* it is over */
+	buf_clear(&got);
+	world_close(&w);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -465,6 +506,7 @@ main(int argc, char **argv)
 		cmocka_unit_test(a_credential_bound_elsewhere_stays_here),
 		cmocka_unit_test(redirects_are_not_followed_and_echoed_credentials_are_cut),
 		cmocka_unit_test(no_request_begins_before_its_line_is_kept),
+		cmocka_unit_test(peers_that_start_are_waited_for),
 	};
 
 	assert_int_equal(argc, 2);

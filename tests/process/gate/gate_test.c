@@ -508,6 +508,36 @@ rows_that_were_changed_exchanged_or_lost_count_as_untrusted(void **state)
 }
 
 static void
+send_judge(struct fixture *f, uint64_t run, uint64_t call, uint8_t tool, uint8_t effect)
+{
+	static const uint8_t plan[WARRANT_HASH_LEN] = {42};
+	uint8_t dest[WARRANT_NUMBER_LEN];
+
+	warrant_number(0, dest);
+	harness_send(f->core, &core_gate_proto, IPC_SIDE_A, CORE_GATE_JUDGE,
+		&(struct core_gate_judge){.run = run,
+			.call = call,
+			.effect = effect,
+			.tool = tool,
+			.executor = KIND_SANDBOX,
+			.dest_kind = DEST_WORKSPACE,
+			.plan = span_of(plan, sizeof(plan)),
+			.dest = span_of(dest, sizeof(dest))});
+}
+
+static void
+expect_verdict(struct fixture *f, uint64_t call, enum verdict verdict, enum reason reason)
+{
+	const struct core_gate_verdict *v =
+		harness_recv(f->core, &core_gate_proto, IPC_SIDE_A, CORE_GATE_VERDICT, &in);
+
+	assert_true(v->call == call);
+	assert_int_equal(v->verdict, verdict);
+	assert_string_equal(reason_name(v->reason), reason_name(reason));
+	assert_int_equal(v->warrant.len, verdict == VERDICT_ALLOW ? WARRANT_LEN : 0);
+}
+
+static void
 the_kill_switch_and_a_missing_executor_stop_everything(void **state)
 {
 	struct fixture f;
@@ -525,7 +555,40 @@ the_kill_switch_and_a_missing_executor_stop_everything(void **state)
 	assert_int_equal(verdict_of(&f, 1, TOOL_FILE_READ, EFFECT_READ), VERDICT_ALLOW);
 	close(f.sandbox);
 	usleep(50000);
-	assert_int_equal(verdict_of(&f, 1, TOOL_FILE_READ, EFFECT_READ), VERDICT_DENY);
+	send_judge(&f, 1, 9, TOOL_FILE_READ, EFFECT_READ);
+	harness_quiet(f.core, PEER_WAIT_MS - 500); /* it may be restarting */
+	expect_verdict(&f, 9, VERDICT_DENY, REASON_EXECUTOR);
+	end(&f);
+}
+
+/* core may hear of an executor, and ask for it, before gate does. */
+static void
+an_executor_that_is_being_wired_is_waited_for(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	begin(&f);
+	turn(&f, 7, LABEL_OWNER_TYPED, true);
+	(void)open_run(&f, (struct core_gate_run_open){.run = 1, .turn = 7}, true, REASON_ALLOWED);
+	close(f.sandbox);
+	usleep(50000);
+	send_judge(&f, 1, 1, TOOL_FILE_READ, EFFECT_READ);
+	harness_quiet(f.core, 100);
+	harness_key(f.h, KIND_SANDBOX, 0, 4, sandbox_key);
+	harness_quiet(f.core, 100); /* a key alone is nobody who could carry it out */
+	f.sandbox = harness_peer(f.h, KIND_SANDBOX, 0);
+	expect_verdict(&f, 1, VERDICT_ALLOW, REASON_ALLOWED);
+	close(f.sandbox);
+	usleep(50000);
+	for (uint64_t call = 2; call < 2 + GATE_ASKED_N; call++)
+		send_judge(&f, 1, call, TOOL_FILE_READ, EFFECT_READ);
+	harness_quiet(f.core, 100);
+	send_judge(&f, 1, 2 + GATE_ASKED_N, TOOL_FILE_READ, EFFECT_READ); /* no room to wait */
+	expect_verdict(&f, 2 + GATE_ASKED_N, VERDICT_DENY, REASON_EXECUTOR);
+	close_run(&f, 1);
+	f.sandbox = harness_peer(f.h, KIND_SANDBOX, 0);
+	expect_verdict(&f, 2, VERDICT_DENY, REASON_RUN_UNKNOWN);
 	end(&f);
 }
 
@@ -564,24 +627,6 @@ every_verdict_is_a_line_in_the_audit_log(void **state)
 	end(&f);
 }
 
-static void
-send_judge(struct fixture *f, uint64_t run, uint64_t call, uint8_t tool, uint8_t effect)
-{
-	static const uint8_t plan[WARRANT_HASH_LEN] = {42};
-	uint8_t dest[WARRANT_NUMBER_LEN];
-
-	warrant_number(0, dest);
-	harness_send(f->core, &core_gate_proto, IPC_SIDE_A, CORE_GATE_JUDGE,
-		&(struct core_gate_judge){.run = run,
-			.call = call,
-			.effect = effect,
-			.tool = tool,
-			.executor = KIND_SANDBOX,
-			.dest_kind = DEST_WORKSPACE,
-			.plan = span_of(plan, sizeof(plan)),
-			.dest = span_of(dest, sizeof(dest))});
-}
-
 static const struct audit_writer_line *
 next_line(struct fixture *f)
 {
@@ -593,18 +638,6 @@ say_kept(struct fixture *f, uint64_t count)
 {
 	harness_send(f->audit, &audit_writer_proto, IPC_SIDE_B, AUDIT_WRITER_KEPT,
 		&(struct audit_writer_kept){.count = count});
-}
-
-static void
-expect_verdict(struct fixture *f, uint64_t call, enum verdict verdict, enum reason reason)
-{
-	const struct core_gate_verdict *v =
-		harness_recv(f->core, &core_gate_proto, IPC_SIDE_A, CORE_GATE_VERDICT, &in);
-
-	assert_true(v->call == call);
-	assert_int_equal(v->verdict, verdict);
-	assert_string_equal(reason_name(v->reason), reason_name(reason));
-	assert_int_equal(v->warrant.len, verdict == VERDICT_ALLOW ? WARRANT_LEN : 0);
 }
 
 static void
@@ -1030,6 +1063,7 @@ main(int argc, char **argv)
 		cmocka_unit_test(labels_and_budgets_survive_a_restart),
 		cmocka_unit_test(rows_that_were_changed_exchanged_or_lost_count_as_untrusted),
 		cmocka_unit_test(the_kill_switch_and_a_missing_executor_stop_everything),
+		cmocka_unit_test(an_executor_that_is_being_wired_is_waited_for),
 		cmocka_unit_test(every_verdict_is_a_line_in_the_audit_log),
 		cmocka_unit_test(without_a_policy_it_does_not_start),
 		cmocka_unit_test(runs_and_turns_are_limited),
