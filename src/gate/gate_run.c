@@ -6,6 +6,7 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/weak.h"
 
 const struct label gate_label_new = {.integrity = LABEL_OWNER, .readers_kind = LABEL_READ_OWNER};
 const struct label gate_label_doubtful = {
@@ -256,9 +257,9 @@ void
 gate_session_fetched(struct gate *g, struct gate_session *s, const struct gate_store_row *m)
 {
 	struct label stored = gate_label_new;
-	bool doubtful =
-		m->found && (!gate_row_is_good(row_key(g), GATE_SESSION_LABELS, s->session, m) ||
-				    label_unpack(m->value, &stored) < 0);
+	bool good = WEAK(SESSION_LABEL) ||
+		    gate_row_is_good(row_key(g), GATE_SESSION_LABELS, s->session, m);
+	bool doubtful = m->found && (!good || label_unpack(m->value, &stored) < 0);
 
 	if (doubtful) {
 		log_warn("the label of a session is not as it was written: it counts as untrusted",
