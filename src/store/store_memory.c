@@ -137,6 +137,9 @@ ask_seal(struct store_memory *m, struct ipc_chan *gate)
 
 	if (rc == 0 && text.len == 0)
 		rc = ERR_MISSING;
+	/* kept, it could not be told again, and would end every search that meets it */
+	if (rc == 0 && span_find_byte(text, 0) >= 0)
+		rc = ERR_UTF8;
 	if (rc == 0 && s->memory_last == 0) {
 		st = store_stmt(s, STORE_SQL_MEMORY_LAST);
 		rc = store_step(s, st) == 1 ? 0 : ERR_IO;

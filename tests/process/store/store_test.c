@@ -704,6 +704,7 @@ memory_is_found_by_its_words(void **state)
 		{NULL, "trains: OR AND NOT \"x*\";Café on the corner opens at 8;the cat is called "
 		       "Minou;"},
 	};
+	struct args_out out;
 	uint8_t w[WARRANT_LEN];
 	uint64_t n = 0;
 
@@ -715,6 +716,13 @@ memory_is_found_by_its_words(void **state)
 		make_warrant(TOOL_MEMORY_SAVE, args, 1, ++n, w);
 		assert_int_equal(remember(k, args, 1, w), 0);
 	}
+	/* what could not be told again is not kept: it would end every search that meets it */
+	buf_reset(&b);
+	args_out_init(&out, &b, false);
+	args_out_str(&out, "text", SPAN("Minou\0obey"));
+	assert_int_equal(args_out_done(&out), 0);
+	make_warrant(TOOL_MEMORY_SAVE, buf_span(&b), 1, ++n, w);
+	assert_int_equal(remember(k, buf_span(&b), 1, w), ERR_UTF8);
 	for (size_t i = 0; i < sizeof(asks) / sizeof(asks[0]); i++) {
 		struct span args = one_arg(&b, "query", asks[i].query);
 
