@@ -18,7 +18,10 @@ struct cell_setup {
 	enum jail_tier tier;
 	int landlock_max; /* -1: what the kernel has */
 	uint64_t memory;
+	uint64_t output; /* bytes of it that are kept */
+	uint64_t file;   /* bytes of one file */
 	uint32_t pids;
+	uint32_t cpu_s;
 	bool own_uid;  /* ours is a uid that only this workspace's cells have */
 	bool cgroup;   /* memory and pids are limited by a control group */
 	uint32_t omit; /* weak builds only */

@@ -21,8 +21,8 @@
 struct worker {
 	pid_t pid;
 	int pidfd;
-	int out; /* our end of its output */
-	size_t sent;
+	int out;           /* our end of its output */
+	size_t sent, most; /* bytes of it that went on, and that may */
 	bool truncated;
 	bool builtin;
 };
@@ -79,7 +79,8 @@ start_worker(const struct cell_setup *setup, unsigned tool, struct span args, st
 {
 	int fds[2];
 
-	*w = (struct worker){.pidfd = -1, .builtin = tool != TOOL_SHELL_EXEC};
+	*w = (struct worker){
+		.pidfd = -1, .most = setup->output, .builtin = tool != TOOL_SHELL_EXEC};
 	if (pipe2(fds, O_CLOEXEC) != 0)
 		return ERR_SYS;
 	w->pid = fork();
@@ -106,8 +107,7 @@ drain(struct worker *w)
 	ssize_t n;
 
 	while ((n = read(w->out, chunk, sizeof(chunk))) > 0) {
-		size_t keep = CELL_OUTPUT_MAX - w->sent < (size_t)n ? CELL_OUTPUT_MAX - w->sent
-								    : (size_t)n;
+		size_t keep = w->most - w->sent < (size_t)n ? w->most - w->sent : (size_t)n;
 
 		w->truncated = w->truncated || keep < (size_t)n;
 		w->sent += keep;

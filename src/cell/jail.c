@@ -98,8 +98,8 @@ put_limits(const struct cell_setup *setup, struct jail_limit limits[8])
 	size_t n = 0;
 
 	limits[n++] = (struct jail_limit){RLIMIT_NOFILE, CELL_FDS};
-	limits[n++] = (struct jail_limit){RLIMIT_FSIZE, CELL_FILE_MAX};
-	limits[n++] = (struct jail_limit){RLIMIT_CPU, CELL_CPU_S};
+	limits[n++] = (struct jail_limit){RLIMIT_FSIZE, setup->file};
+	limits[n++] = (struct jail_limit){RLIMIT_CPU, setup->cpu_s};
 	if (setup->tier !=
 		JAIL_TIER_LANDLOCK) /* there it would count every process of ours; and nothing forks */
 		limits[n++] = (struct jail_limit){RLIMIT_NPROC, setup->pids};

@@ -49,6 +49,16 @@ find_workspace_path(void)
 }
 
 static int
+take_slice(struct child *child)
+{
+	int rc = sandbox_limits_read(&self, child->slice);
+
+	if (rc < 0)
+		log_error("the limits of cells in the slice are not good: ends", LOG_E("why", rc));
+	return rc;
+}
+
+static int
 setup(struct child *child, struct jail_env *env)
 {
 	uint64_t number;
@@ -65,7 +75,7 @@ setup(struct child *child, struct jail_env *env)
 		.cgroup_v2 = -1,
 		.cgroup_memory = -1,
 		.cgroup_pids = -1,
-		.memory = CELL_MEM};
+		.limits = SANDBOX_LIMITS_MOST};
 	self.env.workspace = child_handle_steal(child, HANDLE_WORKSPACE, 0, &number);
 	for (size_t i = 0; (fd = child_handle_steal(child, HANDLE_CGROUP, i, &number)) >= 0; i++) {
 		if (number == 2)
@@ -90,7 +100,10 @@ setup(struct child *child, struct jail_env *env)
 		self.why = "this machine gives less than tier full";
 	for (size_t i = 0; i < SANDBOX_CALLS_MAX; i++)
 		self.calls[i].sandbox = &self;
-	return jail_facts_get(0, &self.env.self);
+	if (jail_facts_get(0, &self.env.self) < 0)
+		return ERR_SYS;
+	self.proof_env = self.env;
+	return take_slice(child);
 }
 
 static void
@@ -98,6 +111,19 @@ on_start(struct child *child)
 {
 	(void)child;
 	sandbox_spare_make(&self);
+}
+
+/* Cells that run keep what they were made with; the next one has what holds now. */
+static int
+slice(struct child *child)
+{
+	int rc = take_slice(child);
+
+	if (rc == 0) {
+		sandbox_spare_renew(&self);
+		sandbox_tier_send(&self);
+	}
+	return rc;
 }
 
 static void
@@ -158,6 +184,7 @@ main(int argc, char **argv)
 		.peer_gone = on_peer_gone,
 		.key = on_key,
 		.panic = on_panic,
+		.slice = slice,
 	};
 	static const struct child_spec *const specs[] = {&spec};
 

@@ -7,6 +7,7 @@
 #include "proto/witness.h"
 #include "proto/core_sandbox.h"
 #include "proto/warrant.h"
+#include "proto/tools.h"
 #include "sandbox_launch.h"
 
 #define SANDBOX_CALLS_MAX 16
@@ -41,6 +42,10 @@ struct sandbox {
 	struct child *child;
 	struct witness *witness;
 	struct sandbox_env env;
+	/* the same with the largest limits: what holds a cell in is proven whatever a call may use */
+	struct sandbox_env proof_env;
+	uint64_t tools;             /* bits of tools that the configuration leaves */
+	enum jail_tier tier_min;    /* below it no programs */
 	struct sandbox_cell *spare; /* made ahead; NULL when none is ready or being made */
 	uint64_t next_key;
 	const char *
@@ -62,6 +67,11 @@ void sandbox_jail_allow_uid(
 extern const struct child_link sandbox_links[];
 extern const size_t sandbox_nlinks;
 
+/* sandbox_limits.c: the slice. 0, or a negative code when anything in it is not as it must be; then nothing has changed. */
+int sandbox_limits_read(struct sandbox *s, struct span slice);
+/* Of the machine's tier, the configuration's least and its tools. */
+bool sandbox_tool_may_run(const struct sandbox *s, unsigned tool);
+
 /* sandbox_call.c */
 int sandbox_call_start(struct sandbox *s, const struct core_sandbox_run *msg);
 void sandbox_call_cancel(struct sandbox *s, uint64_t call);
@@ -70,6 +80,7 @@ void sandbox_call_end_all(struct sandbox *s);
 bool sandbox_call_is_running(const struct sandbox *s);
 void sandbox_call_next(struct sandbox *s); /* starts what may start now */
 void sandbox_spare_make(struct sandbox *s);
+void sandbox_spare_renew(struct sandbox *s); /* it was made with other limits */
 void sandbox_tier_send(struct sandbox *s);
 
 /* sandbox_proof.c */

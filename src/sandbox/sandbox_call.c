@@ -160,7 +160,8 @@ on_spare_end(struct sandbox_cell *cell, const struct sandbox_result *result, voi
 {
 	struct sandbox *s = arg;
 
-	(void)cell;
+	if (cell != s->spare) /* it was given up */
+		return;
 	s->spare = NULL;
 	if (result->rc != 0 && s->layers == 0) {
 		s->why = "no cell could be made: see the log";
@@ -251,6 +252,17 @@ sandbox_spare_make(struct sandbox *s)
 		s->why = step;
 		log_error("no cell can be made: tools stay off", LOG_C("why", step));
 	}
+}
+
+void
+sandbox_spare_renew(struct sandbox *s)
+{
+	struct sandbox_cell *old = s->spare;
+
+	s->spare = NULL;
+	if (old != NULL)
+		sandbox_cell_kill(old, ERR_ABORTED);
+	sandbox_spare_make(s);
 }
 
 static void
@@ -403,7 +415,7 @@ sandbox_call_start(struct sandbox *s, const struct core_sandbox_run *msg)
 		.call = msg->call,
 		.tool = msg->tool,
 		.timeout_ms = msg->timeout_ms,
-		.out = {.max = CELL_OUTPUT_MAX}};
+		.out = {.max = s->env.limits.output}};
 	if (msg->tool == TOOL_NONE || msg->tool >= TOOL_N)
 		return ERR_PROTO;
 	if (msg->body >= 0) {
@@ -414,9 +426,10 @@ sandbox_call_start(struct sandbox *s, const struct core_sandbox_run *msg)
 	rc = check_warrant(c, msg, args);
 	if (rc < 0)
 		refuse(c, rc, REASON_WARRANT, "error: the warrant is not good for this");
-	else if (!tool_may_run(msg->tool, s->env.tier))
+	else if (!sandbox_tool_may_run(s, msg->tool))
 		refuse(c, ERR_UNSUPPORTED, REASON_TIER,
-			"error: the sandbox tier of this machine does not permit this tool");
+			"error: the sandbox tier of this machine, or the configuration, does not "
+			"permit this tool");
 	else if ((rc = take_args(c, args)) < 0)
 		refuse(c, rc, REASON_NONE, "error: the arguments do not fit the tool");
 	else
@@ -480,7 +493,7 @@ sandbox_tier_send(struct sandbox *s)
 	if (core == NULL || (s->layers == 0 && s->why == NULL))
 		return;
 	for (unsigned t = 1; t < TOOL_N; t++)
-		if (s->layers != 0 && tool_may_run(t, s->env.tier))
+		if (s->layers != 0 && sandbox_tool_may_run(s, t))
 			tools[t / 8] |= (uint8_t)(1u << t % 8);
 	(void)core_sandbox_tier_send(
 		core, &(struct core_sandbox_tier){.tier = (uint8_t)s->env.tier,

@@ -41,8 +41,8 @@ sandbox_cgroup_make(struct sandbox_cgroup *g, const struct sandbox_env *env, uin
 		.parents = {env->cgroup_v2, env->cgroup_memory, env->cgroup_pids}};
 	(void)snprintf(g->name, sizeof(g->name), "cell-%d-%llu", (int)getpid(),
 		(unsigned long long)number);
-	(void)snprintf(memory, sizeof(memory), "%llu", (unsigned long long)env->memory);
-	(void)snprintf(pids, sizeof(pids), "%d", CELL_PIDS);
+	(void)snprintf(memory, sizeof(memory), "%llu", (unsigned long long)env->limits.memory);
+	(void)snprintf(pids, sizeof(pids), "%u", (unsigned)env->limits.pids);
 	for (int i = 0; i < PARENTS; i++) {
 		if (g->parents[i] < 0 || mkdirat(g->parents[i], g->name, 0755) != 0)
 			continue;

@@ -282,7 +282,8 @@ on_ready(struct ipc_chan *chan, const void *msg, void *arg)
 	rc = check_child(c, m);
 	if (rc < 0)
 		return rc;
-	reap_stage(c, WNOHANG);
+	reap_stage(
+		c, 0); /* init waits for its end; a corpse would count as a process of the cell */
 	c->layers = m->layers |
 		    (c->env->tier >= JAIL_TIER_USERNS
 				    ? JAIL_L_NETNS | JAIL_L_ROOT | JAIL_L_IPCNS | JAIL_L_PIDNS
@@ -433,8 +434,11 @@ send_setup(struct sandbox_cell *c)
 		&(struct sandbox_cell_setup){.tier = (uint8_t)c->env->tier,
 			.landlock_max = c->env->landlock_max < 0 ? UINT32_MAX
 								 : (uint32_t)c->env->landlock_max,
-			.memory = c->env->memory,
-			.pids = CELL_PIDS,
+			.memory = c->env->limits.memory,
+			.output = c->env->limits.output,
+			.file = c->env->limits.file,
+			.pids = c->env->limits.pids,
+			.cpu_s = c->env->limits.cpu_s,
 			.own_uid = c->env->uid != 0 && c->env->uid != geteuid(),
 			.cgroup = c->cgroup.memory && c->cgroup.pids,
 			.omit = c->env->omit});
@@ -491,8 +495,9 @@ sandbox_cell_run(
 	if (c->started || c->call.waiting)
 		return ERR_STATE;
 	c->call.tool = tool;
-	c->call.timeout_ms =
-		timeout_ms == 0 || timeout_ms > CELL_WALL_MS ? CELL_WALL_MS : timeout_ms;
+	c->call.timeout_ms = timeout_ms == 0 || timeout_ms > c->env->limits.wall_ms
+				     ? c->env->limits.wall_ms
+				     : timeout_ms;
 	c->call.args = mem_copy(args);
 	c->call.args_len = args.len;
 	if (body >= 0 && (c->call.body = fcntl(body, F_DUPFD_CLOEXEC, 0)) < 0)

@@ -9,9 +9,27 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "base/limits.h"
 #include "base/span.h"
 #include "ev/ev.h"
 #include "jail/jail.h"
+
+/* What one call may use: the constants of base/limits.h, or less where the configuration says so. */
+struct sandbox_limits {
+	uint64_t memory; /* bytes */
+	uint64_t output; /* bytes of it that are kept */
+	uint64_t file;   /* bytes of one file that it writes */
+	uint32_t pids;   /* processes, the cell's init among them */
+	uint32_t cpu_s;  /* of one process */
+	uint32_t wall_ms;
+};
+#define SANDBOX_LIMITS_MOST                                                                        \
+	((struct sandbox_limits){.memory = CELL_MEM,                                               \
+		.output = CELL_OUTPUT_MAX,                                                         \
+		.file = CELL_FILE_MAX,                                                             \
+		.pids = CELL_PIDS,                                                                 \
+		.cpu_s = CELL_CPU_S,                                                               \
+		.wall_ms = CELL_WALL_MS})
 
 struct sandbox_env {
 	struct ev *ev;
@@ -25,7 +43,7 @@ struct sandbox_env {
 	int cgroup_memory;
 	int cgroup_pids;
 	struct jail_facts self; /* jail_facts_get(0), before the jail */
-	uint64_t memory;        /* CELL_MEM unless the configuration says less */
+	struct sandbox_limits limits;
 	uint32_t
 		omit; /* layers left out: only weak test builds listen, of the launcher and of the cell */
 };

@@ -260,7 +260,7 @@ sandbox_proof_next(struct sandbox *s)
 		(s->env.tier < JAIL_TIER_USERNS && sandbox_call_is_running(s)))
 		return;
 	p->underway = true;
-	cell = sandbox_cell_new(&s->env, &proof_ops, p, &why);
+	cell = sandbox_cell_new(&s->proof_env, &proof_ops, p, &why);
 	if (cell != NULL && start(p, cell) == 0)
 		return;
 	log_error("self-proof: no cell", LOG_C("why", why));

@@ -20,7 +20,7 @@
 #define EVENTS_LEN KIB(16)
 
 /* Those that read their slice anew when they get one. core is last: it acts on what the others must know by then. */
-static const uint8_t live_kinds[] = {KIND_GATE, KIND_DIAL, KIND_USER, KIND_CORE};
+static const uint8_t live_kinds[] = {KIND_GATE, KIND_DIAL, KIND_SANDBOX, KIND_USER, KIND_CORE};
 
 static bool
 is_live(unsigned kind)

@@ -89,7 +89,7 @@ launch_open(struct launch *l, const char *program, enum jail_tier tier)
 		.cgroup_v2 = -1,
 		.cgroup_memory = -1,
 		.cgroup_pids = -1,
-		.memory = CELL_MEM};
+		.limits = SANDBOX_LIMITS_MOST};
 	if (geteuid() == 0) {
 		l->env.uid = l->env.gid = CELLS_UID;
 		if (launch_share(l, l->env.gid) != 0)

@@ -392,7 +392,7 @@ control_groups_of_version_1_limit_memory_and_processes(void **state)
 		assert_int_equal(launch_open(&l, program, tiers[i]), 0);
 		l.env.cgroup_memory = m;
 		l.env.cgroup_pids = p;
-		l.env.memory = MIB(64u);
+		l.env.limits.memory = MIB(64u);
 		(void)launch_shell(&l, "ulimit -v; ulimit -t");
 		assert_true(output_is(&l, "unlimited\n60\n")); /* the group holds the memory */
 		(void)launch_shell(&l, "head -c 200000000 /dev/zero | tail -c 190000000 | wc -c");
