@@ -198,7 +198,7 @@ const canaries = [
 	{ canary: 'key', without: OWNER, command: ({ dir }) => `od -An -v -tx1 ${dir}/vault.key | tr -d ' \\n'` },
 	{ canary: 'loopback', without: [...CELL, 'JAIL_SECCOMP'], command: ({ ports }) => fetchBy(ports[0]) },
 	{ canary: 'public', without: [...CELL, 'JAIL_SECCOMP'], command: ({ ports }) => fetchBy(ports[1]) },
-	{ canary: 'instructions', without: ['CELL_INSTRUCTIONS', 'WORKSPACE_OWNER'], command: () => 'rm -f AGENTS.md; echo owned > AGENTS.md' },
+	{ canary: 'instructions', without: ['CELL_INSTRUCTIONS', 'WORKSPACE_OWNER', 'CELL_PROOF'], command: () => 'rm -f AGENTS.md; echo owned > AGENTS.md' },
 ];
 
 const fetchBy = ([host, port]) => `perl -MIO::Socket::INET -e 'my $s = IO::Socket::INET->new(PeerAddr => "${host}:${port}", Timeout => 2) or die "no: $!"; print $s "GET / HTTP/1.0\\r\\n\\r\\n"; print <$s>'`;

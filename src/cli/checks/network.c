@@ -2,6 +2,7 @@
 #include "checks/subjects.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -166,7 +167,8 @@ take_sockets(struct checks *c, unsigned pid, struct sockets *s)
 	char link[64];
 
 	if (dir == NULL) {
-		s->closed = true;
+		s->closed |= errno != ENOENT &&
+			     errno != ESRCH; /* a cell or an agent may have ended meanwhile */
 		return;
 	}
 	while ((e = readdir(dir)) != NULL && s->n < SOCKETS_MAX) {
