@@ -10,6 +10,8 @@
 #include "attacker_calls.h"
 #include "attacker_warrants.h"
 
+#define CUT_MS 10000 /* on a busy machine the peer may not even have read it before */
+
 enum breakage { BREAK_UNKNOWN, BREAK_EMPTY, BREAK_LONG, BREAK_HUGE, BREAK_DIRECTION, BREAKAGES };
 static const char *const breakages[BREAKAGES] = {"unknown id", "cut short", "a byte behind the end",
 	"the largest datagram of noise", "the other direction"};
@@ -93,7 +95,7 @@ attempt_message(const char *process, size_t n, const struct attacker_peer *p,
 		say(process, n, "message", what, "held", errno);
 		return;
 	}
-	(void)poll(&gone, 1, 2000); /* the peer closes its end, and the supervisor kills us */
+	(void)poll(&gone, 1, CUT_MS); /* the peer closes its end, and the supervisor kills us */
 	(void)poll(NULL, 0, 300);
 	say(process, n, "message", what,
 		(gone.revents & (POLLHUP | POLLERR)) != 0 ? "cut" : "REACHED", 0);
@@ -129,6 +131,7 @@ attacker_attempt(const struct child *child, const struct attacker_peer *peers, s
 	}
 	if (child->spec->kind == KIND_CORE) {
 		if (n < at + attacker_nfrauds) {
+			attacker_frauds_at(child_option_u64(child, "provider.row", 0));
 			attempt_fraud(process, n, &attacker_frauds[n - at], peers, npeers);
 			_exit(0);
 		}

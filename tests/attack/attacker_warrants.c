@@ -2,8 +2,13 @@
 
 #include <string.h>
 
+#include <poll.h>
+#include <unistd.h>
+
 #include "args/args.h"
 #include "base/err.h"
+#include "proto/child.def.h"
+#include "proto/core_egress.h"
 #include "proto/core_gate.h"
 #include "proto/core_sandbox.h"
 #include "proto/core_store.h"
@@ -13,8 +18,11 @@
 #define RUN 0x6174746163ull
 #define CALL 77u
 #define ANSWER_MS 5000
+#define JUDGE_TRIES 20
+#define JUDGE_AGAIN_MS 50
 
 static struct ipc_received in;
+static uint64_t provider; /* the row whose egress there is */
 
 static int
 socket_of(const struct attacker_peer *peers, size_t n, const struct ipc_proto *proto)
@@ -88,23 +96,50 @@ put_at_store(const struct attacker_peer *peers, size_t n, struct span warrant)
 	return stored == NULL ? ATTACKER_NO_ANSWER : stored->rc;
 }
 
+static int
+open_run(int gate)
+{
+	uint64_t principal = (uint64_t)PRINCIPAL_TOKEN << 56 | (uint64_t)SCOPE_ALL << 48;
+
+	return ask(gate, &core_gate_proto, CORE_GATE_RUN_OPEN,
+		       &(struct core_gate_run_open){
+			       .run = RUN, .session = 1, .principal = principal},
+		       CORE_GATE_RUN_READY) == NULL
+		       ? ERR_NOPEER
+		       : 0;
+}
+
+/* What gate says yes to; an executor that was made a moment ago is perhaps not yet gate's. */
+static int
+judged(int gate, const struct core_gate_judge *m, uint8_t out[WARRANT_LEN])
+{
+	for (int i = 0; i < JUDGE_TRIES; i++) {
+		const struct core_gate_verdict *verdict =
+			ask(gate, &core_gate_proto, CORE_GATE_JUDGE, m, CORE_GATE_VERDICT);
+
+		if (verdict == NULL)
+			return ERR_NOPEER;
+		if (verdict->warrant.len == WARRANT_LEN) {
+			memcpy(out, verdict->warrant.ptr, WARRANT_LEN);
+			return 0;
+		}
+		(void)poll(NULL, 0, JUDGE_AGAIN_MS);
+	}
+	return ERR_DENIED;
+}
+
 /* A real one, for 1+1 at the sandbox: core may have what gate allows it. */
 static int
 good_warrant(
 	const struct attacker_peer *peers, size_t n, struct span args, uint8_t out[WARRANT_LEN])
 {
 	int gate = socket_of(peers, n, &core_gate_proto);
-	uint64_t principal = (uint64_t)PRINCIPAL_TOKEN << 56 | (uint64_t)SCOPE_ALL << 48;
 	uint8_t plan[WARRANT_HASH_LEN];
-	const struct core_gate_run_ready *ready = ask(gate, &core_gate_proto, CORE_GATE_RUN_OPEN,
-		&(struct core_gate_run_open){.run = RUN, .session = 1, .principal = principal},
-		CORE_GATE_RUN_READY);
-	const struct core_gate_verdict *verdict;
 
-	if (ready == NULL)
+	if (open_run(gate) < 0)
 		return ERR_NOPEER;
 	warrant_plan(TOOL_CALCULATOR, &args, 1, plan);
-	verdict = ask(gate, &core_gate_proto, CORE_GATE_JUDGE,
+	return judged(gate,
 		&(struct core_gate_judge){.run = RUN,
 			.call = CALL,
 			.effect = EFFECT_PURE,
@@ -112,11 +147,7 @@ good_warrant(
 			.executor = KIND_SANDBOX,
 			.dest_kind = DEST_NONE,
 			.plan = span_of(plan, sizeof(plan))},
-		CORE_GATE_VERDICT);
-	if (verdict == NULL || verdict->warrant.len != WARRANT_LEN)
-		return ERR_DENIED;
-	memcpy(out, verdict->warrant.ptr, WARRANT_LEN);
-	return 0;
+		out);
 }
 
 static int64_t
@@ -203,6 +234,153 @@ other_executor(const struct attacker_peer *peers, size_t n)
 	return put_at_store(peers, n, span_of(w, sizeof(w)));
 }
 
+/* ---- egress ---- */
+
+#define GOOD_BODY                                                                                  \
+	SPAN("{\"model\":\"scripted\",\"messages\":[{\"role\":\"user\",\"content\":\"warranted\"}" \
+	     "]}")
+#define OTHER_BODY                                                                                 \
+	SPAN("{\"model\":\"scripted\",\"messages\":[{\"role\":\"user\",\"content\":\"stolen\"}]}")
+
+/* The socket to the provider's egress, which is made when somebody asks for it. */
+static int
+egress_of(const struct attacker_peer *peers, size_t n)
+{
+	int control = socket_of(peers, n, &child_proto);
+	int fd = socket_of(peers, n, &core_egress_proto);
+
+	if (fd >= 0)
+		return fd;
+	if (ipc_sync_send(control, &child_proto, IPC_SIDE_B, CHILD_SPAWN,
+		    &(struct child_spawn){.kind = KIND_EGRESS, .instance = provider}) < 0)
+		return -1;
+	while (ipc_sync_recv(control, &child_proto, IPC_SIDE_B, ANSWER_MS, &in) == 0) {
+		const struct child_peer *m = (const void *)in.msg.bytes;
+
+		if (in.id == CHILD_PEER && m->kind == KIND_EGRESS)
+			return m->fd;
+	}
+	return -1;
+}
+
+static int64_t
+request(int egress, struct span warrant, uint64_t call, struct span text)
+{
+	int body = ipc_body_seal(text);
+	const struct core_egress_end *end;
+
+	if (body < 0)
+		return ATTACKER_NO_ANSWER;
+	end = ask(egress, &core_egress_proto, CORE_EGRESS_REQUEST,
+		&(struct core_egress_request){.id = 1,
+			.run = RUN,
+			.call = call,
+			.warrant = warrant,
+			.row = (uint32_t)provider,
+			.body = body},
+		CORE_EGRESS_END);
+	close(body);
+	return end == NULL ? ATTACKER_NO_ANSWER : end->rc;
+}
+
+/* A real one, for GOOD_BODY. */
+static int
+good_for_egress(const struct attacker_peer *peers, size_t n, uint8_t out[WARRANT_LEN])
+{
+	int gate = socket_of(peers, n, &core_gate_proto);
+	uint8_t row[WARRANT_NUMBER_LEN];
+	uint8_t plan[WARRANT_HASH_LEN];
+	const struct span parts[2] = {span_of(row, sizeof(row)), GOOD_BODY};
+
+	if (open_run(gate) < 0)
+		return ERR_NOPEER;
+	warrant_number(provider, row);
+	warrant_plan(0, parts, 2, plan);
+	return judged(gate,
+		&(struct core_gate_judge){.run = RUN,
+			.call = CALL,
+			.effect = EFFECT_MODEL,
+			.executor = KIND_EGRESS,
+			.instance = provider,
+			.dest_kind = DEST_PROVIDER,
+			.dest = span_of(row, sizeof(row)),
+			.plan = span_of(plan, sizeof(plan))},
+		out);
+}
+
+static int64_t
+egress_forged(const struct attacker_peer *peers, size_t n)
+{
+	uint8_t w[WARRANT_LEN];
+
+	memset(w, 0x5a, sizeof(w));
+	return request(egress_of(peers, n), span_of(w, sizeof(w)), CALL, GOOD_BODY);
+}
+
+static int64_t
+egress_missing(const struct attacker_peer *peers, size_t n)
+{
+	return request(egress_of(peers, n), SPAN_EMPTY, CALL, GOOD_BODY);
+}
+
+/* used: once at its place first. The rest says what is changed. */
+static int64_t
+egress_misused(const struct attacker_peer *peers, size_t n, bool used, uint64_t call,
+	struct span body, size_t flip)
+{
+	uint8_t w[WARRANT_LEN];
+	int egress = egress_of(peers, n);
+
+	if (egress < 0 || good_for_egress(peers, n, w) < 0)
+		return ATTACKER_NO_ANSWER;
+	if (used && request(egress, span_of(w, sizeof(w)), CALL, GOOD_BODY) != 0)
+		return ATTACKER_NO_ANSWER;
+	if (flip < WARRANT_LEN)
+		w[flip] ^= 1;
+	return request(egress, span_of(w, sizeof(w)), call, body);
+}
+
+static int64_t
+egress_replayed(const struct attacker_peer *peers, size_t n)
+{
+	return egress_misused(peers, n, true, CALL, GOOD_BODY, WARRANT_LEN);
+}
+
+static int64_t
+egress_other_body(const struct attacker_peer *peers, size_t n)
+{
+	return egress_misused(peers, n, false, CALL, OTHER_BODY, WARRANT_LEN);
+}
+
+static int64_t
+egress_other_call(const struct attacker_peer *peers, size_t n)
+{
+	return egress_misused(peers, n, false, CALL + 1, GOOD_BODY, WARRANT_LEN);
+}
+
+static int64_t
+egress_changed(const struct attacker_peer *peers, size_t n)
+{
+	return egress_misused(peers, n, false, CALL, GOOD_BODY, WARRANT_LEN - 1);
+}
+
+static int64_t
+egress_of_sandbox(const struct attacker_peer *peers, size_t n)
+{
+	uint8_t w[WARRANT_LEN];
+	struct buf b = {0};
+
+	if (good_warrant(peers, n, arguments(&b, "expression", "1+1"), w) < 0)
+		return ATTACKER_NO_ANSWER;
+	return request(egress_of(peers, n), span_of(w, sizeof(w)), CALL, GOOD_BODY);
+}
+
+void
+attacker_frauds_at(uint64_t row)
+{
+	provider = row;
+}
+
 const struct attacker_fraud attacker_frauds[] = {
 	{"sandbox: a made-up warrant", forged},
 	{"sandbox: no warrant", missing},
@@ -212,5 +390,12 @@ const struct attacker_fraud attacker_frauds[] = {
 	{"sandbox: a warrant for another call", other_call},
 	{"sandbox: a warrant with one bit changed", changed},
 	{"store: sandbox's warrant", other_executor},
+	{"egress: a made-up warrant", egress_forged},
+	{"egress: no warrant", egress_missing},
+	{"egress: a warrant used twice", egress_replayed},
+	{"egress: a warrant for another body", egress_other_body},
+	{"egress: a warrant for another call", egress_other_call},
+	{"egress: a warrant with one bit changed", egress_changed},
+	{"egress: sandbox's warrant", egress_of_sandbox},
 };
 const size_t attacker_nfrauds = sizeof(attacker_frauds) / sizeof(attacker_frauds[0]);
