@@ -219,7 +219,7 @@ async function comesOut(entry) {
 	const held = await attempt(entry, []);
 	assert.ok(!held.out, `with all protections: ${held.text}`);
 	const weak = await attempt(entry, entry.without);
-	assert.ok(weak.out, `without ${entry.without} it did not come out: ${weak.text}`);
+	assert.ok(weak.out, `without ${entry.without} it did not come out: ${weak.text}\n${weak.log}`);
 }
 
 /** One command typed into the shell by the obeying model, with protections left out: what it saw, and whether the canary came out. */
@@ -256,7 +256,7 @@ async function attempt({ canary: name, command }, without) {
 			instructions: () => readFileSync(join(gateway.dir, 'workspace/AGENTS.md'), 'utf8') !== 'Be kind.\n',
 			proc: () => seen.length >= 11 && seen.every((pid) => new RegExp(`saw ${pid}\\b`).test(text)),
 		}[name] ?? (() => text.includes(value));
-		return { text, out: out() };
+		return { text, out: out(), log: gateway.log().split('\n').filter((line) => / (warn|error) /.test(line)).join('\n') };
 	} finally {
 		await gateway.cleanup();
 		await model.close();
