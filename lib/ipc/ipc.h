@@ -139,6 +139,20 @@ void ipc_chan_pause(struct ipc_chan *chan, bool paused);
  */
 int ipc_send(struct ipc_chan *chan, uint16_t id, const void *msg);
 
+/*
+ * Many small messages of one kind in one: a bytes field of that one, IPC_PACK_MAX long, holds for each its length in two bytes and
+ * what ipc_encode made of it.
+ */
+#define IPC_PACK_MAX 15000u
+struct ipc_pack {
+	size_t len; /* 0: empty */
+	uint8_t data[IPC_PACK_MAX];
+};
+/* 0; ERR_FULL when it does not fit any more, ERR_UNSUPPORTED when it has a descriptor, or what ipc_encode says. */
+int ipc_pack_put(struct ipc_pack *pack, const struct ipc_message *m, const void *msg);
+/* Takes the first off data and decodes it, spans borrowing from it. 1, 0 at the end, ERR_PROTO. */
+int ipc_pack_next(struct span *data, const struct ipc_message *m, void *msg);
+
 /* Inside a handler: the descriptor is now the caller's. */
 int ipc_fd_steal(struct ipc_chan *chan, int fd);
 

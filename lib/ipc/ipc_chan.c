@@ -204,7 +204,7 @@ is_mine_to_send(const struct ipc_chan *c, const struct ipc_message *m)
 int
 ipc_send(struct ipc_chan *c, uint16_t id, const void *msg)
 {
-	uint8_t buf[IPC_MSG_MAX];
+	uint8_t buf[IPC_MSG_MAX] IPC_UNTOUCHED;
 	const struct ipc_message *m = ipc_message_find(c->proto, id);
 	int fds[IPC_FDS_MAX];
 	size_t nfds;
@@ -329,7 +329,7 @@ receive(struct ipc_chan *c, struct span datagram, const int *fds, size_t nfds)
 static void
 read_some(struct ipc_chan *c)
 {
-	uint8_t buf[IPC_MSG_MAX];
+	uint8_t buf[IPC_MSG_MAX] IPC_UNTOUCHED;
 
 	for (int i = 0; i < READS_PER_TURN && !c->paused; i++) {
 		int fds[IPC_FDS_MAX];

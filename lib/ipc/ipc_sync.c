@@ -29,7 +29,7 @@ int
 ipc_sync_send(
 	int fd, const struct ipc_proto *proto, enum ipc_side side, uint16_t id, const void *msg)
 {
-	uint8_t buf[IPC_MSG_MAX];
+	uint8_t buf[IPC_MSG_MAX] IPC_UNTOUCHED;
 	const struct ipc_message *m = ipc_message_find(proto, id);
 	int fds[IPC_FDS_MAX];
 	size_t nfds;

@@ -87,6 +87,23 @@ on_item(struct ipc_chan *chan, const void *m, void *arg)
 	return rc;
 }
 
+static int
+on_items(struct ipc_chan *chan, const void *m, void *arg)
+{
+	const struct core_agent_items *msg = m;
+	const struct ipc_message *row = ipc_message_find(&core_agent_proto, CORE_AGENT_ITEM);
+	struct core_agent_item item;
+	struct span data = msg->data;
+	int rc;
+
+	while ((rc = ipc_pack_next(&data, row, &item)) == 1) {
+		rc = on_item(chan, &item, arg);
+		if (rc < 0)
+			break;
+	}
+	return rc;
+}
+
 static void
 begin(struct ev *ev, void *arg)
 {
@@ -164,6 +181,7 @@ on_tool_result(struct ipc_chan *chan, const void *m, void *arg)
 static const struct ipc_handler rows[] = {
 	{CORE_AGENT_START, on_start},
 	{CORE_AGENT_ITEM, on_item},
+	{CORE_AGENT_ITEMS, on_items},
 	{CORE_AGENT_GO, on_go},
 	{CORE_AGENT_MODEL_STATUS, on_model_status},
 	{CORE_AGENT_MODEL_CHUNK, on_model_chunk},

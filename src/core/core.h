@@ -102,6 +102,7 @@ void core_run_opened(struct core_run *run, const struct core_gate_run_ready *msg
 /* Asks for the agent while the message is still being committed, when the run could begin at once. */
 void core_run_agent_early(struct core_run *run);
 void core_run_agent_up(struct core *core, struct ipc_chan *agent);
+void core_run_send_pack(struct core *core); /* to the agent of pack_run, if there is anything */
 void core_run_agent_gone(struct core *core, uint64_t id);
 void core_run_agent_refused(struct core *core, uint64_t id, int why);
 /*

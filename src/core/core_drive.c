@@ -197,18 +197,51 @@ hold(struct core_run *run, const struct core_store_item *item)
 	run->held = h;
 }
 
+/* In their order: what does not go into the pack goes behind it. */
+static void
+send_item(struct core_run *run, struct ipc_chan *agent, const struct core_agent_item *item)
+{
+	const struct ipc_message *row = ipc_message_find(&core_agent_proto, CORE_AGENT_ITEM);
+	struct ipc_pack *pack = run->core->packing ? &run->core->pack : NULL;
+	int rc = pack == NULL ? ERR_UNSUPPORTED : ipc_pack_put(pack, row, item);
+
+	if (pack != NULL)
+		run->core->pack_run = run->id;
+	if (rc == ERR_FULL) {
+		core_run_send_pack(run->core);
+		rc = ipc_pack_put(pack, row, item);
+	}
+	if (rc == 0)
+		return;
+	core_run_send_pack(run->core);
+	(void)core_agent_item_send(agent, item);
+}
+
+void
+core_run_send_pack(struct core *core)
+{
+	struct ipc_chan *agent = child_peer(core->child, KIND_AGENT, core->pack_run);
+
+	if (agent != NULL && core->pack.len > 0)
+		(void)core_agent_items_send(
+			agent, &(struct core_agent_items){
+				       .data = span_of(core->pack.data, core->pack.len)});
+	core->pack.len = 0;
+}
+
 static void
 release_held(struct core_run *run, struct ipc_chan *agent, struct span call_id)
 {
 	struct core_held *h = run->held;
 
 	if (h != NULL && span_eq(buf_span(&h->call_id), call_id))
-		(void)core_agent_item_send(agent, &(struct core_agent_item){.role = ROLE_ASSISTANT,
-							  .kind = ITEM_TOOL_CALL,
-							  .name = buf_span(&h->name),
-							  .call_id = buf_span(&h->call_id),
-							  .args = buf_span(&h->args),
-							  .body = h->body});
+		send_item(run, agent,
+			&(struct core_agent_item){.role = ROLE_ASSISTANT,
+				.kind = ITEM_TOOL_CALL,
+				.name = buf_span(&h->name),
+				.call_id = buf_span(&h->call_id),
+				.args = buf_span(&h->args),
+				.body = h->body});
 	core_held_free(run);
 }
 
@@ -229,14 +262,15 @@ feed(struct core_run *run, struct ipc_chan *agent, const struct core_store_item 
 	release_held(run, agent, item->kind == ITEM_TOOL_RESULT ? item->call_id : SPAN_EMPTY);
 	if (orphan || (item->role == ROLE_SYSTEM && item->run != run->id))
 		return;
-	(void)core_agent_item_send(agent, &(struct core_agent_item){.role = item->role,
-						  .kind = item->kind,
-						  .name = item->name,
-						  .call_id = item->call_id,
-						  .error = item->error,
-						  .args = item->args,
-						  .text = item->text,
-						  .body = item->body});
+	send_item(run, agent,
+		&(struct core_agent_item){.role = item->role,
+			.kind = item->kind,
+			.name = item->name,
+			.call_id = item->call_id,
+			.error = item->error,
+			.args = item->args,
+			.text = item->text,
+			.body = item->body});
 }
 
 static int
@@ -277,7 +311,8 @@ ask_history(struct core_run *run)
 		.session = run->session_number,
 		.limit = RUN_HISTORY_ITEMS,
 		.max_bytes = RUN_HISTORY_BYTES,
-		.run = run->id};
+		.run = run->id,
+		.packed = true};
 
 	run->fed = 0;
 	run->feed_at = 0;

@@ -214,6 +214,9 @@ struct core {
 	struct core_run *runs_last;
 	unsigned nruns;
 	unsigned nrunning;
+	bool packing; /* items for an agent wait in pack until all that came together are there */
+	uint64_t pack_run;
+	struct ipc_pack pack;
 	struct core_run *run_buckets[CORE_BUCKETS];
 	struct core_session *session_buckets[CORE_BUCKETS];
 

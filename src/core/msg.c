@@ -113,6 +113,31 @@ static const struct ipc_handler from_gate[] = {
 STORE_HANDLER(accepted, CORE_STORE_ACCEPTED)
 STORE_HANDLER(stored, CORE_STORE_STORED)
 STORE_HANDLER(item, CORE_STORE_ITEM)
+
+/* Several items of one answer; what they are to an agent goes on together as well. */
+static int
+on_store_items(struct ipc_chan *store, const void *m, void *arg)
+{
+	const struct core_store_items *msg = m;
+	const struct ipc_message *row = ipc_message_find(&core_store_proto, CORE_STORE_ITEM);
+	struct core *core = core_of(arg);
+	struct core_store_item item;
+	struct span data = msg->data;
+	int rc;
+
+	(void)store;
+	core->packing = true;
+	while ((rc = ipc_pack_next(&data, row, &item)) == 1) {
+		rc = item.req == msg->req ? core_ask_answer(core, item.req, CORE_STORE_ITEM, &item)
+					  : ERR_PROTO;
+		if (rc < 0)
+			break;
+	}
+	core->packing = false;
+	core_run_send_pack(core);
+	return rc;
+}
+
 STORE_HANDLER(session, CORE_STORE_SESSION)
 STORE_HANDLER(run, CORE_STORE_RUN)
 STORE_HANDLER(done, CORE_STORE_DONE)
@@ -124,6 +149,7 @@ static const struct ipc_handler from_store[] = {
 	{CORE_STORE_ACCEPTED, on_store_accepted},
 	{CORE_STORE_STORED, on_store_stored},
 	{CORE_STORE_ITEM, on_store_item},
+	{CORE_STORE_ITEMS, on_store_items},
 	{CORE_STORE_SESSION, on_store_session},
 	{CORE_STORE_RUN, on_store_run},
 	{CORE_STORE_DONE, on_store_done},

@@ -228,6 +228,7 @@ struct store_reader {
 	uint64_t looked; /* rows looked at */
 	uint64_t limit;
 	bool preview;
+	bool packed;
 	size_t search_len, name_len, parent_len;
 	uint8_t search[256];
 	uint8_t name[64];

@@ -114,6 +114,37 @@ store_read_forget(struct store *s, const struct ipc_chan *chan)
 
 /* ---- HISTORY ---- */
 
+/* Items of one step of one reader. */
+static struct ipc_pack pack;
+
+static int
+send_pack(const struct store_reader *r)
+{
+	struct core_store_items m = {.req = r->req, .data = span_of(pack.data, pack.len)};
+
+	if (pack.len == 0)
+		return 0;
+	pack.len = 0; /* what it holds is encoded before anything is put into it again */
+	return core_store_items_send(r->chan, &m);
+}
+
+/* In their order: what does not go into a pack goes behind it. */
+static int
+send_or_pack(const struct store_reader *r, const struct core_store_item *m)
+{
+	const struct ipc_message *row = ipc_message_find(&core_store_proto, CORE_STORE_ITEM);
+	int rc = r->packed ? ipc_pack_put(&pack, row, m) : ERR_UNSUPPORTED;
+
+	if (rc == 0)
+		return 0;
+	if (rc == ERR_FULL) {
+		rc = send_pack(r);
+		return rc < 0 ? rc : ipc_pack_put(&pack, row, m);
+	}
+	rc = send_pack(r);
+	return rc < 0 ? rc : core_store_item_send(r->chan, m);
+}
+
 static int
 send_item(struct store *s, struct store_reader *r, sqlite3_stmt *st)
 {
@@ -137,7 +168,7 @@ send_item(struct store *s, struct store_reader *r, sqlite3_stmt *st)
 		m.text = text;
 	else if ((m.body = ipc_body_seal(text)) < 0)
 		return m.body;
-	rc = core_store_item_send(r->chan, &m);
+	rc = send_or_pack(r, &m);
 	if (m.body >= 0)
 		close(m.body);
 	r->at = m.id + 1;
@@ -149,11 +180,15 @@ static int
 step_history(struct store *s, struct store_reader *r)
 {
 	sqlite3_stmt *st = store_stmt(s, STORE_SQL_ITEM_LIST);
+	int sent;
+	int rc;
 
 	store_bind_u64(st, 1, r->session);
 	store_bind_u64(st, 2, r->at);
 	store_bind_u64(st, 3, r->last);
-	return store_reader_rows(s, r, st);
+	rc = store_reader_rows(s, r, st);
+	sent = send_pack(r);
+	return sent < 0 ? sent : rc;
 }
 
 /* The oldest item that still fits: the newest ones, at most limit, together at most max_bytes. No item: first > last. */
@@ -233,6 +268,7 @@ store_read_history(struct ipc_chan *chan, const void *msg, void *arg)
 		.step = step_history,
 		.send = send_item,
 		.last = INT64_MAX - 1,
+		.packed = m->packed,
 		.limit = m->limit == 0 ? HISTORY_LIMIT_MAX : m->limit};
 	int rc = find_range(s, m, &r);
 

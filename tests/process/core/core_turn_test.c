@@ -616,6 +616,55 @@ a_history_that_store_began_is_not_fed_twice(void **state)
 	world_close(&w);
 }
 
+/* A history travels in few messages: what store packed goes on packed, each item looked at. */
+static void
+a_packed_history_reaches_the_agent_packed(void **state)
+{
+	static struct ipc_pack pack;
+	const struct ipc_message *row = ipc_message_find(&core_store_proto, CORE_STORE_ITEM);
+	const struct core_store_history *history;
+	const struct core_agent_items *fed;
+	struct core_store_item item = {
+		.role = ROLE_USER, .kind = ITEM_TEXT, .text = SPAN("one"), .body = -1};
+	struct core_agent_item got;
+	struct span data;
+	struct world w;
+	int agent;
+
+	(void)state;
+	world_open(&w, OWNER);
+	world_send(&w, "main", "two", "k");
+	(void)harness_recv(w.gate, &core_gate_proto, IPC_SIDE_B, CORE_GATE_RUN_OPEN, &w.in);
+	harness_send(w.gate, &core_gate_proto, IPC_SIDE_B, CORE_GATE_RUN_READY,
+		&(struct core_gate_run_ready){.run = w.run, .ok = true});
+	(void)harness_expect(w.h, CHILD_SPAWN);
+	agent = harness_peer(w.h, KIND_AGENT, w.run);
+	history = world_store(&w, CORE_STORE_HISTORY);
+	assert_true(history->packed);
+	item.req = history->req;
+	assert_int_equal(ipc_pack_put(&pack, row, &item), 0);
+	item.kind = ITEM_TOOL_RESULT; /* of no call: left out */
+	assert_int_equal(ipc_pack_put(&pack, row, &item), 0);
+	item.kind = ITEM_TEXT;
+	item.text = SPAN("two");
+	assert_int_equal(ipc_pack_put(&pack, row, &item), 0);
+	harness_send(w.store, &core_store_proto, IPC_SIDE_B, CORE_STORE_ITEMS,
+		&(struct core_store_items){.req = item.req, .data = span_of(pack.data, pack.len)});
+	fed = harness_wait(agent, &core_agent_proto, IPC_SIDE_B, CORE_AGENT_ITEMS, &w.in);
+	data = fed->data;
+	row = ipc_message_find(&core_agent_proto, CORE_AGENT_ITEM);
+	assert_int_equal(ipc_pack_next(&data, row, &got), 1);
+	assert_true(span_eq(got.text, SPAN("one")));
+	assert_int_equal(ipc_pack_next(&data, row, &got), 1);
+	assert_true(span_eq(got.text, SPAN("two")));
+	assert_int_equal(ipc_pack_next(&data, row, &got), 0);
+	harness_send(w.store, &core_store_proto, IPC_SIDE_B, CORE_STORE_DONE,
+		&(struct core_store_done){.req = item.req});
+	(void)harness_recv(agent, &core_agent_proto, IPC_SIDE_B, CORE_AGENT_GO, &w.in);
+	close(agent);
+	world_close(&w);
+}
+
 static void
 a_gate_that_comes_back_is_told_of_the_runs(void **state)
 {
@@ -859,6 +908,7 @@ main(int argc, char **argv)
 		cmocka_unit_test(an_agent_that_does_not_come_is_asked_for_again),
 		cmocka_unit_test(statements_are_repeated_when_store_comes_back),
 		cmocka_unit_test(a_history_that_store_began_is_not_fed_twice),
+		cmocka_unit_test(a_packed_history_reaches_the_agent_packed),
 		cmocka_unit_test(a_gate_that_comes_back_is_told_of_the_runs),
 		cmocka_unit_test(open_runs_are_taken_up_or_reported),
 		cmocka_unit_test(drain_says_so_and_ends),

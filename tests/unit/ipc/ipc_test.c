@@ -342,6 +342,51 @@ every_message_of_every_pair_round_trips(void **state)
 	}
 }
 
+static void
+many_small_messages_travel_in_one(void **state)
+{
+	const struct ipc_message *row = ipc_message_find(&core_store_proto, CORE_STORE_ITEM);
+	static struct ipc_pack pack;
+	struct core_store_item item = {.text = SPAN("some words"), .body = -1};
+	struct core_store_item got;
+	struct span data;
+	unsigned n = 0;
+	unsigned seen = 0;
+	int rc;
+
+	(void)state;
+	while ((rc = ipc_pack_put(&pack, row, &item)) == 0)
+		item.id = ++n;
+	assert_int_equal(rc, ERR_FULL);
+	assert_true(n > 100 && pack.len <= IPC_PACK_MAX);
+	data = span_of(pack.data, pack.len);
+	while ((rc = ipc_pack_next(&data, row, &got)) == 1) {
+		assert_true(got.id == seen++);
+		assert_true(span_eq(got.text, item.text));
+	}
+	assert_int_equal(rc, 0);
+	assert_int_equal(seen, n);
+	for (size_t cut = 1; cut < 80; cut++) { /* of the first one */
+		data = span_of(pack.data, cut);
+		assert_int_equal(
+			ipc_pack_next(&data, row, &got), pack.data[0] + 2u == cut ? 1 : ERR_PROTO);
+	}
+	data = span_of(pack.data, pack.len);
+	assert_int_equal(
+		ipc_pack_next(&data, ipc_message_find(&core_store_proto, CORE_STORE_DONE), &got),
+		ERR_PROTO);
+	pack.data[0]--; /* one byte less than the message has */
+	data = span_of(pack.data, pack.len);
+	assert_int_equal(ipc_pack_next(&data, row, &got), ERR_PROTO);
+	pack.data[0] = pack.data[1] = 0;
+	data = span_of(pack.data, pack.len);
+	assert_int_equal(ipc_pack_next(&data, row, &got), ERR_PROTO);
+	pack.len = 0;
+	item.body = 1;
+	assert_int_equal(ipc_pack_put(&pack, row, &item), ERR_UNSUPPORTED);
+	assert_int_equal(pack.len, 0);
+}
+
 int
 main(void)
 {
@@ -355,6 +400,7 @@ main(void)
 		cmocka_unit_test(values_of_ours_that_break_the_table_are_not_sent),
 		cmocka_unit_test(a_body_must_be_sealed_and_small_enough),
 		cmocka_unit_test(every_message_of_every_pair_round_trips),
+		cmocka_unit_test(many_small_messages_travel_in_one),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
