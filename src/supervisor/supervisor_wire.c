@@ -128,12 +128,13 @@ wire_self(struct sup *sup, struct sup_child *c)
 	witness_flush(sup->witness);
 }
 
+/* Core comes last: when it has a peer, gate and whoever else is needed for an effect there have it, too. */
 static void
 wire_with_all(struct sup *sup, struct sup_child *c)
 {
 	if (c->kind == KIND_DESK)
 		supervisor_desk_wire(sup, c); /* before it can be asked anything */
-	for (int pass = 0; pass < 2; pass++) {
+	for (int pass = 0; pass < 3; pass++) {
 		for (size_t i = 0; i < SUP_CHILDREN_MAX; i++) {
 			struct sup_child *other = &sup->children[i];
 
@@ -141,7 +142,7 @@ wire_with_all(struct sup *sup, struct sup_child *c)
 				continue;
 			if (pass == 0)
 				wire_key(c, other);
-			else
+			else if ((other->kind == KIND_CORE) == (pass == 2))
 				wire_pair(c, other);
 		}
 	}
