@@ -77,6 +77,7 @@
 #define EDGE_WINDOW_MAX KIB(8u)    /* bytes read ahead of a request whose head is not complete */
 #define EDGE_LINGER_MS 2000        /* a refused client may read its answer that long */
 #define EDGE_CALLS_MAX 64          /* calls of one connection under way */
+#define EDGE_TURN_FRAMES 8         /* frames of one connection before the others have their turn */
 #define EDGE_HOSTS_MAX 32          /* configured hosts, origins, trusted proxies: of each */
 #define EDGE_UI_MAX MIB(8u)        /* bytes of all files of the Control UI */
 #define EDGE_UI_FILES_MAX 256      /* files of the Control UI */

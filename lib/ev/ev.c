@@ -281,6 +281,7 @@ ev_turn(struct ev *ev, int wait_ms)
 {
 	struct epoll_event events[EVENTS_PER_TURN];
 	int n = epoll_wait(ev->epfd, events, EVENTS_PER_TURN, wait_for(ev, wait_ms));
+	uint64_t next;
 
 	if (n < 0 && errno != EINTR)
 		return ERR_SYS;
@@ -294,7 +295,9 @@ ev_turn(struct ev *ev, int wait_ms)
 		if (!w->dead)
 			w->fn(ev, w->fd, got, w->arg);
 	}
-	while (ev->ntimers > 0 && ev->timers[0].at_ms <= ev->now_ms) {
+	/* those that were there before: a timer of 0 ms that starts itself again lets descriptors have their turn */
+	next = ev->next_id;
+	while (ev->ntimers > 0 && ev->timers[0].at_ms <= ev->now_ms && ev->timers[0].id < next) {
 		struct ev_timer t = ev->timers[0];
 
 		timer_remove(ev, 0);

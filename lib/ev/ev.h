@@ -36,7 +36,7 @@ struct ev_fd *ev_fd_add(struct ev *ev, int fd, unsigned events, ev_fd_fn *fn, vo
 void ev_fd_set(struct ev_fd *w, unsigned events); /* 0 pauses it: only EV_HANGUP is then reported */
 void ev_fd_del(struct ev_fd *w);                  /* NULL is legal */
 
-/* One-shot timer; returns its id (never 0). Times come from CLOCK_MONOTONIC. */
+/* One-shot timer; returns its id (never 0). Times come from CLOCK_MONOTONIC. One that a timer starts fires in a later turn. */
 uint64_t ev_timer_start(struct ev *ev, uint64_t delay_ms, ev_timer_fn *fn, void *arg);
 void ev_timer_cancel(struct ev *ev, uint64_t id); /* 0 or an expired id is legal */
 

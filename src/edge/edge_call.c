@@ -70,14 +70,20 @@ static bool
 is_within_rate(struct user *user, uint64_t *retry_ms)
 {
 	uint64_t now = ev_now_ms(user->child->ev);
+	uint64_t gained;
 
 	if (user->rate_max == 0)
 		return true;
-	if (user->rate_at_ms != 0)
-		user->rate_level += (now - user->rate_at_ms) * user->rate_max * 1000 / 60000;
-	user->rate_at_ms = now;
-	if (user->rate_level > user->rate_max * 1000)
+	if (user->rate_at_ms == 0)
+		user->rate_at_ms = now;
+	/* Time that made no whole thousandth yet is kept for the next time. */
+	gained = (now - user->rate_at_ms) * user->rate_max / 60;
+	user->rate_level += gained;
+	user->rate_at_ms += gained * 60 / user->rate_max;
+	if (user->rate_level >= user->rate_max * 1000) {
 		user->rate_level = user->rate_max * 1000;
+		user->rate_at_ms = now;
+	}
 	if (user->rate_level < 1000) {
 		*retry_ms = (1000 - user->rate_level) * 60 / user->rate_max + 1;
 		return false;

@@ -96,6 +96,7 @@ end(struct edge_conn *c)
 	struct edge_conns *all = c->conns;
 
 	c->is_dead = true;
+	ev_timer_cancel(all->ev, c->more);
 	ev_fd_del(c->watch);
 	c->watch = NULL;
 	close(c->fd);
@@ -136,7 +137,8 @@ edge_conn_watch(struct edge_conn *c)
 
 	if (c->is_dead)
 		return;
-	if (!c->at_eof && (c->is_finishing || c->conns->ops->window(c) > c->in.len))
+	if (!c->at_eof &&
+		(c->is_finishing || (c->more == 0 && c->conns->ops->window(c) > c->in.len)))
 		want |= EV_READ;
 	if (edge_conn_waiting(c) > 0)
 		want |= EV_WRITE;
@@ -323,6 +325,23 @@ edge_conn_resume(struct edge_conn *c)
 	if (!c->is_dead && !c->is_finishing && c->in.len > 0)
 		hand_on(c, &c->in);
 	edge_conn_watch(c);
+}
+
+static void
+on_more(struct ev *ev, void *arg)
+{
+	struct edge_conn *c = arg;
+
+	(void)ev;
+	c->more = 0;
+	edge_conn_resume(c);
+}
+
+void
+edge_conn_yield(struct edge_conn *c)
+{
+	if (c->more == 0)
+		c->more = ev_timer_start(c->conns->ev, 0, on_more, c);
 }
 
 static void

@@ -25,6 +25,7 @@ struct edge_conn {
 	struct buf out;       /* waiting for the socket; no memory when empty */
 	struct span tail;     /* bytes of the process's own that follow out (static files) */
 	uint64_t deadline_ms; /* 0: none */
+	uint64_t more;        /* timer: bytes() is called again after the others had their turn */
 	size_t held;          /* memory counted in conns->held */
 	size_t extra;         /* what the owner holds for it besides */
 	int fd;
@@ -78,6 +79,8 @@ int edge_conn_send_file(struct edge_conn *conn, struct span head, struct span fi
 
 /* Hands kept bytes to bytes() again and reads on, when the window permits. */
 void edge_conn_resume(struct edge_conn *conn);
+/* From bytes(), which leaves the rest for later: it is called again once the others had their turn; no reading until then. */
+void edge_conn_yield(struct edge_conn *conn);
 /* Changes what the loop watches after window() may have changed. */
 void edge_conn_watch(struct edge_conn *conn);
 

@@ -17,9 +17,9 @@ add(struct edge_list *list, struct span text)
 
 	if (text.len == 0 || text.len > HTTP_HOST_MAX + 8)
 		return;
-	if (list->n == EDGE_HOSTS_MAX) {
+	if (list->n == EDGE_LIST_MAX) {
 		log_error("too many hosts or origins: the rest is ignored",
-			LOG_U("max", EDGE_HOSTS_MAX));
+			LOG_U("max", EDGE_LIST_MAX));
 		return;
 	}
 	copy = mem_copy(text);

@@ -13,8 +13,11 @@
 #include "proto/child.h"
 #include "url/addr.h"
 
+/* Configured ones and those of our own listeners, which must not take their places. */
+#define EDGE_LIST_MAX (EDGE_HOSTS_MAX + 64)
+
 struct edge_list {
-	struct span item[EDGE_HOSTS_MAX];
+	struct span item[EDGE_LIST_MAX];
 	size_t n;
 };
 

@@ -61,8 +61,9 @@ struct user_conn {
 	bool is_node;
 	uint8_t door; /* enum door */
 	uint32_t scopes;
-	uint64_t epoch; /* of the credential */
-	uint64_t req;   /* of the question to vault */
+	uint64_t epoch;    /* of the credential */
+	uint64_t req;      /* of the question to vault */
+	uint64_t not_json; /* frames ignored */
 	struct ws_decoder ws;
 	struct user_greet *greet;
 	struct user_call *calls;

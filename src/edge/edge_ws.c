@@ -143,6 +143,16 @@ on_request(struct user_conn *u, const struct json_node *root)
 		call(u, id, (unsigned)found, json_get(root, SPAN("params")));
 }
 
+/* Clients of protocol 3 hear nothing of it. The log does, at the 1st, 2nd, 4th, 8th ... of a connection: it cannot be filled. */
+static void
+not_json(struct user_conn *u, struct span text)
+{
+	u->not_json++;
+	if ((u->not_json & (u->not_json - 1)) == 0)
+		log_warn("frame that is no JSON ignored", LOG_U("conn", u->id),
+			LOG_U("bytes", text.len), LOG_U("count", u->not_json));
+}
+
 static void
 on_text(struct user_conn *u, struct span text)
 {
@@ -155,8 +165,7 @@ on_text(struct user_conn *u, struct span text)
 	if (json_parse(&arena, text, &opts, &root, NULL) == 0)
 		on_request(u, root);
 	else
-		log_debug("frame that is no JSON ignored", LOG_U("conn", u->id),
-			LOG_U("bytes", text.len));
+		not_json(u, text);
 	arena_clear(&arena);
 }
 
@@ -186,8 +195,16 @@ user_ws_bytes(struct user_conn *u, struct buf *in)
 	struct ws_event ev;
 	int rc = ERR_AGAIN;
 
-	while (!u->c.is_dead && !u->c.is_finishing && (rc = ws_decode(&u->ws, in, &ev)) == 0)
+	for (unsigned n = 0; !u->c.is_dead && !u->c.is_finishing; n++) {
+		if (n == EDGE_TURN_FRAMES) {
+			edge_conn_yield(&u->c);
+			return;
+		}
+		rc = ws_decode(&u->ws, in, &ev);
+		if (rc != 0)
+			break;
 		on_event(u, &ev);
+	}
 	if (!u->c.is_dead && !u->c.is_finishing && rc == ERR_PROTO)
 		user_ws_close(u, u->ws.code, "");
 }

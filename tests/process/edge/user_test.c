@@ -1,6 +1,7 @@
 /* edge/user, with the test as supervisor, anon, vault, core and gate. argv[1]: the program. */
 #include <poll.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -9,6 +10,7 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -506,6 +508,37 @@ calls_under_way_have_a_limit(void **state)
 		"{\"ok\":true}");
 	(void)kit_ws_wait(&c, "\"again\"");
 	kit_ws_free(&c);
+	finish(&w);
+}
+
+/* Both clients have written before the process reads; the one with many frames gets so many served, then the other has its turn. */
+static void
+a_client_with_many_frames_does_not_keep_others_waiting(void **state)
+{
+	struct world w = begin();
+	struct kit_ws many;
+	struct kit_ws one;
+	uint32_t other;
+	unsigned served = 0;
+
+	(void)state;
+	(void)sign_in(&w, &many, 0, 1);
+	other = sign_in(&w, &one, 0, 1);
+	assert_int_equal(kill(w.h->pid, SIGSTOP), 0);
+	assert_int_equal(waitpid(w.h->pid, NULL, WUNTRACED), w.h->pid);
+	for (unsigned i = 0; i < EDGE_CALLS_MAX; i++)
+		kit_ws_send(&many, "{\"type\":\"req\",\"id\":\"m\",\"method\":\"health\"}");
+	kit_ws_send(&one, "{\"type\":\"req\",\"id\":\"o\",\"method\":\"health\"}");
+	assert_int_equal(kill(w.h->pid, SIGCONT), 0);
+	while (next_call(&w)->conn != other)
+		served++;
+	assert_int_equal(served, EDGE_TURN_FRAMES);
+	for (; served < EDGE_CALLS_MAX; served++)
+		reply_to(&w, next_call(&w), (struct edge_core_reply){.final = true, .ok = true},
+			"{\"ok\":true}");
+	(void)kit_ws_wait(&many, "\"m\"");
+	kit_ws_free(&many);
+	kit_ws_free(&one);
 	finish(&w);
 }
 
@@ -1069,6 +1102,7 @@ main(int argc, char **argv)
 		cmocka_unit_test(large_values_travel_as_sealed_bodies),
 		cmocka_unit_test(frames_have_a_limit_after_sign_in_too),
 		cmocka_unit_test(calls_under_way_have_a_limit),
+		cmocka_unit_test(a_client_with_many_frames_does_not_keep_others_waiting),
 		cmocka_unit_test(events_go_to_those_who_may_see_them),
 		cmocka_unit_test(a_slow_consumer_is_let_go),
 		cmocka_unit_test(a_revoked_credential_closes_its_connections),
