@@ -111,6 +111,22 @@ choose_bind(struct config *c)
 	listen_loopback(c);
 }
 
+/* What edge could not hold is not left out in silence. */
+static void
+check_lengths(struct config *c)
+{
+	static const enum option lists[] = {
+		OPT_GATEWAY_HOSTS, OPT_GATEWAY_ORIGINS, OPT_GATEWAY_PROXIES};
+
+	for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
+		const struct config_setting *v = &c->values[lists[i]];
+
+		if (v->n > EDGE_HOSTS_MAX)
+			config_mistake(c, v->items[EDGE_HOSTS_MAX].at, "%s: more than %u entries",
+				option_rows[lists[i]].path, EDGE_HOSTS_MAX);
+	}
+}
+
 static void
 check_addresses(struct config *c, enum option option)
 {
@@ -235,6 +251,7 @@ config_gateway(struct config *c)
 	choose_port(c);
 	choose_bind(c);
 	choose_auth(c);
+	check_lengths(c);
 	check_addresses(c, OPT_GATEWAY_PROXIES);
 	check_origins(c);
 	check_hosts(c);

@@ -4,6 +4,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -303,6 +304,37 @@ test_lists(void **state)
 	buf_clear(&text);
 }
 
+/* Lists that a process holds in places of a fixed number: as many are taken, the next is refused at its place. */
+static void
+test_edge_lists(void **state)
+{
+	static const struct {
+		const char *name;
+		const char *before;
+		const char *behind;
+	} lists[] = {{"allowedHosts", "h", ".example"}, {"allowedOrigins", "https://h", ".example"},
+		{"trustedProxies", "10.0.0.", ""}};
+	struct try t;
+
+	(void)state;
+	for (unsigned i = 0; i < 2 * sizeof(lists) / sizeof(lists[0]); i++) {
+		struct buf text = {.max = CONFIG_FILE_MAX};
+
+		buf_put_fmt(&text, "{ gateway: { %s: [\n", lists[i / 2].name);
+		for (unsigned n = 0; n < EDGE_HOSTS_MAX + i % 2; n++)
+			buf_put_fmt(
+				&text, "'%s%u%s',\n", lists[i / 2].before, n, lists[i / 2].behind);
+		buf_put_cstr(&text, "] } }");
+		try_text(&t, buf_span(&text), NULL);
+		assert_int_equal(t.c.mistakes, i % 2);
+		if (i % 2 == 1)
+			assert_true(
+				try_noted(&t, true, EDGE_HOSTS_MAX + 2, 1, "more than 32 entries"));
+		try_clear(&t);
+		buf_clear(&text);
+	}
+}
+
 int
 main(void)
 {
@@ -312,6 +344,7 @@ main(void)
 		cmocka_unit_test(test_too_many),
 		cmocka_unit_test(test_many_mistakes),
 		cmocka_unit_test(test_lists),
+		cmocka_unit_test(test_edge_lists),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
