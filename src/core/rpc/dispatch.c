@@ -1,5 +1,7 @@
 #include "core/rpc/rpc.h"
 
+#include <stdio.h>
+
 static rpc_fn *const handlers[METHOD_N] = {
 	[METHOD_HEALTH] = rpc_health,
 	[METHOD_STATUS] = rpc_status,
@@ -145,6 +147,17 @@ rpc_clip(struct span text, size_t max)
 	return span_sub(text, 0, n);
 }
 
+static void
+invalid_length(struct rpc_call *call)
+{
+	char what[96];
+
+	(void)snprintf(what, sizeof(what),
+		"a session key must not have more than %d bytes, agent:main: included",
+		SESSION_KEY_MAX);
+	rpc_invalid(call, what);
+}
+
 bool
 rpc_session_key(struct rpc_call *call, const char *name, struct span *spelling, struct buf *out)
 {
@@ -160,6 +173,8 @@ rpc_session_key(struct rpc_call *call, const char *name, struct span *spelling, 
 	if (rc == ERR_NOTFOUND)
 		core_reply_error(
 			call->caller, RPC_INVALID_REQUEST, "unknown agent id in sessionKey");
+	else if (rc == ERR_TOOBIG)
+		invalid_length(call);
 	else
 		rpc_invalid(call, "a session key must be printable ASCII without spaces or quotes");
 	return false;

@@ -15,7 +15,9 @@ check_string(const struct param_row *p, struct span v)
 {
 	if (v.len == 0 && p->min > 0)
 		return "must not be empty";
-	return v.len > (uint64_t)p->max ? "is too long" : NULL;
+	if (v.len > (uint64_t)p->max)
+		return "is too long";
+	return span_find_byte(v, 0) >= 0 ? "must not have the character U+0000" : NULL;
 }
 
 static const char *

@@ -88,6 +88,17 @@ is_image(struct span text)
 	return false;
 }
 
+/* Bytes behind base64, with or without its padding. */
+static size_t
+decoded_len(struct span text)
+{
+	size_t n = text.len;
+
+	while (n > 0 && text.ptr[n - 1] == '=')
+		n--;
+	return n / 4 * 3 + n % 4 * 3 / 4;
+}
+
 static struct span
 content_of(struct span text)
 {
@@ -111,7 +122,7 @@ look(struct span args, unsigned *images)
 		text = leaf.type == ARGS_STRING ? content_of(leaf.value) : SPAN_EMPTY;
 		if (!is_base64(text))
 			return "at /attachments: content must be base64 or a data URL";
-		if (text.len / 4 * 3 > ATTACHMENT_MAX)
+		if (decoded_len(text) > ATTACHMENT_MAX)
 			return "at /attachments: larger than 5000000 bytes";
 		if (is_image(text))
 			(*images)++;

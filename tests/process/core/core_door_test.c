@@ -226,6 +226,47 @@ parameters_are_checked_against_the_table(void **state)
 	world_close(&w);
 }
 
+/* A JPEG of as many bytes is an image (which no model here takes), of one more too large. */
+static void
+an_attachment_has_a_limit(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_open(&w, OWNER);
+	for (unsigned over = 0; over < 2; over++) {
+		struct buf text = {.max = MIB(8)};
+		struct buf list = {.max = MIB(8)};
+		size_t bytes = ATTACHMENT_MAX + over;
+		struct args_out out;
+		const struct edge_core_reply *reply;
+
+		buf_put_cstr(&text, "/9j/");
+		while (text.len < (bytes + 2) / 3 * 4)
+			buf_put_cstr(&text, "AAAA");
+		for (size_t pad = 0; pad < (3 - bytes % 3) % 3; pad++)
+			text.ptr[text.len - 1 - pad] = '=';
+		args_out_init(&out, &list, false);
+		args_out_cstr(&out, "sessionKey", "main");
+		args_out_cstr(&out, "message", "x");
+		args_out_cstr(&out, "idempotencyKey", "k");
+		args_out_array(&out, "attachments");
+		args_out_object(&out, NULL);
+		args_out_str(&out, "content", buf_span(&text));
+		args_out_end(&out);
+		args_out_end(&out);
+		assert_int_equal(args_out_done(&out), 0);
+		world_call_list(&w, METHOD_CHAT_SEND, SCOPE_ALL, buf_span(&list));
+		reply = world_reply(&w);
+		assert_int_equal(reply->code, over ? RPC_INVALID_REQUEST : RPC_UNAVAILABLE);
+		assert_true(span_find(reply->message, over ? SPAN("larger than 5000000 bytes")
+							   : SPAN("takes no images")) >= 0);
+		buf_clear(&text);
+		buf_clear(&list);
+	}
+	world_close(&w);
+}
+
 static void
 what_vault_does_is_delegated(void **state)
 {
@@ -413,6 +454,7 @@ main(int argc, char **argv)
 		cmocka_unit_test(nodes_and_models_are_no_operators),
 		cmocka_unit_test(a_number_that_is_no_method_is_unknown),
 		cmocka_unit_test(parameters_are_checked_against_the_table),
+		cmocka_unit_test(an_attachment_has_a_limit),
 		cmocka_unit_test(what_vault_does_is_delegated),
 		cmocka_unit_test(stop_panic_and_resume_go_to_the_supervisor),
 		cmocka_unit_test(lists_have_their_shapes),

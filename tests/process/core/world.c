@@ -89,6 +89,8 @@ world_close(struct world *w)
 void
 world_call_list(struct world *w, unsigned method, unsigned scopes, struct span list)
 {
+	int body = list.len > IPC_MSG_MAX / 2 ? harness_seal(list) : -1;
+
 	harness_send(w->edge, &edge_core_proto, IPC_SIDE_A, EDGE_CORE_CALL,
 		&(struct edge_core_call){.conn = 1,
 			.seq = ++w->seq,
@@ -96,8 +98,10 @@ world_call_list(struct world *w, unsigned method, unsigned scopes, struct span l
 			.method = method,
 			.scopes = scopes,
 			.turn = 99,
-			.args = list,
-			.body = -1});
+			.args = body < 0 ? list : SPAN_EMPTY,
+			.body = body});
+	if (body >= 0)
+		close(body);
 }
 
 void
