@@ -12,15 +12,18 @@ static void
 bucket_fill(struct vault_bucket *b, uint64_t burst, uint64_t per_min, uint64_t now_ms)
 {
 	uint64_t passed = now_ms - b->at_ms;
+	uint64_t gained;
 
 	if (passed > MINUTE_MS * burst)
 		passed = MINUTE_MS * burst;
-	b->level += passed * per_min * TRY / MINUTE_MS;
+	gained = passed * per_min * TRY / MINUTE_MS;
+	b->level += gained;
 	/* Time that made no whole thousandth yet is kept for the next time. */
-	if (passed * per_min * TRY / MINUTE_MS > 0)
-		b->at_ms = now_ms;
-	if (b->level > burst * TRY)
+	b->at_ms += gained * MINUTE_MS / (per_min * TRY);
+	if (b->level >= burst * TRY) {
 		b->level = burst * TRY;
+		b->at_ms = now_ms;
+	}
 }
 
 static uint64_t

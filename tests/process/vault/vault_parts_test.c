@@ -270,6 +270,26 @@ a_source_has_its_burst_and_then_a_lock_that_grows(void **state)
 	assert_int_equal(last_lock, AUTH_LOCKOUT_MAX_MS);
 }
 
+/* Asked so often that every question falls between two thousandths of a try: none of them may be lost. */
+static void
+a_minute_gives_a_source_its_tries_back(void **state)
+{
+	static struct vault_rate r;
+	uint64_t wait;
+	unsigned n = 0;
+
+	(void)state;
+	vault_rate_init(&r, 1000);
+	while (vault_rate_take(&r, 0, 7, VAULT_CLASS_TOKEN, 1000, &wait) != NULL)
+		n++;
+	assert_int_equal(n, AUTH_TRIES_BURST);
+	n = 0;
+	for (uint64_t ms = 7; ms <= 60004; ms += 7)
+		n += vault_rate_take(&r, 0, 7, VAULT_CLASS_TOKEN, 1000 + ms, &wait) != NULL;
+	assert_int_equal(n, AUTH_TRIES_PER_MIN);
+	assert_null(vault_rate_take(&r, 0, 7, VAULT_CLASS_TOKEN, 61000, &wait));
+}
+
 static void
 a_good_credential_costs_nothing(void **state)
 {
@@ -454,6 +474,7 @@ main(void)
 		cmocka_unit_test(content_above_the_limit_is_refused_and_the_old_stays),
 		cmocka_unit_test(the_fullest_state_fits_the_box_and_comes_back_the_same),
 		cmocka_unit_test(a_source_has_its_burst_and_then_a_lock_that_grows),
+		cmocka_unit_test(a_minute_gives_a_source_its_tries_back),
 		cmocka_unit_test(a_good_credential_costs_nothing),
 		cmocka_unit_test(one_host_is_one_source_however_it_is_written),
 		cmocka_unit_test(many_sources_share_the_budget_of_their_class_and_of_all),
