@@ -62,6 +62,40 @@ describe('limits that clients meet', { skip, concurrency: 16 }, () => {
 		assert.match(over.error.message, new RegExp(`must NOT have more than ${limit(name)} `));
 	});
 
+	test('SESSION_KEY_MAX: what is added to a short form counts, and the answer says so', async () => {
+		const send = (n) => client.request('chat.send', { sessionKey: 's'.repeat(n), message: 'x', idempotencyKey: randomUUID() });
+		const room = limit('SESSION_KEY_MAX') - 'agent:main:'.length;
+		assert.ok((await send(room)).ok);
+		const over = await send(room + 1);
+		assert.equal(over.error.code, 'INVALID_REQUEST');
+		assert.match(over.error.message, new RegExp(`not have more than ${limit('SESSION_KEY_MAX')} bytes, agent:main: included`));
+	});
+
+	test('a text with U+0000 is refused, and the answer names the character', async () => {
+		const { error } = await client.request('chat.send', { sessionKey: 'nul', message: 'a\0b', idempotencyKey: randomUUID() });
+		assert.equal(error.code, 'INVALID_REQUEST');
+		assert.match(error.message, /at \/message: .*U\+0000/);
+	});
+
+	test('frames that are no JSON are in the log, counted, and do not fill it', async () => {
+		const own = await signIn(gateway);
+		for (let i = 0; i < 40; i++) own.ws.send('{nonsense');
+		assert.ok((await own.request('health', {})).ok);
+		own.close();
+		const lines = await until(() => { const l = gateway.log().split('\n').filter((line) => line.includes('is no JSON')); return l.length >= 6 && l; }, 'lines');
+		assert.deepEqual(lines.map((l) => Number(/count=(\d+)/.exec(l)?.[1])), [1, 2, 4, 8, 16, 32]);
+	});
+
+	for (const [name, method, make] of [
+		['LOG_TAIL_LINES_MAX', 'logs.tail', (n) => ({ limit: n })],
+		['LOG_TAIL_BYTES_MAX', 'logs.tail', (n) => ({ maxBytes: n })],
+	]) test(`${name}: ${method} takes the number, and not one more`, async () => {
+		assert.ok((await client.request(method, make(limit(name)))).ok);
+		const over = await client.request(method, make(limit(name) + 1));
+		assert.equal(over.error?.code, 'INVALID_REQUEST');
+		assert.match(over.error.message, new RegExp(`must be <= ${limit(name)}`));
+	});
+
 	test('HTTP_ANON_BODY_MAX: a claim of as many bytes is read, one more is too much', async () => {
 		const claim = (n) => fetch(`http://127.0.0.1:${gateway.port}/claim`, { method: 'POST', headers: { 'content-type': 'application/json',
 			origin: `http://127.0.0.1:${gateway.port}` }, body: '{"code":"x"}'.padEnd(n) });

@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -20,6 +21,7 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "crypto/crypto.h"
+#include "ev/ev.h"
 #include "proto/audit_vault.h"
 #include "proto/audit_writer.h"
 
@@ -261,10 +263,14 @@ a_signature_comes_by_itself(void **state)
 {
 	struct kit *k = *state;
 	struct auditlog_report r;
+	uint64_t from;
 
 	start(k);
+	wait_lines(k, 2);
+	from = ev_wall_ms();
 	line(k->gate, AUDIT_VERDICT, VERDICT_DENY, 1, 1);
 	wait_lines(k, 4);
+	assert_in_range(ev_wall_ms() - from, AUDIT_SIGN_MS - 50, AUDIT_SIGN_MS + 5000);
 	assert_int_equal(verify(k, &r), 0);
 	assert_int_equal(r.proven, 4);
 	for (int i = 0; i < AUDIT_SIGN_LINES; i++)
@@ -273,6 +279,35 @@ a_signature_comes_by_itself(void **state)
 	stop(k);
 	assert_int_equal(verify(k, &r), 0);
 	assert_in_range(r.signatures, 3, 4);
+}
+
+/* The audit before this one may still write: its lock is waited for, and not for ever. */
+static void
+a_former_audit_is_waited_for(void **state)
+{
+	struct kit *k = *state;
+	struct harness_options o = {.kind = KIND_AUDIT, .keep_not_ready = true, .nhandles = 1};
+	uint64_t from;
+
+	for (int goes = 0; goes < 2; goes++) {
+		o.handles[0] = (struct harness_handle){
+			HANDLE_AUDIT_FILE, 0, open(k->path, O_RDWR | O_APPEND | O_CLOEXEC)};
+		assert_int_equal(flock(k->fd, LOCK_EX | LOCK_NB), 0);
+		from = ev_wall_ms();
+		k->h = harness_new(program, NULL, &o);
+		close(o.handles[0].fd);
+		if (goes) {
+			usleep(AUDIT_LOCK_MS / 3 * 1000);
+			assert_int_equal(flock(k->fd, LOCK_UN), 0);
+			(void)harness_expect(k->h, CHILD_READY);
+			assert_int_equal(harness_free(k->h), 0);
+			continue;
+		}
+		(void)harness_expect(k->h, CHILD_FAILED);
+		assert_in_range(ev_wall_ms() - from, AUDIT_LOCK_MS - 50, AUDIT_LOCK_MS + 5000);
+		assert_int_equal(harness_free(k->h), 1);
+		assert_int_equal(flock(k->fd, LOCK_UN), 0);
+	}
 }
 
 static void
@@ -481,6 +516,7 @@ a_full_disk_makes_writers_wait_and_loses_nothing(void **state)
 	struct rlimit small;
 	pid_t writer;
 	int status;
+	uint64_t from;
 
 	start(k);
 	line(k->gate, AUDIT_VERDICT, VERDICT_DENY, 1, 1);
@@ -497,7 +533,9 @@ a_full_disk_makes_writers_wait_and_loses_nothing(void **state)
 	usleep(300000);
 	assert_int_equal(waitpid(writer, &status, WNOHANG), 0); /* it waits */
 	assert_int_equal(prlimit(k->h->pid, RLIMIT_FSIZE, &old, NULL), 0);
+	from = ev_wall_ms();
 	assert_int_equal(waitpid(writer, &status, 0), writer);
+	assert_in_range(ev_wall_ms() - from, 0, AUDIT_RETRY_MS + 5000);
 	assert_int_equal(status, 0);
 	wait_lines(k, 6004);
 	stop(k);
@@ -747,6 +785,7 @@ main(int argc, char **argv)
 		T(lines_before_start_stand_behind_the_mark),
 		T(lines_are_written_signed_and_proven),
 		T(a_signature_comes_by_itself),
+		T(a_former_audit_is_waited_for),
 		T(lines_wait_for_the_first_key),
 		T(a_kill_is_legal_and_reported),
 		T(a_torn_line_is_legal_wherever_it_was_torn),

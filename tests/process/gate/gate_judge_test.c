@@ -562,6 +562,34 @@ masks_are_numbers_or_hex_and_anything_else_is_an_error(void **state)
 	}
 }
 
+static void
+a_warrant_and_a_turn_are_good_for_their_time(void **state)
+{
+	static struct gate g;
+	struct child child = {.ev = ev_new()};
+	struct gate_executor e = {.kind = KIND_SANDBOX, .incarnation = 1};
+	uint8_t bytes[WARRANT_LEN];
+
+	(void)state;
+	for (unsigned late = 0; late < 2; late++) {
+		struct warrant_window win = {0};
+		struct warrant w = {.effect = EFFECT_EXEC, .tool = 1, .run = 1, .call = 1};
+
+		assert_int_equal(gate_key_warrant(&e, &w, 1000, bytes), 0);
+		assert_int_equal(warrant_check(e.key, &win, span_of(bytes, WARRANT_LEN), &w,
+					 1000 + WARRANT_TTL_MS - 1 + late),
+			late ? ERR_EXPIRED : 0);
+	}
+	g.child = &child;
+	assert_int_equal(gate_turn_add(&g, 1, 5, LABEL_OWNER), 0);
+	g.turns[0].expires_ms -= GATE_TURN_TTL_MS - 5000;
+	assert_int_equal(gate_turn_add(&g, 1, 5, LABEL_OWNER), ERR_EXISTS);
+	g.turns[0].expires_ms -= 5000;
+	assert_int_equal(gate_turn_add(&g, 1, 5, LABEL_OWNER), 0);
+	assert_int_equal(g.nturns, 1);
+	ev_free(child.ev);
+}
+
 int
 main(void)
 {
@@ -581,6 +609,7 @@ main(void)
 		cmocka_unit_test(reading_something_untrusted_never_allows_more),
 		cmocka_unit_test(warrants_never_repeat_and_counters_go_on),
 		cmocka_unit_test(an_exhausted_counter_or_a_full_table_gives_nothing),
+		cmocka_unit_test(a_warrant_and_a_turn_are_good_for_their_time),
 		cmocka_unit_test(masks_are_numbers_or_hex_and_anything_else_is_an_error),
 	};
 

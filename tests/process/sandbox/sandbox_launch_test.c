@@ -295,10 +295,21 @@ make_big(const struct launch *l, size_t len)
 	close(fd);
 }
 
+static unsigned
+lines_of(const struct launch *l)
+{
+	unsigned n = 0;
+
+	for (size_t i = 0; i < l->out.len; i++)
+		n += l->out.ptr[i] == '\n';
+	return n;
+}
+
 static void
 built_in_tools_return_up_to_their_limits_and_say_when_there_was_more(void **state)
 {
 	struct launch l;
+	unsigned others;
 
 	(void)state;
 	assert_int_equal(launch_open(&l, program,
@@ -316,6 +327,16 @@ built_in_tools_return_up_to_their_limits_and_say_when_there_was_more(void **stat
 	assert_false(l.result.truncated);
 	make_files(&l, FILE_SEARCH_MAX, FILE_SEARCH_MAX + 1);
 	(void)launch_call(&l, TOOL_FILE_SEARCH, "query", SPAN("needle"), NULL, SPAN_EMPTY);
+	assert_true(l.result.truncated);
+	(void)launch_call(&l, TOOL_FILE_LIST, "path", SPAN("."), NULL, SPAN_EMPTY);
+	others = lines_of(&l) - (FILE_SEARCH_MAX + 1); /* what a workspace has from the beginning */
+	make_files(&l, FILE_SEARCH_MAX + 1, FILE_LIST_MAX - others);
+	(void)launch_call(&l, TOOL_FILE_LIST, "path", SPAN("."), NULL, SPAN_EMPTY);
+	assert_int_equal(lines_of(&l), FILE_LIST_MAX);
+	assert_false(l.result.truncated);
+	make_files(&l, FILE_LIST_MAX - others, FILE_LIST_MAX - others + 1);
+	(void)launch_call(&l, TOOL_FILE_LIST, "path", SPAN("."), NULL, SPAN_EMPTY);
+	assert_int_equal(lines_of(&l), FILE_LIST_MAX);
 	assert_true(l.result.truncated);
 	launch_close(&l);
 }

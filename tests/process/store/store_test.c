@@ -737,6 +737,46 @@ memory_is_found_by_its_words(void **state)
 	buf_clear(&b);
 }
 
+/* STORE_WORDS_MAX: so many words of a question count; STORE_FOUND_MAX: so many memories come of it. */
+static void
+searches_of_the_memory_have_limits(void **state)
+{
+	struct kit *k = *state;
+	struct buf b = {.max = 4096};
+	uint8_t w[WARRANT_LEN];
+	uint64_t n = 0;
+	unsigned found = 0;
+
+	harness_key(k->h, KIND_GATE, 0, 1, gate_key);
+	usleep(50000);
+	for (unsigned i = 0; i <= STORE_FOUND_MAX; i++) {
+		struct span args = one_arg(&b, "text", "tea");
+
+		make_warrant(TOOL_MEMORY_SAVE, args, 1, ++n, w);
+		assert_int_equal(remember(k, args, 1, w), 0);
+		struct span ask = one_arg(&b, "query", "tea");
+
+		make_warrant(TOOL_MEMORY_SEARCH, ask, 1, ++n, w);
+		found = 0;
+		for (const char *at = recall(k, ask, 1, w); (at = strstr(at, "tea;")) != NULL; at++)
+			found++;
+		assert_int_equal(found, i < STORE_FOUND_MAX ? i + 1 : STORE_FOUND_MAX);
+	}
+	for (unsigned before = STORE_WORDS_MAX - 1; before <= STORE_WORDS_MAX; before++) {
+		char query[STORE_WORDS_MAX * 4 + 8];
+		struct span ask;
+
+		for (unsigned i = 0; i < before; i++)
+			memcpy(query + (size_t)i * 4, "zzz ", 4);
+		memcpy(query + (size_t)before * 4, "tea", 4);
+		ask = one_arg(&b, "query", query);
+		make_warrant(TOOL_MEMORY_SEARCH, ask, 1, ++n, w);
+		assert_int_equal(
+			strstr(recall(k, ask, 1, w), "tea;") != NULL, before < STORE_WORDS_MAX);
+	}
+	buf_clear(&b);
+}
+
 /* ---- plans ---- */
 
 static const struct {
@@ -813,6 +853,7 @@ main(int argc, char **argv)
 		T(gate_rows_never_go_back),
 		T(memory_needs_a_warrant_for_exactly_this),
 		T(memory_is_found_by_its_words),
+		T(searches_of_the_memory_have_limits),
 		T(every_call_and_every_refusal_is_a_line),
 		T(no_text_before_gate_has_its_label),
 		T(nothing_is_stored_before_its_line_is_kept),
