@@ -100,6 +100,11 @@ struct sup {
 	bool reloading;    /* config reads a changed file */
 	int next_slices[KIND_N];
 	uint64_t next_values[VALUE_N];
+	/* what was replaced, until the processes of these kinds have shown that they can run without it */
+	uint32_t on_trial;
+	int former_slices[KIND_N];
+	uint64_t former_values[VALUE_N];
+	uint64_t trial_timer;
 	size_t relisten; /* addresses that are the same as before, so far */
 	bool moved;      /* something needs a restart of the gateway */
 	uint8_t config_state;
@@ -187,6 +192,8 @@ void supervisor_reload_soon(struct sup *sup);
 void supervisor_reload_watch_file(struct sup *sup, int fd);
 void supervisor_reload_listen(struct sup *sup, const char *address, bool v6);
 void supervisor_reload_ended(struct sup *sup, bool ok);
+/* A process of this kind ended before it was up: if its slice is a new one, everything goes back to what ran before. */
+void supervisor_reload_failed(struct sup *sup, unsigned kind);
 
 /* supervisor_desk.c: what a desk asks. */
 void supervisor_desk_wire(struct sup *sup, struct sup_child *c);

@@ -273,7 +273,9 @@ supervisor_child_greet(struct sup *sup, struct sup_child *c)
 		return;
 	c->greeted = true;
 #ifdef MOLTBOT_ATTACKER
-	if (sup->attack != NULL && strcmp(sup->attack, kind_name(c->kind)) == 0)
+	/* config attacks when it reads again: without a first reading there is no gateway */
+	if (sup->attack != NULL && strcmp(sup->attack, kind_name(c->kind)) == 0 &&
+		(c->kind != KIND_CONFIG || sup->running))
 		flags |= HELLO_ATTACK | sup->attempt++ << 16;
 #endif
 	give_handles(sup, c);
@@ -456,6 +458,7 @@ supervisor_child_ended(struct sup *sup, struct sup_child *c, bool crashed)
 {
 	uint64_t delay;
 	uint8_t kind = c->kind;
+	bool was_up = c->state == SUP_UP;
 
 	if (c->state != SUP_SPARE) { /* nobody has met a spare one */
 		supervisor_wire_gone(sup, c);
@@ -498,6 +501,8 @@ supervisor_child_ended(struct sup *sup, struct sup_child *c, bool crashed)
 		LOG_U("instance", c->instance), LOG_U("delay_ms", delay));
 	c->state = SUP_WAITING;
 	c->restart_timer = ev_timer_start(sup->ev, delay, restart, c);
+	if (!was_up)
+		supervisor_reload_failed(sup, kind);
 }
 
 void

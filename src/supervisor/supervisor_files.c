@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/syscall.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define PATH_LEN 1024
@@ -32,6 +33,18 @@ is_config_name(struct span name)
 	       (name.len > 6 && span_eq(span_sub(name, name.len - 6, 6), SPAN(".json5")));
 }
 
+/* A folder's descriptor would be a way to everything beneath it. */
+static int
+only_file(int fd)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode))
+		return fd;
+	close(fd);
+	return -EISDIR;
+}
+
 int
 supervisor_include_open(const struct sup *sup, struct span name)
 {
@@ -51,5 +64,5 @@ supervisor_include_open(const struct sup *sup, struct span name)
 	if (fd < 0)
 		fd = -errno;
 	close(folder);
-	return fd;
+	return fd < 0 ? fd : only_file(fd);
 }

@@ -18,6 +18,8 @@
 
 #define DEBOUNCE_MS 300
 #define EVENTS_LEN KIB(16)
+/* By then those that drain have ended, and what follows them is up or has ended as well. */
+#define TRIAL_MS (RELOAD_DRAIN_MS + 10000)
 
 /* Those that read their slice anew when they get one. core is last: it acts on what the others must know by then. */
 static const uint8_t live_kinds[] = {KIND_GATE, KIND_DIAL, KIND_SANDBOX, KIND_USER, KIND_CORE};
@@ -222,15 +224,36 @@ drop_next(struct sup *sup)
 }
 
 static void
+use_log_level(const struct sup *sup)
+{
+	log_set_level(sup->values[VALUE_LOG_LEVEL] != 0
+			      ? (enum log_level)sup->values[VALUE_LOG_LEVEL]
+			      : LOG_INFO);
+}
+
+static void
 take_values(struct sup *sup)
 {
+	if (sup->on_trial == 0)
+		memcpy(sup->former_values, sup->values, sizeof(sup->values));
 	if (sup->next_values[VALUE_UID_BASE] != sup->values[VALUE_UID_BASE])
 		sup->moved = true;
 	sup->next_values[VALUE_UID_BASE] = sup->values[VALUE_UID_BASE];
 	memcpy(sup->values, sup->next_values, sizeof(sup->values));
-	log_set_level(sup->values[VALUE_LOG_LEVEL] != 0
-			      ? (enum log_level)sup->values[VALUE_LOG_LEVEL]
-			      : LOG_INFO);
+	use_log_level(sup);
+}
+
+/* What ran before the first of the changes that are not proven is kept. */
+static void
+take_slice(struct sup *sup, unsigned kind)
+{
+	if ((sup->on_trial >> kind & 1) == 0)
+		sup->former_slices[kind] = sup->slices[kind];
+	else if (sup->slices[kind] >= 0)
+		close(sup->slices[kind]);
+	sup->on_trial |= 1u << kind;
+	sup->slices[kind] = sup->next_slices[kind];
+	sup->next_slices[kind] = -1;
 }
 
 /* Returns how many kinds of process it concerns. */
@@ -253,10 +276,7 @@ take_slices(struct sup *sup, uint64_t mode, bool live)
 				LOG_C("process", kind_name(kind)));
 			continue;
 		}
-		if (sup->slices[kind] >= 0)
-			close(sup->slices[kind]);
-		sup->slices[kind] = sup->next_slices[kind];
-		sup->next_slices[kind] = -1;
+		take_slice(sup, kind);
 		n++;
 		if (hot)
 			give_slice(sup, kind);
@@ -264,6 +284,75 @@ take_slices(struct sup *sup, uint64_t mode, bool live)
 			restart_kind(sup, kind);
 	}
 	return n;
+}
+
+static void
+on_proven(struct ev *ev, void *arg)
+{
+	struct sup *sup = arg;
+
+	(void)ev;
+	ev_timer_cancel(sup->ev, sup->trial_timer);
+	sup->trial_timer = 0;
+	for (unsigned k = 0; k < KIND_N; k++) {
+		if ((sup->on_trial >> k & 1) != 0 && sup->former_slices[k] >= 0)
+			close(sup->former_slices[k]);
+	}
+	sup->on_trial = 0;
+}
+
+/* Is every process that got something new up with it? */
+static bool
+is_settled(const struct sup *sup)
+{
+	for (size_t i = 0; i < SUP_CHILDREN_MAX; i++) {
+		const struct sup_child *c = &sup->children[i];
+
+		if (c->state != SUP_FREE && (sup->on_trial >> c->kind & 1) != 0 &&
+			(c->state != SUP_UP || c->planned))
+			return false;
+	}
+	return true;
+}
+
+static void
+start_trial(struct sup *sup)
+{
+	ev_timer_cancel(sup->ev, sup->trial_timer);
+	sup->trial_timer = ev_timer_start(sup->ev, TRIAL_MS, on_proven, sup);
+}
+
+void
+supervisor_reload_failed(struct sup *sup, unsigned kind)
+{
+	uint32_t kinds = sup->on_trial;
+
+	if (sup->stopping || (kinds >> kind & 1) == 0)
+		return;
+	log_error(
+		"a process cannot run with the changed configuration: the former one is back, and "
+		"the file is not what runs",
+		LOG_C("process", kind_name(kind)));
+	ev_timer_cancel(sup->ev, sup->trial_timer);
+	sup->trial_timer = 0;
+	sup->on_trial = 0;
+	memcpy(sup->values, sup->former_values, sizeof(sup->values));
+	use_log_level(sup);
+	for (unsigned k = 0; k < KIND_N; k++) {
+		if ((kinds >> k & 1) == 0)
+			continue;
+		if (sup->slices[k] >= 0)
+			close(sup->slices[k]);
+		sup->slices[k] = sup->former_slices[k];
+		if (!is_live(k))
+			restart_kind(sup, k);
+	}
+	for (size_t i = 0; i < sizeof(live_kinds); i++) {
+		if ((kinds >> live_kinds[i] & 1) != 0)
+			give_slice(sup, live_kinds[i]);
+	}
+	supervisor_audit(sup, AUDIT_CONFIG, KIND_CONFIG, 0, ERR_DENIED);
+	tell(sup, false, false);
 }
 
 void
@@ -279,10 +368,14 @@ supervisor_reload_ended(struct sup *sup, bool ok)
 		log_error("the configuration has mistakes: the one that runs stays; see "
 			  "`moltbot config validate`");
 	} else {
+		if (sup->on_trial != 0 && is_settled(sup))
+			on_proven(sup->ev, sup);
 		sup->moved = sup->moved || sup->relisten != sup->nlisteners;
 		take_values(sup);
 		n = take_slices(sup, mode, false);
 		n += take_slices(sup, mode, true);
+		if (n > 0)
+			start_trial(sup);
 		log_info("configuration taken", LOG_U("processes", n));
 		if (sup->moved)
 			log_warn("the addresses to listen at have changed: restart the gateway to "

@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "attacker_asks.h"
 #include "attacker_calls.h"
 #include "attacker_warrants.h"
 
@@ -117,6 +118,20 @@ attempt_fraud(const char *process, size_t n, const struct attacker_fraud *fraud,
 		0);
 }
 
+static void
+attempt_ask(const struct child *child, const char *process, size_t n,
+	const struct attacker_ask *ask, const struct attacker_peer *peers, size_t npeers)
+{
+	static const char *const outcomes[ATTACKER_ASK_N] = {[ATTACKER_ASK_REFUSED] = "refused",
+		[ATTACKER_ASK_CUT] = "cut",
+		[ATTACKER_ASK_PERMITTED] = "permitted",
+		[ATTACKER_ASK_REACHED] = "REACHED",
+		[ATTACKER_ASK_SILENCE] = "no answer"};
+
+	say(process, n, "ask", ask->what, "begin", 0);
+	say(process, n, "ask", ask->what, outcomes[ask->fn(child, peers, npeers, ask->text)], 0);
+}
+
 void
 attacker_attempt(const struct child *child, const struct attacker_peer *peers, size_t npeers)
 {
@@ -136,6 +151,14 @@ attacker_attempt(const struct child *child, const struct attacker_peer *peers, s
 			_exit(0);
 		}
 		at += attacker_nfrauds;
+	}
+	for (size_t i = 0; i < attacker_nasks; i++) {
+		const struct attacker_ask *ask = &attacker_asks[i];
+
+		if ((ask->kind != KIND_N && ask->kind != child->spec->kind) || at++ != n)
+			continue;
+		attempt_ask(child, process, n, ask, peers, npeers);
+		_exit(0);
 	}
 	for (size_t i = 0; i < npeers; i++) {
 		for (size_t k = 0; k < peers[i].proto->n; k++) {

@@ -124,5 +124,80 @@ describe('reload', { skip }, () => {
 		gateway.child.kill('SIGHUP');
 		await until(() => count('configuration taken') > before, 'SIGHUP');
 		await until(async () => /I am one/.test((await chat(client, 'who?')).text), 'the first model', 15000);
+		const again = edit(base(one));
+		gateway.child.kill('SIGHUP');
+		await again;
+	});
+
+	test('a secret that vault refuses: back to what ran, and said; vault does not go on dying', async () => {
+		const keyed = (key) => ({ ...base(one), models: { providers: { test: { ...base(one).models.providers.test, apiKey: key } } } });
+		await edit(keyed('a-literal-key-0123456789'));
+		await until(async () => one.requests.at(-1)?.headers.authorization === 'Bearer a-literal-key-0123456789' || !await chat(client, 'who?'), 'the key is used', 15000);
+		const ends = count('process ended: restarting process=vault');
+		await edit(keyed('another-literal-key-0123'), 'the former one is back');
+		assert.match(gateway.log(), /another value for a secret that is sealed already/);
+		assert.match(gateway.log(), /cannot run with the changed configuration.*process=vault/);
+		await until(async () => (await client.call('health', { probe: true })).config === 'refused', 'refused');
+		await until(async () => /I am one/.test((await chat(client, 'who?')).text), 'an answer', 15000);
+		assert.equal(one.requests.at(-1).headers.authorization, 'Bearer a-literal-key-0123456789');
+		await sleep(1500);
+		assert.equal(count('process ended: restarting process=vault'), ends + 1);
+		const other = await signIn(gateway); // vault answers
+		await other.close();
+		await edit(keyed('a-literal-key-0123456789'));
+		await until(async () => (await client.call('health', { probe: true })).config === 'taken', 'taken');
+	});
+
+	test('mode hot: what would need a new process is not taken, and said; the rest is', async () => {
+		const before = pids();
+		await edit(base(two, { gateway: { reload: { mode: 'hot', debounceMs: 50 }, controlUi: { enabled: false }, rateLimit: { maxRequestsPerMinute: 77 } } }));
+		assert.match(gateway.log(), /not taken: gateway.reload.mode is hot.*process=edge\/anon/);
+		assert.equal(pids().get('edge anon'), before.get('edge anon'));
+		assert.equal((await fetch(`http://127.0.0.1:${gateway.port}/`)).status, 200, 'the page is still served');
+		assert.equal((await client.call('config.get')).config.gateway.rateLimit.maxRequestsPerMinute, 77);
+		await edit(base(two));
+		await until(async () => /I am two/.test((await chat(client, 'who?')).text), 'the second model', 15000);
+	});
+
+	test('mode restart: core starts anew for another list of tools, and nobody is signed out of the listener', async () => {
+		const core = pids().get('core');
+		await edit(base(one, { tools: { deny: ['calculator'] }, gateway: { reload: { mode: 'restart', debounceMs: 50 } } }));
+		await until(() => pids().get('core') !== undefined && pids().get('core') !== core, 'another core', 15000);
+		const again = await signIn(gateway);
+		await until(async () => /I am one/.test((await chat(again, 'who?')).text), 'the first model', 20000);
+		await again.close();
+		client = await signIn(gateway);
+		await edit(base(one));
+	});
+
+	test('RELOAD_DRAIN_MS: a run that is under way is finished; one that takes longer is ended and says so', async () => {
+		const slow = await new ModelServer((body) => {
+			const long = JSON.stringify(body.messages.at(-1)).includes('long');
+			return { text: long ? 'slow '.repeat(60) : 'patient '.repeat(10), chunkMs: long ? 1000 : 300 };
+		}).listen();
+		try {
+			await edit(base(slow));
+			await until(async () => /patient/.test((await chat(client, 'who?')).text), 'the slow model', 30000);
+			const short = chat(client, 'short', { sessionKey: 'short', ms: 60000 });
+			await until(() => slow.requests.some((r) => r.raw.includes('short')), 'the model is asked');
+			await edit(base(two));
+			const end = await short;
+			assert.equal(end.state, 'final', JSON.stringify(end));
+			assert.match(end.text, /^(patient ){9}patient/);
+
+			await edit(base(slow));
+			await until(async () => /patient/.test((await chat(client, 'who?')).text), 'the slow model', 30000);
+			const from = performance.now();
+			const long = chat(client, 'long', { sessionKey: 'long', ms: 60000 });
+			await until(() => slow.requests.some((r) => r.raw.includes('long')), 'the model is asked');
+			await edit(base(two));
+			const ended = await long;
+			const ms = performance.now() - from;
+			assert.ok(ms > 9500 && ms < 30000, `${ms} ms`);
+			assert.ok(['final', 'error'].includes(ended.state), JSON.stringify(ended));
+			await until(async () => /I am two/.test((await chat(client, 'who?')).text), 'the next model', 15000);
+		} finally {
+			await slow.close();
+		}
 	});
 });

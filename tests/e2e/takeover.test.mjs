@@ -1,17 +1,19 @@
 // For each process a build of it that is the attacker: the system calls its jail forbids, and messages that are not in its rows. It
 // gets its row of the process table and nothing else; the gateway goes on working.
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'node:test';
-import { chat, signIn } from './lib/client.mjs';
-import { Gateway, isBuilt, providerConfig, sleep } from './lib/gateway.mjs';
+import { chat, Client, signIn } from './lib/client.mjs';
+import { Device } from './lib/device.mjs';
+import { cli, Gateway, isBuilt, providerConfig, sleep } from './lib/gateway.mjs';
 import { buildHostile, hostileProgram } from './lib/hostile.mjs';
 import { ModelServer } from './lib/model.mjs';
 
-// Processes that live as long as the gateway, and those that a turn brings up.
+// Processes that live as long as the gateway, those that a turn brings up, and those that the configuration does.
 const lasting = ['core', 'gate', 'store', 'audit', 'vault', 'dial', 'edge/anon', 'egress/zygote', 'agent/zygote', 'sandbox'];
 const asked = ['edge/user', 'egress', 'agent'];
+const configuring = ['config', 'config/desk'];
 
 const CALLS = 40; // the system calls come first
 
@@ -30,25 +32,54 @@ function attempts(output, process) {
 }
 
 /** Runs one process's attempts until it says that there are no more. */
-async function attack(process, model, { weak = [], until = (a) => a.result === 'done' } = {}) {
-	const gateway = new Gateway({ config: providerConfig(model.baseUrl), program: hostileProgram });
+async function attack(process, model, { weak = [], from = 0, until = (a) => a.result === 'done' } = {}) {
+	const config = { ...providerConfig(model.baseUrl), gateway: { reload: { debounceMs: 20 } } };
+	const gateway = new Gateway({ config, program: hostileProgram });
 	const done = () => [...attempts(gateway.output, process).values()].some(until);
 	try {
 		// once as it is: while the audit log has no key yet, which is vault's to keep, audit reads nothing from anybody
 		await gateway.start();
 		await gateway.stop();
-		gateway.options.args = [...weak, '--attack', process, '--attempt', '0'];
+		gateway.options.args = [...weak, '--attack', process, '--attempt', String(from)];
 		await gateway.start({ wait: false });
-		const end = Date.now() + 120000;
-		while (!done() && Date.now() < end) {
+		if (configuring.includes(process)) {
+			await gateway.ready();
+			filesToInclude(gateway.dir);
+		}
+		const client = process === 'config/desk' ? await signIn(gateway) : null;
+		const late = Date.now() + 120000;
+		while (!done() && Date.now() < late) {
 			if (asked.includes(process)) await oneTurn(gateway);
-			await sleep(5);
+			if (process === 'config') gateway.child.kill('SIGHUP');
+			if (client) await Promise.race([client.request('config.get', {}), sleep(4000)]);
+			await sleep(process === 'config' ? 30 : 5);
+		}
+		if (configuring.includes(process)) {
+			await gateway.ready(); // it has not been led astray
+			assert.equal(readFileSync(join(gateway.dir, 'moltbot.json'), 'utf8'), JSON.stringify({ ...config, gateway: { port: gateway.port, ...config.gateway } }));
 		}
 		const audit = readFileSync(join(gateway.dir, 'audit.log'), 'utf8');
 		return { list: [...attempts(gateway.output, process).values()], finished: done(), audit };
 	} finally {
 		await gateway.cleanup();
 	}
+}
+
+/** One file that a desk may include, and names that lead elsewhere or to something else. */
+function filesToInclude(dir) {
+	mkdirSync(join(dir, 'elsewhere'));
+	mkdirSync(join(dir, 'folder.json'));
+	for (const name of ['plain.json', 'elsewhere/plain.json']) writeFileSync(join(dir, name), '{}', { mode: 0o600 });
+	symlinkSync('plain.json', join(dir, 'link.json'));
+	symlinkSync('elsewhere', join(dir, 'out'));
+}
+
+/** What the supervisor was asked beyond what the row allows: refused, or the end; and what the row allows, given. */
+function assertAsks(list, permitted) {
+	const asks = list.filter((a) => a.kind === 'ask');
+	assert.ok(asks.length >= 3);
+	assert.deepEqual(asks.filter((a) => !permitted.includes(a.what) && a.result !== undefined && !['refused', 'cut'].includes(a.result)), []);
+	assert.deepEqual(asks.filter((a) => a.result === 'permitted').map((a) => a.what), permitted);
 }
 
 /** A turn brings the process up; that it may fail is the point. */
@@ -64,16 +95,22 @@ test('takeover', { skip: isBuilt() ? false : 'the gateway is not built' }, async
 	buildHostile();
 	const model = await new ModelServer(() => ({ text: 'ok' })).listen();
 	t.after(() => model.close());
-	for (const process of [...lasting, ...asked]) {
+	for (const process of [...lasting, ...asked, ...configuring]) {
 		await t.test(`${process} gets its row of the process table and nothing else`, async (t2) => {
 			const before = model.requests.length;
 			const { list, finished, audit } = await attack(process, model);
+			// a desk that nobody waits for any more is ended before it could try: those attempts are made again
+			for (let n = 0; process === 'config/desk' && n < list.length; n++) {
+				if (list.some((a) => a.n === n)) continue;
+				list.push(...(await attack(process, model, { from: n, until: (a) => a.n > n || a.result === 'done' })).list.filter((a) => a.n === n));
+			}
 			t2.diagnostic(`${list.length} attempts: ${list.filter((a) => a.kind === 'call').length} calls, ${list.filter((a) => a.kind === 'message').length} messages`);
 			assert.ok(finished, `stopped after ${list.length} attempts`);
 			assert.deepEqual(list.filter((a) => a.result === 'REACHED'), []);
 			// a message that its peer refused ends with the attacker killed, or its socket cut at least
 			assert.deepEqual(list.filter((a) => a.kind === 'message' && a.result !== undefined && !['cut', 'held'].includes(a.result)), []);
 			assert.equal(list.filter((a) => a.kind === 'call').length, CALLS);
+			assertAsks(list, { 'edge/user': ['a desk of its own'], 'config/desk': ['include: a plain file'] }[process] ?? []);
 			if (process !== 'core') return;
 			// warrants that core made up, used twice or used for something else: refused, and the executor says so to audit, once each
 			const frauds = list.filter((a) => a.kind === 'warrant');
@@ -87,6 +124,39 @@ test('takeover', { skip: isBuilt() ? false : 'the gateway is not built' }, async
 			assert.equal(model.requests.length - before, 1, 'what came to the model');
 		});
 	}
+
+	await t.test('edge/user of a principal without admin gets no desk, its own or another', async () => {
+		const gateway = new Gateway({ config: providerConfig(model.baseUrl), program: hostileProgram });
+		try {
+			await gateway.start();
+			const device = new Device();
+			const scopes = ['operator.read', 'operator.write'];
+			const present = (token) => (nonce) => ({ token, role: 'operator', scopes,
+				device: device.present({ clientId: 'cli', clientMode: 'cli', role: 'operator', scopes, token, nonce }) });
+			const refused = await new Client(gateway.url()).connect(present(gateway.token));
+			assert.equal(cli(gateway, ['devices', 'approve', refused.error.details.requestId]).status, 0);
+			const token = (await new Client(gateway.url()).connect(present(gateway.token))).payload.auth.deviceToken;
+			await gateway.stop();
+			gateway.output = '';
+			gateway.options.args = ['--attack', 'edge/user', '--attempt', '0'];
+			await gateway.start();
+			const list = () => [...attempts(gateway.output, 'edge/user').values()];
+			const end = Date.now() + 90000;
+			while (!list().some((a) => a.kind === 'message') && Date.now() < end) {
+				const narrow = new Client(gateway.url());
+				await Promise.race([narrow.connect(present(token)).catch(() => {}), narrow.closed, sleep(2000)]);
+				narrow.ws.terminate();
+			}
+			assertAsks(list(), []);
+			assert.equal(list().find((a) => a.what === 'a desk of its own').result, 'refused');
+			assert.equal(list().find((a) => a.what === 'a desk with all scopes').result, 'refused');
+			const desks = readFileSync(join(gateway.dir, 'audit.log'), 'utf8').split('\n').filter((line) => line.includes('config/desk'));
+			assert.deepEqual(desks, []);
+			assert.ok(gateway.log().split('\n').filter((line) => line.includes('config/desk')).every((line) => line.includes('process refused: denied')));
+		} finally {
+			await gateway.cleanup();
+		}
+	});
 });
 
 // The same frauds when nobody looks at warrants, as far as gate knows the run: of another it takes no label, so there would be no result

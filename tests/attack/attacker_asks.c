@@ -1,0 +1,289 @@
+#include "attacker_asks.h"
+
+#include <poll.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "base/limits.h"
+#include "base/mem.h"
+#include "proto/child.def.h"
+#include "proto/config_supervisor.h"
+
+#define ANSWER_MS 3000
+
+static struct ipc_received in;
+
+static int
+socket_of(const struct attacker_peer *peers, size_t n, const struct ipc_proto *proto)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (peers[i].proto == proto)
+			return peers[i].fd;
+	}
+	return -1;
+}
+
+/* Sends, then drops what comes until there is an answer of this id. */
+static enum attacker_outcome
+ask(int fd, const struct ipc_proto *proto, enum ipc_side side, uint16_t id, const void *msg,
+	uint16_t answer)
+{
+	struct pollfd gone = {.fd = fd, .events = 0};
+
+	if (fd < 0 || ipc_sync_send(fd, proto, side, id, msg) < 0)
+		return ATTACKER_ASK_SILENCE;
+	for (int i = 0; i < 64; i++) {
+		if (ipc_sync_recv(fd, proto, side, ANSWER_MS, &in) < 0)
+			break;
+		if (in.id == answer)
+			return ATTACKER_ASK_PERMITTED; /* the caller looks at what it says */
+	}
+	(void)poll(&gone, 1, 0);
+	return (gone.revents & (POLLHUP | POLLERR)) != 0 ? ATTACKER_ASK_CUT : ATTACKER_ASK_SILENCE;
+}
+
+/* ---- processes ---- */
+
+static enum attacker_outcome
+spawn(const struct attacker_peer *peers, size_t n, uint8_t kind, uint64_t instance)
+{
+	enum attacker_outcome got =
+		ask(socket_of(peers, n, &child_proto), &child_proto, IPC_SIDE_B, CHILD_SPAWN,
+			&(struct child_spawn){.kind = kind, .instance = instance}, CHILD_REFUSED);
+
+	/* nobody says that a process was made */
+	return got == ATTACKER_ASK_PERMITTED ? ATTACKER_ASK_REFUSED
+	       : got == ATTACKER_ASK_SILENCE ? ATTACKER_ASK_REACHED
+					     : got;
+}
+
+static enum attacker_outcome
+owners_desk(
+	const struct child *child, const struct attacker_peer *peers, size_t n, const char *text)
+{
+	uint64_t owner = PRINCIPAL(PRINCIPAL_TOKEN, SCOPE_ALL, 0);
+
+	(void)text;
+	return spawn(peers, n, KIND_DESK, owner == child->instance ? owner + 1 : owner);
+}
+
+static enum attacker_outcome
+control_edge(
+	const struct child *child, const struct attacker_peer *peers, size_t n, const char *text)
+{
+	(void)child;
+	(void)text;
+	return spawn(peers, n, KIND_USER, PRINCIPAL(PRINCIPAL_CONTROL, SCOPE_ALL, 0));
+}
+
+static enum attacker_outcome
+another_config(
+	const struct child *child, const struct attacker_peer *peers, size_t n, const char *text)
+{
+	(void)child;
+	(void)text;
+	return spawn(peers, n, KIND_CONFIG, 0);
+}
+
+/* An edge whose principal has admin may have this one. */
+static enum attacker_outcome
+own_desk(const struct child *child, const struct attacker_peer *peers, size_t n, const char *text)
+{
+	enum attacker_outcome got = spawn(peers, n, KIND_DESK, child->instance);
+
+	(void)text;
+	if (got == ATTACKER_ASK_REACHED && (PRINCIPAL_SCOPES(child->instance) & SCOPE_ADMIN) != 0)
+		return ATTACKER_ASK_PERMITTED;
+	return got;
+}
+
+static enum attacker_outcome
+raised_desk(
+	const struct child *child, const struct attacker_peer *peers, size_t n, const char *text)
+{
+	uint64_t raised = child->instance | (uint64_t)SCOPE_ALL << 48;
+
+	(void)text;
+	return spawn(peers, n, KIND_DESK, raised == child->instance ? raised + 1 : raised);
+}
+
+/* ---- what a desk may ask ---- */
+
+static enum attacker_outcome
+ask_config(
+	const struct attacker_peer *peers, size_t n, uint16_t id, const void *msg, uint16_t answer)
+{
+	return ask(socket_of(peers, n, &config_supervisor_proto), &config_supervisor_proto,
+		IPC_SIDE_A, id, msg, answer);
+}
+
+static enum attacker_outcome
+include(const struct child *child, const struct attacker_peer *peers, size_t n, const char *text)
+{
+	enum attacker_outcome got = ask_config(peers, n, CONFIG_SUPERVISOR_INCLUDE,
+		&(struct config_supervisor_include){.name = span_from_cstr(text)},
+		CONFIG_SUPERVISOR_INCLUDED);
+	const struct config_supervisor_included *answer = (const void *)in.msg.bytes;
+
+	(void)child;
+	if (got != ATTACKER_ASK_PERMITTED)
+		return got;
+	return answer->err != 0 && answer->text < 0 ? ATTACKER_ASK_REFUSED : ATTACKER_ASK_REACHED;
+}
+
+/* What its row gives it: the same question with an honest name. */
+static enum attacker_outcome
+include_plain(
+	const struct child *child, const struct attacker_peer *peers, size_t n, const char *text)
+{
+	enum attacker_outcome got = include(child, peers, n, text);
+
+	return got == ATTACKER_ASK_REACHED ? ATTACKER_ASK_PERMITTED : ATTACKER_ASK_SILENCE;
+}
+
+static enum attacker_outcome
+write_text(const struct attacker_peer *peers, size_t n, bool absent, int body)
+{
+	enum attacker_outcome got = ask_config(peers, n, CONFIG_SUPERVISOR_WRITE,
+		&(struct config_supervisor_write){.absent = absent, .body = body},
+		CONFIG_SUPERVISOR_WRITTEN);
+	const struct config_supervisor_written *answer = (const void *)in.msg.bytes;
+
+	if (body >= 0)
+		close(body);
+	if (got != ATTACKER_ASK_PERMITTED)
+		return got;
+	return answer->rc < 0 ? ATTACKER_ASK_REFUSED : ATTACKER_ASK_REACHED;
+}
+
+static enum attacker_outcome
+write_over(const struct child *child, const struct attacker_peer *peers, size_t n, const char *text)
+{
+	(void)child;
+	return write_text(peers, n, false, ipc_body_seal(span_from_cstr(text)));
+}
+
+static enum attacker_outcome
+write_absent(
+	const struct child *child, const struct attacker_peer *peers, size_t n, const char *text)
+{
+	(void)child;
+	return write_text(peers, n, true, ipc_body_seal(span_from_cstr(text)));
+}
+
+static enum attacker_outcome
+write_big(const struct child *child, const struct attacker_peer *peers, size_t n, const char *text)
+{
+	char *big = mem_alloc(1, CONFIG_FILE_MAX + 1);
+	int fd = ipc_body_seal(span_of(big, CONFIG_FILE_MAX + 1));
+
+	(void)child;
+	(void)text;
+	free(big);
+	return write_text(peers, n, true, fd);
+}
+
+static enum attacker_outcome
+write_unsealed(
+	const struct child *child, const struct attacker_peer *peers, size_t n, const char *text)
+{
+	int fd = memfd_create("unsealed", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+
+	(void)child;
+	if (fd < 0 || write(fd, text, span_from_cstr(text).len) < 0)
+		return ATTACKER_ASK_SILENCE;
+	return write_text(peers, n, true, fd);
+}
+
+static enum attacker_outcome
+write_socket(
+	const struct child *child, const struct attacker_peer *peers, size_t n, const char *text)
+{
+	(void)child;
+	(void)text;
+	return write_text(peers, n, true, dup(socket_of(peers, n, &config_supervisor_proto)));
+}
+
+/* The last entry of a history of at most 50, and far behind it. */
+static enum attacker_outcome
+far_history(
+	const struct child *child, const struct attacker_peer *peers, size_t n, const char *text)
+{
+	enum attacker_outcome got = ask_config(peers, n, CONFIG_SUPERVISOR_HISTORY,
+		&(struct config_supervisor_history){.n = UINT32_MAX}, CONFIG_SUPERVISOR_PAST);
+	const struct config_supervisor_past *answer = (const void *)in.msg.bytes;
+
+	(void)child;
+	(void)text;
+	if (got != ATTACKER_ASK_PERMITTED)
+		return got;
+	return answer->text < 0 ? ATTACKER_ASK_REFUSED : ATTACKER_ASK_REACHED;
+}
+
+/* What config says at the start, said by a desk: none of it is answered, all of it must end the desk. */
+static enum attacker_outcome
+say_listen(const struct child *child, const struct attacker_peer *peers, size_t n, const char *text)
+{
+	(void)child;
+	(void)text;
+	return ask_config(peers, n, CONFIG_SUPERVISOR_LISTEN,
+		&(struct config_supervisor_listen){.port = 1}, UINT16_MAX);
+}
+
+static enum attacker_outcome
+say_value(const struct child *child, const struct attacker_peer *peers, size_t n, const char *text)
+{
+	(void)child;
+	(void)text;
+	return ask_config(peers, n, CONFIG_SUPERVISOR_VALUE,
+		&(struct config_supervisor_value){.what = VALUE_TIER_MIN}, UINT16_MAX);
+}
+
+static enum attacker_outcome
+say_slice(const struct child *child, const struct attacker_peer *peers, size_t n, const char *text)
+{
+	int body = ipc_body_seal(span_from_cstr(text));
+	enum attacker_outcome got = ask_config(peers, n, CONFIG_SUPERVISOR_SLICE,
+		&(struct config_supervisor_slice){.kind = KIND_GATE, .body = body}, UINT16_MAX);
+
+	(void)child;
+	close(body);
+	return got;
+}
+
+static enum attacker_outcome
+say_done(const struct child *child, const struct attacker_peer *peers, size_t n, const char *text)
+{
+	(void)child;
+	(void)text;
+	return ask_config(peers, n, CONFIG_SUPERVISOR_DONE,
+		&(struct config_supervisor_done){.ok = true}, UINT16_MAX);
+}
+
+const struct attacker_ask attacker_asks[] = {
+	{KIND_N, "a desk of the owner's", owners_desk, NULL},
+	{KIND_N, "an edge of the control socket's", control_edge, NULL},
+	{KIND_N, "another config", another_config, NULL},
+	{KIND_USER, "a desk of its own", own_desk, NULL},
+	{KIND_USER, "a desk with all scopes", raised_desk, NULL},
+	{KIND_DESK, "include: a plain file", include_plain, "plain.json"},
+	{KIND_DESK, "include: above", include, "../plain.json"},
+	{KIND_DESK, "include: from the root", include, "/etc/plain.json"},
+	{KIND_DESK, "include: above, by the way of a folder", include, "logs/../../plain.json"},
+	{KIND_DESK, "include: a symbolic link", include, "link.json"},
+	{KIND_DESK, "include: through a symbolic link", include, "out/plain.json"},
+	{KIND_DESK, "include: another kind of file", include, "vault.key"},
+	{KIND_DESK, "include: no name", include, ""},
+	{KIND_DESK, "include: a folder", include, "folder.json"},
+	{KIND_DESK, "write: over another text", write_over, "{}"},
+	{KIND_DESK, "write: as if there were none", write_absent, "{}"},
+	{KIND_DESK, "write: too large", write_big, NULL},
+	{KIND_DESK, "write: not sealed", write_unsealed, "{}"},
+	{KIND_DESK, "write: a socket", write_socket, NULL},
+	{KIND_DESK, "history: far behind its end", far_history, NULL},
+	{KIND_DESK, "listen", say_listen, NULL},
+	{KIND_DESK, "value", say_value, NULL},
+	{KIND_DESK, "slice", say_slice, "x"},
+	{KIND_DESK, "done", say_done, NULL},
+};
+const size_t attacker_nasks = sizeof(attacker_asks) / sizeof(attacker_asks[0]);
