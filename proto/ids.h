@@ -289,7 +289,8 @@ enum handle {
 	HANDLE_UI,          /* edge/anon: the Control UI's folder */
 	/* sandbox: a control group's directory of its own; number: 2 for v2, 1 memory, 3 pids of v1 */
 	HANDLE_CGROUP,
-	HANDLE_LOG, /* edge/user of principals who may read it: the gateway's log, read-only */
+	HANDLE_LABELS, /* sandbox: the labels of its workspace's files */
+	HANDLE_LOG,    /* edge/user of principals who may read it: the gateway's log, read-only */
 	HANDLE_N
 };
 

@@ -7,7 +7,7 @@
 #include "crypto/crypto.h"
 #include "proto/ids.h"
 
-#define WARRANT_VERSION 1
+#define WARRANT_VERSION 2
 #define BODY_LEN (WARRANT_LEN - CRYPTO_MAC_LEN)
 
 struct cursor {
@@ -48,11 +48,14 @@ pack(const struct warrant *w, uint8_t out[BODY_LEN])
 	put(&c, w->expires_ms, 8);
 	put_bytes(&c, w->dest, WARRANT_HASH_LEN);
 	put_bytes(&c, w->plan, WARRANT_HASH_LEN);
+	put_bytes(&c, w->label, WARRANT_LABEL_LEN);
 }
-_Static_assert(BODY_LEN == 6 + 6 * 8 + 2 * WARRANT_HASH_LEN, "WARRANT_LEN does not fit the fields");
+_Static_assert(BODY_LEN == 6 + 6 * 8 + 2 * WARRANT_HASH_LEN + WARRANT_LABEL_LEN,
+	"WARRANT_LEN does not fit the fields");
 
 #define COUNTER_AT (6 + 4 * 8)
 #define EXPIRES_AT (6 + 5 * 8)
+#define LABEL_AT (BODY_LEN - WARRANT_LABEL_LEN)
 
 static uint64_t
 get_u64(const uint8_t *p)
@@ -110,7 +113,7 @@ mac(const uint8_t *key, const uint8_t *body, uint8_t out[CRYPTO_MAC_LEN])
 {
 	struct span part = span_of(body, BODY_LEN);
 
-	crypto_mac(key, "warrant 1", &part, 1, out);
+	crypto_mac(key, "warrant 2", &part, 1, out);
 }
 
 void
@@ -146,6 +149,14 @@ take_counter(struct warrant_window *win, uint64_t counter)
 	return true;
 }
 
+void
+warrant_label(struct span bytes, uint8_t out[WARRANT_LABEL_LEN])
+{
+	memset(out, 0, WARRANT_LABEL_LEN);
+	if (bytes.len == WARRANT_LEN)
+		memcpy(out, bytes.ptr + LABEL_AT, WARRANT_LABEL_LEN);
+}
+
 int
 warrant_check(const uint8_t key[WARRANT_KEY_LEN], struct warrant_window *window, struct span bytes,
 	const struct warrant *want, uint64_t now_ms)
@@ -163,6 +174,7 @@ warrant_check(const uint8_t key[WARRANT_KEY_LEN], struct warrant_window *window,
 		return ERR_CRYPTO;
 	w.counter = get_u64(bytes.ptr + COUNTER_AT);
 	w.expires_ms = get_u64(bytes.ptr + EXPIRES_AT);
+	warrant_label(bytes, w.label);
 	pack(&w, body);
 	if (memcmp(body, bytes.ptr, BODY_LEN) != 0)
 		return ERR_DENIED;

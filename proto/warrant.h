@@ -14,8 +14,9 @@
 #include "base/span.h"
 
 #define WARRANT_KEY_LEN 32
-#define WARRANT_LEN 150
+#define WARRANT_LEN 160
 #define WARRANT_HASH_LEN 32
+#define WARRANT_LABEL_LEN 10
 
 struct warrant {
 	uint8_t effect;   /* enum effect */
@@ -28,6 +29,7 @@ struct warrant {
 	uint8_t dest_kind;
 	uint8_t dest[WARRANT_HASH_LEN]; /* warrant_dest() of the destination; zero for DEST_NONE */
 	uint8_t plan[WARRANT_HASH_LEN]; /* warrant_plan() over what is carried out */
+	uint8_t label[WARRANT_LABEL_LEN]; /* packed: of the run at that moment; not compared */
 	/* set by gate: one more for each warrant of this executor incarnation */
 	uint64_t counter;
 	uint64_t expires_ms; /* CLOCK_MONOTONIC */
@@ -61,5 +63,7 @@ struct warrant_window {
  */
 int warrant_check(const uint8_t key[WARRANT_KEY_LEN], struct warrant_window *window,
 	struct span bytes, const struct warrant *want, uint64_t now_ms);
+/* The label in a warrant that warrant_check() found good; zeros, the worst one, for other lengths. */
+void warrant_label(struct span bytes, uint8_t out[WARRANT_LABEL_LEN]);
 
 #endif

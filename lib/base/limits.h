@@ -181,6 +181,9 @@
 #define FILE_READ_MAX KIB(256u)    /* bytes one file_read returns */
 #define FILE_LIST_MAX 2000         /* entries one file_list returns */
 #define FILE_SEARCH_MAX 500        /* matches one file_search returns */
+#define FILE_LABELS_MAX 4096       /* entries of one workspace with a label of their own */
+#define FILE_SCAN_MAX 100000       /* entries looked at for their labels */
+#define FILE_SCAN_MS 30000         /* and how long that may take */
 
 /* dial, egress */
 #define DIAL_RESOLVE_MS 5000       /* one name */

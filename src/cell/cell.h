@@ -63,14 +63,15 @@ int cell_jail_program(
 
 /* msg.c: what comes over the socket and goes back. Each blocks. 0, or an error after which the cell ends. */
 int cell_msg_get_setup(struct cell_setup *setup);
-int cell_msg_serve(const struct cell_setup *setup); /* one RUN or PROVE, carried out */
+int cell_msg_serve(const struct cell_setup *setup); /* one RUN, PROVE or SCAN, carried out */
 int cell_msg_send(unsigned id, const void *msg);
 void cell_msg_send_failed(const char *step, int err);
 
-/* cell_init.c: waits for one RUN or PROVE and carries it out. Returns the exit status. */
+/* cell_init.c: waits for one RUN, PROVE or SCAN and carries it out. Returns the exit status. */
 int cell_init(const struct cell_setup *setup);
 int cell_serve_run(const struct cell_setup *setup, const struct sandbox_cell_run *run);
 int cell_serve_prove(const struct cell_setup *setup, const struct sandbox_cell_prove *prove);
+int cell_serve_scan(const struct sandbox_cell_scan *scan); /* cell_scan.c */
 
 /* cell_tool.c */
 struct cell_result {

@@ -1,5 +1,5 @@
 /*
- * The messages that a cell accepts, each blocking and each once: SETUP first, then one RUN or PROVE. Anything else on the
+ * The messages that a cell accepts, each blocking and each once: SETUP first, then one RUN, PROVE or SCAN. Anything else on the
  * socket, the end of it included, is the end of the cell.
  */
 #include "cell.h"
@@ -57,12 +57,20 @@ on_prove(const struct cell_setup *setup, const void *m)
 	return cell_serve_prove(setup, m);
 }
 
+static int
+on_scan(const struct cell_setup *setup, const void *m)
+{
+	(void)setup;
+	return cell_serve_scan(m);
+}
+
 static const struct {
 	unsigned id;
 	int (*fn)(const struct cell_setup *setup, const void *msg);
 } rows[] = {
 	{SANDBOX_CELL_RUN, on_run},
 	{SANDBOX_CELL_PROVE, on_prove},
+	{SANDBOX_CELL_SCAN, on_scan},
 };
 
 int

@@ -9,6 +9,8 @@
 #include "base/err.h"
 #include "base/log.h"
 
+_Static_assert(WARRANT_LABEL_LEN == LABEL_PACKED_LEN, "a warrant carries a packed label");
+
 static bool
 executor_is_ready(struct gate *g, const struct gate_executor *e, uint8_t kind, uint64_t instance)
 {
@@ -138,6 +140,7 @@ judge(struct gate *g, struct ipc_chan *core, const struct core_gate_judge *m)
 			.call = m->call,
 			.dest_kind = m->dest_kind}};
 	memcpy(h->warrant.plan, m->plan.ptr, WARRANT_HASH_LEN);
+	label_pack(h->label, h->warrant.label);
 	warrant_dest(m->dest_kind, m->dest, h->warrant.dest);
 	if (run != NULL && run->state == GATE_RUN_OPEN)
 		gate_row_put(g, &run->row, false);

@@ -2,8 +2,10 @@
 #include "sandbox.h"
 
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
 #include <unistd.h>
 
 #include "base/err.h"
@@ -48,6 +50,22 @@ find_workspace_path(void)
 	self.workspace_path[n > 0 ? n : 0] = '\0';
 }
 
+/* File systems on which no write leaves a file's time as it was; through a map of a tmpfs's file it may. */
+static bool
+do_times_tell(int workspace)
+{
+	static const uint32_t known[] = {EXT4_SUPER_MAGIC, XFS_SUPER_MAGIC, BTRFS_SUPER_MAGIC,
+		F2FS_SUPER_MAGIC, OVERLAYFS_SUPER_MAGIC};
+	struct statfs fs;
+
+	if (fstatfs(workspace, &fs) != 0)
+		return false;
+	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+		if ((uint32_t)fs.f_type == known[i])
+			return true;
+	return false;
+}
+
 static int
 take_slice(struct child *child)
 {
@@ -86,9 +104,13 @@ setup(struct child *child, struct jail_env *env)
 			self.env.cgroup_pids = fd;
 	}
 	self.env.program = open_cell();
+	if (sandbox_files_open(&self.files, child_handle_steal(child, HANDLE_LABELS, 0, &number)) <
+		0)
+		log_error("the labels of the workspace's files cannot be read");
 	if (self.env.workspace < 0 || self.env.program < 0 || fstat(self.env.workspace, &st) != 0)
 		return ERR_MISSING;
 	find_workspace_path();
+	self.times_tell = do_times_tell(self.env.workspace);
 	/* The workspace's group is its cells' alone, and their uid has the same number. */
 	if (child->uid != 0 && st.st_gid != 0 && st.st_gid != child->uid) {
 		self.env.uid = st.st_gid;

@@ -8,6 +8,7 @@
 #include "proto/core_sandbox.h"
 #include "proto/warrant.h"
 #include "proto/tools.h"
+#include "sandbox_files.h"
 #include "sandbox_launch.h"
 
 #define SANDBOX_CALLS_MAX 16
@@ -16,7 +17,9 @@ enum sandbox_phase {
 	SANDBOX_FREE,
 	SANDBOX_WITNESSING, /* audit is told that it begins */
 	SANDBOX_QUEUED,
+	SANDBOX_LOOKING, /* for labels, before it runs */
 	SANDBOX_RUNNING,
+	SANDBOX_MARKING, /* what it wrote */
 	SANDBOX_LABELLING
 };
 
@@ -34,6 +37,11 @@ struct sandbox_call {
 	uint8_t plan[WARRANT_HASH_LEN];
 	struct buf out;
 	struct sandbox_result result;
+	struct label run_label; /* from the warrant */
+	struct label label;     /* of the result */
+	bool writes;            /* what it leaves in the workspace has to be marked */
+	bool look_failed;
+	uint64_t began_ns; /* CLOCK_MONOTONIC */
 };
 
 struct sandbox_proof;
@@ -57,7 +65,9 @@ struct sandbox {
 	struct warrant_window window;
 	struct sandbox_call calls[SANDBOX_CALLS_MAX];
 	struct sandbox_proof *proof; /* one at a time; NULL when none runs */
-	char workspace_path[4000];   /* its name outside, for attempts at what lies beside it */
+	struct sandbox_files files;
+	bool times_tell;           /* no program can write without the file's time changing */
+	char workspace_path[4000]; /* its name outside, for attempts at what lies beside it */
 };
 
 extern struct jail_spec sandbox_jail;
@@ -79,9 +89,22 @@ void sandbox_call_labeled(struct sandbox *s, uint64_t run, uint64_t call);
 void sandbox_call_end_all(struct sandbox *s);
 bool sandbox_call_is_running(const struct sandbox *s);
 void sandbox_call_next(struct sandbox *s); /* starts what may start now */
+/* what sandbox_look.c goes on with */
+void sandbox_call_launch(struct sandbox_call *c);
+void sandbox_call_finish(struct sandbox_call *c);
+void sandbox_call_fail(
+	struct sandbox_call *c, int rc); /* before it ran, or when its marks cannot be kept */
 void sandbox_spare_make(struct sandbox *s);
 void sandbox_spare_renew(struct sandbox *s); /* it was made with other limits */
 void sandbox_tier_send(struct sandbox *s);
+
+/* sandbox_look.c */
+bool sandbox_look_is_alone(const struct sandbox_call *c); /* no other call beside it */
+bool sandbox_look_is_needed(const struct sandbox_call *c);
+void sandbox_look_before(struct sandbox_call *c);
+/* The last step before the tool: what it may leave behind is announced on disk. 0, or why it may not run. */
+int sandbox_look_begin(struct sandbox_call *c);
+void sandbox_look_after(struct sandbox_call *c);
 
 /* sandbox_proof.c */
 void sandbox_proof_start(struct sandbox *s, uint64_t req, uint8_t level);

@@ -87,6 +87,8 @@ failure_text(const struct sandbox_result *r)
 		return "error: stopped: over its time";
 	case ERR_ABORTED:
 		return "error: stopped";
+	case ERR_IO:
+		return "error: the labels of the workspace's files cannot be kept";
 	case ERR_UNSUPPORTED:
 		return "error: a layer of the sandbox is missing, so nothing was run";
 	default:
@@ -95,15 +97,15 @@ failure_text(const struct sandbox_result *r)
 }
 
 /*
- * What a result is: arithmetic tells nothing that the run did not know; the workspace is the owner's, for the owner's
- * eyes. Gate joins this with what the run already is.
+ * What a result is at best: arithmetic tells nothing that the run did not know; the workspace is the owner's, for the owner's
+ * eyes, but for what tainted runs wrote there (sandbox_look.c). Gate joins this with what the run already is.
  */
 static struct label
 label_of(uint8_t tool)
 {
 	if (tool_rows[tool].effect == EFFECT_PURE)
 		return (struct label){.integrity = LABEL_OWNER_TYPED, .readers_kind = LABEL_PUBLIC};
-	return (struct label){.integrity = LABEL_OWNER, .readers_kind = LABEL_READ_OWNER};
+	return sandbox_files_owner;
 }
 
 static void
@@ -113,7 +115,7 @@ send_label(struct sandbox_call *c)
 	uint8_t packed[LABEL_PACKED_LEN];
 
 	c->phase = SANDBOX_LABELLING;
-	label_pack(label_of(c->tool), packed);
+	label_pack(c->label, packed);
 	if (gate == NULL ||
 		executor_gate_label_send(gate, &(struct executor_gate_label){.run = c->run,
 						       .call = c->call,
@@ -213,15 +215,13 @@ static void
 on_call_end(struct sandbox_cell *cell, const struct sandbox_result *result, void *arg)
 {
 	struct sandbox_call *c = arg;
-	struct sandbox *s = c->sandbox;
 
 	(void)cell;
 	c->cell = NULL;
 	/* The owner replaced an instruction file after that cell was made; a new one sees what is there now. */
 	if (c->ahead && result->rc == ERR_UNSUPPORTED &&
 		span_eq(span_from_cstr(result->step), SPAN(TOOL_STEP_INSTRUCTIONS))) {
-		c->phase = SANDBOX_QUEUED;
-		sandbox_call_next(s);
+		sandbox_call_launch(c);
 		return;
 	}
 	c->result = *result;
@@ -229,10 +229,38 @@ on_call_end(struct sandbox_cell *cell, const struct sandbox_result *result, void
 		log_warn("a cell failed", LOG_U("call", c->call), LOG_C("step", result->step),
 			LOG_E("why", result->rc), LOG_ERRNO("errno", result->err));
 	write_outcome(c, result);
+	if (c->writes)
+		sandbox_look_after(c);
+	else
+		sandbox_call_finish(c);
+}
+
+void
+sandbox_call_finish(struct sandbox_call *c)
+{
+	struct sandbox *s = c->sandbox;
+
 	send_label(c);
 	sandbox_proof_next(s);
 	sandbox_call_next(s);
 	sandbox_spare_make(s);
+}
+
+/* It did not run, or nobody may see what it did. */
+void
+sandbox_call_fail(struct sandbox_call *c, int rc)
+{
+	if (c->phase == SANDBOX_MARKING) {
+		log_error("what a call wrote could not be marked", LOG_U("call", c->call),
+			LOG_E("why", rc));
+	} else {
+		write_line(c, AUDIT_REFUSED, VERDICT_DENY, REASON_NONE, rc);
+		log_warn("a call did not begin: the labels of the workspace's files",
+			LOG_U("call", c->call), LOG_E("why", rc));
+	}
+	buf_reset(&c->out);
+	c->result.rc = rc;
+	sandbox_call_finish(c);
 }
 
 static const struct sandbox_ops call_ops = {
@@ -265,12 +293,18 @@ sandbox_spare_renew(struct sandbox *s)
 	sandbox_spare_make(s);
 }
 
-static void
-start_call(struct sandbox_call *c)
+void
+sandbox_call_launch(struct sandbox_call *c)
 {
 	struct sandbox *s = c->sandbox;
 	const char *step = "spare";
+	int rc =
+		c->writes ? 0 : sandbox_look_begin(c); /* it may come here again, with a new cell */
 
+	if (rc < 0) {
+		sandbox_call_fail(c, rc);
+		return;
+	}
 	c->cell = s->spare;
 	c->ahead = c->cell != NULL;
 	s->spare = NULL;
@@ -288,23 +322,28 @@ start_call(struct sandbox_call *c)
 		sandbox_cell_kill(c->cell, ERR_SYS);
 }
 
+static void
+start_call(struct sandbox_call *c)
+{
+	if (!c->writes && sandbox_look_is_needed(c))
+		sandbox_look_before(c);
+	else
+		sandbox_call_launch(c);
+}
+
 bool
 sandbox_call_is_running(const struct sandbox *s)
 {
 	for (size_t i = 0; i < SANDBOX_CALLS_MAX; i++)
-		if (s->calls[i].phase == SANDBOX_RUNNING)
+		if (s->calls[i].phase >= SANDBOX_LOOKING && s->calls[i].phase <= SANDBOX_MARKING)
 			return true;
 	return false;
 }
 
-void
-sandbox_call_next(struct sandbox *s)
+static struct sandbox_call *
+first_queued(struct sandbox *s)
 {
 	struct sandbox_call *first = NULL;
-	bool alone = s->env.tier < JAIL_TIER_USERNS; /* cells that share a uid */
-
-	if (alone && (s->proof != NULL || sandbox_call_is_running(s)))
-		return;
 
 	for (size_t i = 0; i < SANDBOX_CALLS_MAX; i++) {
 		struct sandbox_call *c = &s->calls[i];
@@ -312,8 +351,22 @@ sandbox_call_next(struct sandbox *s)
 		if (c->phase == SANDBOX_QUEUED && (first == NULL || c->call < first->call))
 			first = c;
 	}
-	if (first != NULL)
+	return first;
+}
+
+void
+sandbox_call_next(struct sandbox *s)
+{
+	struct sandbox_call *first;
+	bool shared = s->env.tier < JAIL_TIER_USERNS; /* cells that share a uid */
+
+	if (shared && s->proof != NULL)
+		return;
+	while ((first = first_queued(s)) != NULL) {
+		if ((shared || sandbox_look_is_alone(first)) && sandbox_call_is_running(s))
+			return;
 		start_call(first);
+	}
 }
 
 static int
@@ -321,6 +374,8 @@ check_warrant(struct sandbox_call *c, const struct core_sandbox_run *msg, struct
 {
 	struct sandbox *s = c->sandbox;
 	uint8_t id[WARRANT_NUMBER_LEN];
+	uint8_t label[WARRANT_LABEL_LEN];
+	int rc;
 	struct warrant want = {.effect = tool_rows[msg->tool].effect,
 		.tool = msg->tool,
 		.executor = KIND_SANDBOX,
@@ -338,7 +393,11 @@ check_warrant(struct sandbox_call *c, const struct core_sandbox_run *msg, struct
 	memcpy(c->plan, want.plan, sizeof(c->plan));
 	if (!s->has_key || !witness_has_room(s->witness))
 		return ERR_DENIED;
-	return warrant_check(s->gate_key, &s->window, msg->warrant, &want, ev_now_ms(s->child->ev));
+	rc = warrant_check(s->gate_key, &s->window, msg->warrant, &want, ev_now_ms(s->child->ev));
+	if (rc < 0)
+		return rc;
+	warrant_label(msg->warrant, label);
+	return label_unpack(span_of(label, sizeof(label)), &c->run_label);
 }
 
 static void
@@ -418,6 +477,7 @@ sandbox_call_start(struct sandbox *s, const struct core_sandbox_run *msg)
 		.out = {.max = s->env.limits.output}};
 	if (msg->tool == TOOL_NONE || msg->tool >= TOOL_N)
 		return ERR_PROTO;
+	c->label = label_of(msg->tool);
 	if (msg->body >= 0) {
 		if (ipc_body_map(msg->body, IPC_BODY_MAX, &mapped) < 0)
 			return ERR_PROTO;
@@ -479,7 +539,8 @@ sandbox_call_end_all(struct sandbox *s)
 
 		if (c->cell != NULL)
 			sandbox_cell_kill(c->cell, ERR_ABORTED);
-		else if (c->phase != SANDBOX_FREE && c->phase != SANDBOX_RUNNING)
+		else if (c->phase != SANDBOX_FREE &&
+			 (c->phase < SANDBOX_LOOKING || c->phase == SANDBOX_LABELLING))
 			release(c);
 	}
 }

@@ -15,6 +15,7 @@
 #include "ipc/ipc.h"
 #include "proto/probes.h"
 #include "proto/sandbox_cell.h"
+#include "proto/scan.h"
 
 #define NR_PIDFD_SEND_SIGNAL 424
 #define START_MS 5000 /* from the first stage to READY */
@@ -38,7 +39,8 @@ struct sandbox_cell {
 	struct sandbox_result result;
 	struct sandbox_cgroup cgroup;
 	struct {
-		bool waiting, prove;
+		bool waiting, prove, scan;
+		uint64_t since;
 		struct sandbox_prove what;
 		uint8_t tool;
 		uint8_t *args;
@@ -198,9 +200,17 @@ send_call(struct sandbox_cell *c)
 					 .only = c->call.what.only,
 					 .host_pid = (uint32_t)c->call.what.host_pid,
 					 .workspace = span_from_cstr(c->call.what.workspace)});
-	rc = sandbox_cell_run_send(c->chan, &(struct sandbox_cell_run){.tool = c->call.tool,
-						    .args = span_of(c->call.args, c->call.args_len),
-						    .body = c->call.body});
+	if (c->call.scan)
+		rc = sandbox_cell_scan_send(
+			c->chan, &(struct sandbox_cell_scan){.tool = c->call.tool,
+					 .args = span_of(c->call.args, c->call.args_len),
+					 .since = c->call.since,
+					 .table = c->call.body});
+	else
+		rc = sandbox_cell_run_send(
+			c->chan, &(struct sandbox_cell_run){.tool = c->call.tool,
+					 .args = span_of(c->call.args, c->call.args_len),
+					 .body = c->call.body});
 	if (c->call.body >= 0)
 		close(c->call.body);
 	c->call.body = -1;
@@ -329,6 +339,20 @@ on_probe(struct ipc_chan *chan, const void *msg, void *arg)
 }
 
 static int
+on_found(struct ipc_chan *chan, const void *msg, void *arg)
+{
+	const struct sandbox_cell_found *m = msg;
+	struct sandbox_cell *c = arg;
+
+	(void)chan;
+	if (!c->call.scan || !c->started || c->done || m->hash.len != SCAN_HASH_LEN)
+		return ERR_STATE;
+	if (c->ops->on_found != NULL)
+		c->ops->on_found(c, m->size, m->hash, m->changed, c->arg);
+	return 0;
+}
+
+static int
 on_done(struct ipc_chan *chan, const void *msg, void *arg)
 {
 	const struct sandbox_cell_done *m = msg;
@@ -361,6 +385,7 @@ static const struct ipc_handler handlers[] = {
 	{SANDBOX_CELL_READY, on_ready},
 	{SANDBOX_CELL_OUTPUT, on_output},
 	{SANDBOX_CELL_PROBE, on_probe},
+	{SANDBOX_CELL_FOUND, on_found},
 	{SANDBOX_CELL_DONE, on_done},
 	{SANDBOX_CELL_FAILED, on_failed},
 };
@@ -514,6 +539,23 @@ sandbox_cell_prove(struct sandbox_cell *c, const struct sandbox_prove *prove)
 	c->call.prove = true;
 	c->call.what = *prove;
 	c->call.timeout_ms = prove->timeout_ms == 0 ? CELL_WALL_MS : prove->timeout_ms;
+	c->call.waiting = true;
+	return c->ready ? send_call(c) : 0;
+}
+
+int
+sandbox_cell_scan(struct sandbox_cell *c, const struct sandbox_scan *scan)
+{
+	if (c->started || c->call.waiting)
+		return ERR_STATE;
+	if (scan->table.len > 0 && (c->call.body = ipc_body_seal(scan->table)) < 0)
+		return ERR_SYS;
+	c->call.scan = true;
+	c->call.tool = scan->tool;
+	c->call.args = mem_copy(scan->args);
+	c->call.args_len = scan->args.len;
+	c->call.since = scan->since;
+	c->call.timeout_ms = FILE_SCAN_MS;
 	c->call.waiting = true;
 	return c->ready ? send_call(c) : 0;
 }

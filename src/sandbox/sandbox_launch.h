@@ -68,6 +68,8 @@ struct sandbox_ops {
 	void (*on_output)(struct sandbox_cell *cell, struct span data, void *arg);
 	void (*on_probe)(struct sandbox_cell *cell, uint32_t index, int64_t got,
 		void *arg); /* may be NULL */
+	void (*on_found)(struct sandbox_cell *cell, uint64_t size, struct span hash, bool changed,
+		void *arg); /* may be NULL */
 	/* All of the cell is dead and reaped. Called once, from the loop; the cell is freed after it returns. */
 	void (*on_end)(struct sandbox_cell *cell, const struct sandbox_result *result, void *arg);
 };
@@ -92,6 +94,14 @@ struct sandbox_prove {
 	uint32_t timeout_ms;   /* 0: CELL_WALL_MS */
 };
 int sandbox_cell_prove(struct sandbox_cell *cell, const struct sandbox_prove *prove);
+/* What lies in the workspace: SCAN of sandbox_cell.def. */
+struct sandbox_scan {
+	uint8_t tool;
+	struct span args; /* copied */
+	uint64_t since;
+	struct span table; /* copied */
+};
+int sandbox_cell_scan(struct sandbox_cell *cell, const struct sandbox_scan *scan);
 
 /* Kills all of it; on_end follows with why (ERR_ABORTED, ERR_TIMEOUT). Legal at any time and twice. */
 void sandbox_cell_kill(struct sandbox_cell *cell, int why);

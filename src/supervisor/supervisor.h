@@ -132,6 +132,7 @@ void supervisor_panic_store(struct sup *sup, bool on);
 int supervisor_file_open(struct sup *sup, const char *name, int flags, uint32_t uid);
 int supervisor_dir_open(struct sup *sup, const char *name, uint32_t uid);
 int supervisor_workspace_open(struct sup *sup, uint64_t number);
+int supervisor_labels_open(struct sup *sup, uint64_t number, uint32_t uid);
 int supervisor_key_open(struct sup *sup, bool for_gate);
 
 /* supervisor_child.c: making and unmaking processes. */

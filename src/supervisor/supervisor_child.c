@@ -241,6 +241,7 @@ give_handles(struct sup *sup, struct sup_child *c)
 		break;
 	case KIND_SANDBOX:
 		give(c, HANDLE_WORKSPACE, 0, supervisor_workspace_open(sup, c->instance), false);
+		give(c, HANDLE_LABELS, 0, supervisor_labels_open(sup, c->instance, uid), false);
 		for (uint64_t which = 1; which <= 3; which++)
 			give(c, HANDLE_CGROUP, which, supervisor_cgroup_open(sup, which, uid),
 				false);

@@ -208,6 +208,16 @@ supervisor_workspace_open(struct sup *sup, uint64_t number)
 	return fd;
 }
 
+/* What sandbox keeps of its workspace: not in it, where cells could reach it. */
+int
+supervisor_labels_open(struct sup *sup, uint64_t number, uint32_t uid)
+{
+	char name[40];
+
+	snprintf(name, sizeof(name), "workspace-%u.labels", (unsigned)number);
+	return supervisor_file_open(sup, name, O_RDWR, uid);
+}
+
 /* The key in vault.key, made when there is none. */
 static ssize_t
 read_key_file(struct sup *sup, uint8_t key[KEY_LEN])

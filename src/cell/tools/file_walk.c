@@ -11,6 +11,7 @@ walk_start(struct walk *w, int dirfd)
 {
 	w->depth = 0;
 	w->path_len = 0;
+	w->missed = false;
 	w->dirs[0] = fdopendir(dirfd);
 	if (w->dirs[0] == NULL) {
 		close(dirfd);
@@ -34,12 +35,14 @@ walk_next(struct walk *w)
 			continue;
 		}
 		len = strlen(e->d_name);
-		if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0 ||
-			at + len + 2 > sizeof(w->path))
+		if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
 			continue;
-		if (fstatat(dirfd(w->dirs[w->depth - 1]), e->d_name, &w->st, AT_SYMLINK_NOFOLLOW) !=
-			0)
+		if (at + len + 2 > sizeof(w->path) ||
+			fstatat(dirfd(w->dirs[w->depth - 1]), e->d_name, &w->st,
+				AT_SYMLINK_NOFOLLOW) != 0) {
+			w->missed = true;
 			continue;
+		}
 		memcpy(w->path + at, e->d_name, len + 1);
 		w->path_len = at + len;
 		return true;

@@ -16,6 +16,7 @@ struct walk {
 	char path[4096];
 	size_t path_len;
 	struct stat st; /* of the present entry, not followed */
+	bool missed;    /* an entry was passed over: it could not be looked at */
 };
 
 /* Starts at dirfd (taken). 0 or ERR_SYS. */

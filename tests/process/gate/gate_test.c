@@ -294,6 +294,39 @@ an_owners_turn_gets_a_warrant_that_its_executor_accepts_once(void **state)
 	end(&f);
 }
 
+static uint8_t
+integrity_in(const uint8_t warrant[WARRANT_LEN])
+{
+	uint8_t packed[WARRANT_LABEL_LEN];
+	struct label l;
+
+	warrant_label(span_of(warrant, WARRANT_LEN), packed);
+	assert_int_equal(label_unpack(span_of(packed, sizeof(packed)), &l), 0);
+	assert_int_equal(l.readers_kind, LABEL_READ_OWNER);
+	return l.integrity;
+}
+
+static void
+a_warrant_carries_the_label_that_the_run_has_now(void **state)
+{
+	struct fixture f;
+	uint8_t warrant[WARRANT_LEN];
+
+	(void)state;
+	begin(&f);
+	turn(&f, 7, LABEL_OWNER_TYPED, true);
+	(void)open_run(&f, (struct core_gate_run_open){.run = 1, .turn = 7}, true, REASON_ALLOWED);
+	assert_int_equal(judge(&f, 1, TOOL_FILE_WRITE, EFFECT_WRITE, warrant), VERDICT_ALLOW);
+	assert_int_equal(integrity_in(warrant), LABEL_OWNER);
+	send_label(&f, 1, LABEL_UNTRUSTED, LABEL_READ_OWNER);
+	store_serve(&f);
+	expect_labeled(&f, 1);
+	assert_int_equal(judge(&f, 1, TOOL_FILE_WRITE, EFFECT_WRITE, warrant), VERDICT_ALLOW);
+	assert_int_equal(integrity_in(warrant), LABEL_UNTRUSTED);
+	close_run(&f, 1);
+	end(&f);
+}
+
 static void
 a_turn_is_for_one_run_of_its_own_principal(void **state)
 {
@@ -1057,6 +1090,7 @@ main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_owners_turn_gets_a_warrant_that_its_executor_accepts_once),
+		cmocka_unit_test(a_warrant_carries_the_label_that_the_run_has_now),
 		cmocka_unit_test(a_turn_is_for_one_run_of_its_own_principal),
 		cmocka_unit_test(a_result_is_acknowledged_only_when_its_label_is_on_disk),
 		cmocka_unit_test(a_result_of_a_run_that_just_ended_still_taints_its_session),

@@ -61,6 +61,23 @@ any_changed_bit_is_refused(void **state)
 }
 
 static void
+the_label_of_the_run_comes_with_it(void **state)
+{
+	struct warrant_window win = {0};
+	struct warrant w = sample(1);
+	const struct warrant want = w;
+	uint8_t label[WARRANT_LABEL_LEN] = {0};
+	uint8_t bytes[WARRANT_LEN];
+
+	(void)state;
+	memset(w.label, 0x5a, sizeof(w.label));
+	warrant_issue(key, &w, bytes);
+	assert_int_equal(warrant_check(key, &win, span_of(bytes, WARRANT_LEN), &want, 10), 0);
+	warrant_label(span_of(bytes, WARRANT_LEN), label);
+	assert_memory_equal(label, w.label, sizeof(label));
+}
+
+static void
 for_something_else_too_late_or_under_another_key_is_refused(void **state)
 {
 	struct warrant_window win = {0};
@@ -118,6 +135,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_warrant_works_once),
 		cmocka_unit_test(any_changed_bit_is_refused),
+		cmocka_unit_test(the_label_of_the_run_comes_with_it),
 		cmocka_unit_test(for_something_else_too_late_or_under_another_key_is_refused),
 		cmocka_unit_test(the_window_forgets_nothing_it_still_covers),
 	};
