@@ -179,6 +179,24 @@ put_provider_secret(struct slices *s, const struct config_provider *p, uint64_t 
 	put_row_str(s, TO(VAULT), "secret", p->id, "prefix", SPAN("Bearer "));
 }
 
+/*
+ * Numbers of rows are those of this configuration; what they stand for goes along, so that processes that have read different
+ * ones never mean different destinations by one number. FNV-1a of scheme, host, port, path and id; the owner wrote all of them.
+ */
+static uint64_t
+tag_of(const struct config_provider *p)
+{
+	const struct span parts[] = {p->scheme, p->host, p->path, p->id};
+	uint64_t h = (UINT64_C(0xcbf29ce484222325) ^ p->port) * UINT64_C(0x100000001b3);
+
+	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+		for (size_t k = 0; k < parts[i].len; k++)
+			h = (h ^ parts[i].ptr[k]) * UINT64_C(0x100000001b3);
+		h = (h ^ UINT8_MAX) * UINT64_C(0x100000001b3); /* no byte of UTF-8 */
+	}
+	return h;
+}
+
 static void
 put_provider(struct slices *s, const struct config_provider *p, uint64_t row)
 {
@@ -190,6 +208,7 @@ put_provider(struct slices *s, const struct config_provider *p, uint64_t row)
 
 	buf_put(&path, p->path);
 	buf_put_cstr(&path, "/chat/completions");
+	put_row_u64(s, TO_NET, "row", n, "tag", tag_of(p));
 	put_row_str(s, TO_NET, "row", n, "name", p->id);
 	put_row_str(s, TO_NET, "row", n, "scheme", p->scheme);
 	put_row_str(s, TO_NET, "row", n, "host", p->host);
@@ -218,6 +237,8 @@ put_models(struct slices *s)
 	put_u64(s, TO(GATE), "provider.rows", mask);
 	put_u64(s, TO(CORE), "agent.provider", c->chosen == 0 ? PROVIDER_OFFLINE : PROVIDER_OPENAI);
 	put_u64(s, TO(CORE), "provider.row", c->chosen);
+	if (c->chosen != 0)
+		put_u64(s, TO(CORE), "provider.tag", tag_of(&c->providers[c->chosen - 1]));
 	put_str(s, TO(CORE), "agent.model", c->chosen == 0 ? SPAN("offline") : c->model);
 	put_u64(s, TO(CORE), "agent.max_tokens", c->max_tokens);
 	put_str(s, TO(CORE), "agent.name", SPAN("main"));

@@ -126,6 +126,7 @@ core_model_call(struct core_run *run, const struct core_agent_model_call *msg, i
 	c->tokens = msg->tokens;
 	c->stage = STAGE_JUDGE;
 	c->row = child_option_u64(run->core->child, "provider.row", 0);
+	c->tag = child_option_u64(run->core->child, "provider.tag", 0);
 	plan_of((uint32_t)c->row, bytes, c->plan);
 	ipc_body_unmap(bytes);
 	if (++run->model_calls > RUN_MODEL_CALLS_MAX && !WEAK(BUDGET))
@@ -157,6 +158,7 @@ send_request(struct core_run *run, struct ipc_chan *egress)
 						       .call = c->number,
 						       .warrant = span_of(c->warrant, WARRANT_LEN),
 						       .row = (uint32_t)c->row,
+						       .tag = c->tag,
 						       .stream = c->stream,
 						       .body = c->body});
 }

@@ -83,6 +83,7 @@ struct core_call {
 	uint8_t dest_kind; /* enum dest_kind */
 	bool status_sent;  /* the agent has heard the status of this answer */
 	uint64_t row;      /* of the destination */
+	uint64_t tag;      /* which one that is, as core read it */
 	int body;          /* owned; -1: none */
 	struct buf name;
 	struct buf call_id;

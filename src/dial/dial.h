@@ -23,6 +23,7 @@
 
 struct dial_row {
 	bool is_set;
+	uint64_t tag;   /* which destination this number stands for, as long as it does */
 	bool local;     /* the owner wrote this very address down, and it may be a private one */
 	struct url url; /* host and port only */
 };

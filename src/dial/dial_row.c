@@ -62,6 +62,7 @@ struct raw_row {
 	bool local;
 	bool is_http;
 	bool is_set;
+	uint64_t tag;
 };
 
 static void
@@ -73,6 +74,9 @@ read_field(struct raw_row *r, struct span field, const struct args_leaf *leaf)
 	if (span_eq(field, SPAN("port")) && leaf->type == ARGS_NUMBER &&
 		span_to_u64(leaf->value, 1, UINT16_MAX, &r->port) < 0)
 		r->port = 0;
+	if (span_eq(field, SPAN("tag")) && leaf->type == ARGS_NUMBER &&
+		span_to_u64(leaf->value, 0, UINT64_MAX, &r->tag) < 0)
+		r->tag = 0;
 	if (span_eq(field, SPAN("local")))
 		r->local = leaf->type == ARGS_TRUE;
 	if (span_eq(field, SPAN("scheme")))
@@ -86,6 +90,7 @@ check_row(const struct raw_row *raw, struct dial_row *row)
 	int rc = dial_host_parse(raw->host, port, &row->url);
 
 	row->local = raw->local;
+	row->tag = raw->tag;
 	if (rc < 0)
 		return rc;
 	/* A private address is what the owner wrote, not what a name means today. */

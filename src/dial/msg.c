@@ -18,6 +18,13 @@ on_connect(struct ipc_chan *chan, const void *msg, void *arg)
 			SPAN("the destination is not one that is configured"));
 		return 0;
 	}
+	if (m->tag != d->rows[m->row].tag) {
+		log_warn("an egress knows another destination under its number: denied",
+			LOG_U("row", m->row));
+		dial_call_refuse(chan, m->req, ERR_NOPEER,
+			SPAN("the destination has been changed in the configuration"));
+		return 0;
+	}
 	dial_call_start(child, chan, m->req, &d->rows[m->row].url, d->rows[m->row].local);
 	return 0;
 }

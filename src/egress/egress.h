@@ -22,6 +22,7 @@ enum egress_envelope { ENVELOPE_NONE, ENVELOPE_OPENAI_CHAT };
 /* One destination, from the slice; everything but the body is fixed here. */
 struct egress_row {
 	uint32_t number;
+	uint64_t tag; /* of the destination; another one under this number is not ours */
 	bool tls;
 	bool local; /* an exact local destination the owner wrote down */
 	char url[EGRESS_URL_MAX];

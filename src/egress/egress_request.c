@@ -107,7 +107,8 @@ check_warrant(struct egress *e, const struct core_egress_request *msg, struct eg
 		.call = msg->call,
 		.dest_kind = DEST_PROVIDER};
 
-	if (e->leaving)
+	/* core and we have read different configurations */
+	if (e->leaving || msg->tag != e->row.tag)
 		return ERR_NOPEER;
 	if (!e->has_key || msg->row != e->row.number)
 		return ERR_DENIED;
@@ -179,7 +180,11 @@ egress_request_start(struct egress *e, const void *m)
 		log_error("request without a good warrant: denied", LOG_U("run", msg->run),
 			LOG_U("call", msg->call), LOG_E("why", rc));
 		write_line(r, AUDIT_REFUSED, VERDICT_DENY, REASON_WARRANT, rc);
-		egress_request_end(r, ERR_DENIED, "the warrant is not good for this request");
+		if (rc == ERR_NOPEER)
+			egress_request_end(r, rc, "the configuration is being changed: try again");
+		else
+			egress_request_end(
+				r, ERR_DENIED, "the warrant is not good for this request");
 		return;
 	}
 	rc = egress_envelope_check(&e->row, r->body, &why);
@@ -270,7 +275,8 @@ egress_request_next(struct egress_request *r)
 		r->dialled = true;
 		if (chan == NULL ||
 			egress_dial_connect_send(chan, &(struct egress_dial_connect){.req = r->id,
-							       .row = r->egress->row.number}) < 0)
+							       .row = r->egress->row.number,
+							       .tag = r->egress->row.tag}) < 0)
 			await_peer(r, KIND_DIAL);
 		return;
 	case EGRESS_RUNNING:

@@ -166,6 +166,8 @@ on_peer_gone(struct child *child, uint8_t kind, struct ipc_chan *chan)
 	(void)chan;
 	if (kind == KIND_CORE || kind == KIND_GATE)
 		sandbox_call_end_all(&self);
+	if (kind == KIND_CORE)
+		sandbox_proof_forget(&self);
 }
 
 static void

@@ -65,6 +65,11 @@ struct sandbox {
 	struct warrant_window window;
 	struct sandbox_call calls[SANDBOX_CALLS_MAX];
 	struct sandbox_proof *proof; /* one at a time; NULL when none runs */
+	struct {
+		bool is;
+		uint64_t req;
+		uint8_t level;
+	} asked; /* the one that follows */
 	struct sandbox_files files;
 	bool times_tell;           /* no program can write without the file's time changing */
 	char workspace_path[4000]; /* its name outside, for attempts at what lies beside it */
@@ -108,6 +113,7 @@ void sandbox_look_after(struct sandbox_call *c);
 
 /* sandbox_proof.c */
 void sandbox_proof_start(struct sandbox *s, uint64_t req, uint8_t level);
-void sandbox_proof_next(struct sandbox *s); /* goes on, when it waited for a call */
+void sandbox_proof_forget(struct sandbox *s); /* core is gone: nobody waits for it */
+void sandbox_proof_next(struct sandbox *s);   /* goes on, when it waited for a call */
 
 #endif

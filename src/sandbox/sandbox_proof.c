@@ -21,6 +21,7 @@
 #include "proto/tools.h"
 
 struct sandbox_proof {
+	bool orphan; /* whoever asked is gone */
 	struct sandbox *sandbox;
 	uint64_t req;
 	uint8_t level, profile;
@@ -34,10 +35,17 @@ struct sandbox_proof {
 	bool ok;
 };
 
+/* Who asked for it; a core that has come since knows nothing of it. */
+static struct ipc_chan *
+asker(const struct sandbox_proof *p)
+{
+	return p->orphan ? NULL : child_peer(p->sandbox->child, KIND_CORE, 0);
+}
+
 static void
 send_probe(struct sandbox_proof *p, uint32_t index, int64_t got)
 {
-	struct ipc_chan *core = child_peer(p->sandbox->child, KIND_CORE, 0);
+	struct ipc_chan *core = asker(p);
 	enum jail_tier tier = p->sandbox->env.tier;
 	bool held = probe_is_held(index, tier, got);
 	struct buf what_came = {.max = 64}, expected = {.max = 128};
@@ -92,7 +100,7 @@ static void
 finish(struct sandbox_proof *p)
 {
 	struct sandbox *s = p->sandbox;
-	struct ipc_chan *core = child_peer(s->child, KIND_CORE, 0);
+	struct ipc_chan *core = asker(p);
 
 	if (core != NULL)
 		(void)core_sandbox_proved_send(core, &(struct core_sandbox_proved){.req = p->req,
@@ -109,6 +117,10 @@ finish(struct sandbox_proof *p)
 		close(p->listener);
 	s->proof = NULL;
 	free(p);
+	if (s->asked.is) {
+		s->asked.is = false;
+		sandbox_proof_start(s, s->asked.req, s->asked.level);
+	}
 	sandbox_call_next(s);
 }
 
@@ -297,6 +309,12 @@ sandbox_proof_start(struct sandbox *s, uint64_t req, uint8_t level)
 	struct sandbox_proof *p;
 	struct ipc_chan *core = child_peer(s->child, KIND_CORE, 0);
 
+	if (s->proof != NULL && !s->asked.is) { /* one waits until the other has ended */
+		s->asked.is = true;
+		s->asked.req = req;
+		s->asked.level = level;
+		return;
+	}
 	if (s->proof != NULL) {
 		if (core != NULL)
 			(void)core_sandbox_proved_send(
@@ -319,4 +337,12 @@ sandbox_proof_start(struct sandbox *s, uint64_t req, uint8_t level)
 		return;
 	}
 	sandbox_proof_next(s);
+}
+
+void
+sandbox_proof_forget(struct sandbox *s)
+{
+	s->asked.is = false;
+	if (s->proof != NULL)
+		s->proof->orphan = true;
 }

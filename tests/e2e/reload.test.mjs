@@ -163,10 +163,11 @@ describe('reload', { skip }, () => {
 		const core = pids().get('core');
 		await edit(base(one, { tools: { deny: ['calculator'] }, gateway: { reload: { mode: 'restart', debounceMs: 50 } } }));
 		await until(() => pids().get('core') !== undefined && pids().get('core') !== core, 'another core', 15000);
-		const again = await signIn(gateway);
+		let again; // the listener starts anew, too
+		await until(async () => { again = await signIn(gateway).catch(() => undefined); return again; }, 'a connection', 15000);
 		await until(async () => /I am one/.test((await chat(again, 'who?')).text), 'the first model', 20000);
 		await again.close();
-		client = await signIn(gateway);
+		await until(async () => { client = await signIn(gateway).catch(() => undefined); return client; }, 'a connection', 15000);
 		await edit(base(one));
 	});
 

@@ -50,6 +50,8 @@ rows_begin(void)
 	args_out_u64(&out, "web.row", WEB);
 }
 
+#define TAG(n) (UINT64_C(0xfedcba9876543210) + (n))
+
 static void
 row(unsigned n, const char *host, uint16_t port, bool local)
 {
@@ -57,6 +59,8 @@ row(unsigned n, const char *host, uint16_t port, bool local)
 
 	(void)snprintf(key, sizeof(key), "row.%u.host", n);
 	args_out_cstr(&out, key, host);
+	(void)snprintf(key, sizeof(key), "row.%u.tag", n);
+	args_out_u64(&out, key, TAG(n));
 	(void)snprintf(key, sizeof(key), "row.%u.scheme", n);
 	args_out_cstr(&out, key, "http");
 	(void)snprintf(key, sizeof(key), "row.%u.port", n);
@@ -84,7 +88,7 @@ connect_row(int egress, uint32_t n, int *fd)
 	const struct egress_dial_connected *c;
 
 	harness_send(egress, &egress_dial_proto, IPC_SIDE_A, EGRESS_DIAL_CONNECT,
-		&(struct egress_dial_connect){.req = n, .row = n});
+		&(struct egress_dial_connect){.req = n, .row = n, .tag = TAG(n)});
 	c = harness_recv(egress, &egress_dial_proto, IPC_SIDE_A, EGRESS_DIAL_CONNECTED, &in);
 	assert_int_equal(c->req, n);
 	assert_int_equal(c->socket >= 0, c->rc == 0);
@@ -161,6 +165,32 @@ an_egress_gets_its_own_row_only(void **state)
 	assert_int_equal(connect_row(egress, 4, &fd), ERR_DENIED);
 	assert_int_equal(connect_row(egress, UINT32_MAX, &fd), ERR_DENIED);
 	assert_int_equal(connect_web(egress, "127.0.0.1", port), ERR_DENIED);
+	nobody_came(listen_fd);
+	close(egress);
+	assert_int_equal(harness_free(h), 0);
+	close(listen_fd);
+}
+
+/* The configuration was changed: its number stands for another destination now. */
+static void
+an_egress_that_knows_another_destination_is_refused(void **state)
+{
+	const struct egress_dial_connected *c;
+	uint16_t port;
+	int listen_fd = listener(&port);
+	struct harness *h;
+	int egress;
+
+	(void)state;
+	rows_begin();
+	row(2, "127.0.0.1", port, true);
+	h = launch();
+	egress = harness_peer(h, KIND_EGRESS, 2);
+	harness_send(egress, &egress_dial_proto, IPC_SIDE_A, EGRESS_DIAL_CONNECT,
+		&(struct egress_dial_connect){.req = 1, .row = 2, .tag = TAG(2) + 1});
+	c = harness_recv(egress, &egress_dial_proto, IPC_SIDE_A, EGRESS_DIAL_CONNECTED, &in);
+	assert_int_equal(c->rc, ERR_NOPEER);
+	assert_int_equal(c->socket, -1);
 	nobody_came(listen_fd);
 	close(egress);
 	assert_int_equal(harness_free(h), 0);
@@ -270,7 +300,7 @@ an_egress_that_goes_leaves_nothing_behind(void **state)
 		int egress = harness_peer(h, KIND_EGRESS, 2);
 
 		harness_send(egress, &egress_dial_proto, IPC_SIDE_A, EGRESS_DIAL_CONNECT,
-			&(struct egress_dial_connect){.req = 1, .row = 2});
+			&(struct egress_dial_connect){.req = 1, .row = 2, .tag = TAG(2)});
 		close(egress);
 	}
 	/* still there, and with room for another */
@@ -299,7 +329,7 @@ no_more_names_are_resolved_at_once_than_the_limit_says(void **state)
 	egress = harness_peer(h, KIND_EGRESS, 2);
 	for (unsigned i = 0; i < 200; i++)
 		harness_send(egress, &egress_dial_proto, IPC_SIDE_A, EGRESS_DIAL_CONNECT,
-			&(struct egress_dial_connect){.req = i, .row = 2});
+			&(struct egress_dial_connect){.req = i, .row = 2, .tag = TAG(2)});
 	for (unsigned i = 0; i < 200; i++) {
 		c = harness_recv(
 			egress, &egress_dial_proto, IPC_SIDE_A, EGRESS_DIAL_CONNECTED, &in);
@@ -330,7 +360,7 @@ no_more_connections_are_made_at_once_than_the_limit_says(void **state)
 	egress = harness_peer(h, KIND_EGRESS, 2);
 	for (unsigned i = 0; i < DIAL_CALLS_MAX + 20; i++)
 		harness_send(egress, &egress_dial_proto, IPC_SIDE_A, EGRESS_DIAL_CONNECT,
-			&(struct egress_dial_connect){.req = i, .row = 2});
+			&(struct egress_dial_connect){.req = i, .row = 2, .tag = TAG(2)});
 	while (ipc_sync_recv(egress, &egress_dial_proto, IPC_SIDE_A, 500, &in) == 0) {
 		c = (const void *)in.msg.bytes;
 		busy += c->rc == ERR_BUSY;
@@ -471,6 +501,7 @@ main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_exact_local_row_is_connected_and_the_descriptor_carries_bytes),
 		cmocka_unit_test(an_egress_gets_its_own_row_only),
+		cmocka_unit_test(an_egress_that_knows_another_destination_is_refused),
 		cmocka_unit_test(no_spelling_of_a_private_address_is_connected_to),
 		cmocka_unit_test(
 			a_local_row_is_a_literal_private_address_and_never_a_name_or_a_metadata_service),

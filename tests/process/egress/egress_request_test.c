@@ -29,6 +29,8 @@
 #define BODY                                                                                       \
 	"{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}],\"stream\":false}"
 
+#define ROW_TAG UINT64_C(0x8123456789abcdef)
+
 static const char *program;
 static struct ipc_received in;
 static const uint8_t key[WARRANT_KEY_LEN] = {42};
@@ -84,6 +86,7 @@ slice_for(const struct world *w)
 	int fd;
 
 	args_out_init(&out, &b, false);
+	args_out_u64(&out, "row.3.tag", ROW_TAG);
 	args_out_cstr(&out, "row.3.scheme", "http");
 	args_out_cstr(&out, "row.3.host", "127.0.0.1");
 	args_out_u64(&out, "row.3.port", w->port);
@@ -173,7 +176,8 @@ issue(struct world *w, const char *body, uint8_t out[WARRANT_LEN])
 }
 
 static void
-request(struct world *w, uint64_t id, const char *body, const uint8_t warrant[WARRANT_LEN])
+request_tagged(struct world *w, uint64_t id, const char *body, const uint8_t warrant[WARRANT_LEN],
+	uint64_t tag)
 {
 	int fd = harness_seal(span_from_cstr(body));
 
@@ -183,8 +187,15 @@ request(struct world *w, uint64_t id, const char *body, const uint8_t warrant[WA
 			.call = 1,
 			.warrant = span_of(warrant, WARRANT_LEN),
 			.row = 3,
+			.tag = tag,
 			.body = fd});
 	close(fd);
+}
+
+static void
+request(struct world *w, uint64_t id, const char *body, const uint8_t warrant[WARRANT_LEN])
+{
+	request_tagged(w, id, body, warrant, ROW_TAG);
 }
 
 static void
@@ -496,6 +507,23 @@ peers_that_start_are_waited_for(void **state)
 	world_close(&w);
 }
 
+/* core has read another configuration: by this number it means somebody else. */
+static void
+a_request_for_another_destination_is_not_ours(void **state)
+{
+	uint8_t warrant[WARRANT_LEN];
+	struct world w;
+
+	(void)state;
+	world_open(&w);
+	issue(&w, BODY, warrant);
+	request_tagged(&w, 1, BODY, warrant, ROW_TAG ^ 1);
+	assert_int_equal(expect_end(&w)->rc, ERR_NOPEER);
+	harness_quiet(w.dial, 50);
+	harness_quiet(w.vault, 50);
+	world_close(&w);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -507,6 +535,7 @@ main(int argc, char **argv)
 		cmocka_unit_test(redirects_are_not_followed_and_echoed_credentials_are_cut),
 		cmocka_unit_test(no_request_begins_before_its_line_is_kept),
 		cmocka_unit_test(peers_that_start_are_waited_for),
+		cmocka_unit_test(a_request_for_another_destination_is_not_ours),
 	};
 
 	assert_int_equal(argc, 2);
