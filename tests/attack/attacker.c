@@ -146,7 +146,8 @@ attacker_attempt(const struct child *child, const struct attacker_peer *peers, s
 	}
 	if (child->spec->kind == KIND_CORE) {
 		if (n < at + attacker_nfrauds) {
-			attacker_frauds_at(child_option_u64(child, "provider.row", 0));
+			attacker_frauds_at(child_option_u64(child, "provider.row", 0),
+				child_option_u64(child, "provider.tag", 0));
 			attempt_fraud(process, n, &attacker_frauds[n - at], peers, npeers);
 			_exit(0);
 		}

@@ -23,6 +23,7 @@
 
 static struct ipc_received in;
 static uint64_t provider; /* the row whose egress there is */
+static uint64_t provider_tag;
 
 static int
 socket_of(const struct attacker_peer *peers, size_t n, const struct ipc_proto *proto)
@@ -277,6 +278,7 @@ request(int egress, struct span warrant, uint64_t call, struct span text)
 			.call = call,
 			.warrant = warrant,
 			.row = (uint32_t)provider,
+			.tag = provider_tag,
 			.body = body},
 		CORE_EGRESS_END);
 	close(body);
@@ -376,9 +378,10 @@ egress_of_sandbox(const struct attacker_peer *peers, size_t n)
 }
 
 void
-attacker_frauds_at(uint64_t row)
+attacker_frauds_at(uint64_t row, uint64_t tag)
 {
 	provider = row;
+	provider_tag = tag;
 }
 
 /* Those for a run that gate knows first. */

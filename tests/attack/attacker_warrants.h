@@ -12,7 +12,7 @@ struct attacker_fraud {
 #define ATTACKER_NO_ANSWER INT64_MAX /* not tried, or nobody answered: never what is hoped for */
 extern const struct attacker_fraud attacker_frauds[];
 extern const size_t attacker_nfrauds;
-/* The provider's row: the egress that they are made for. */
-void attacker_frauds_at(uint64_t row);
+/* The provider's row and its tag: the egress that they are made for. */
+void attacker_frauds_at(uint64_t row, uint64_t tag);
 
 #endif

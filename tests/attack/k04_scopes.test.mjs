@@ -60,7 +60,7 @@ test('what only the control socket may do cannot be done over the network with t
 		const reached = [];
 		for (const [method, params] of [['moltbot.secrets.show', { name: 'gateway-token' }], ['moltbot.link.new', {}], ['moltbot.resume', {}],
 			['MOLTBOT.SECRETS.SHOW', { name: 'gateway-token' }], [' moltbot.secrets.show', { name: 'gateway-token' }], ['moltbot.secrets.show\u0000', { name: 'gateway-token' }],
-			['secrets.show', { name: 'gateway-token' }], ['config.get', {}], ['config.set', { raw: '{}' }], ['exec.approval.resolve', { id: 'x', decision: 'allow' }], ['__proto__', {}]]) {
+			['secrets.show', { name: 'gateway-token' }], ['exec.approval.resolve', { id: 'x', decision: 'allow' }], ['__proto__', {}]]) {
 			const answer = await Promise.race([client.request(method, params), client.closed.then(() => ({ ok: false }))]).catch(() => ({ ok: false }));
 			if (answer.ok) reached.push(method);
 		}

@@ -84,7 +84,7 @@ describe('reload', { skip }, () => {
 		client.events.length = 0;
 		await edit('{ gatway: {} }', 'the configuration has mistakes');
 		assert.match(gateway.log(), /the one that runs stays/);
-		assert.match(gateway.output, /moltbot\.json:1:3: gatway: unknown key/);
+		await until(() => /moltbot\.json:1:3: gatway: unknown key/.test(gateway.output), 'the mistake in words');
 		await client.event((e) => e.event === 'health' && e.payload.config === 'refused');
 		assert.equal((await client.call('health', { probe: true })).config, 'refused');
 		assert.deepEqual(lasting(), before);

@@ -294,7 +294,7 @@ export class Sweep {
 
 	/** The names in the state directory, without the workspace's. */
 	files() {
-		return readdirSync(this.gateway.dir, { recursive: true }).filter((name) => !name.startsWith('workspace'));
+		return readdirSync(this.gateway.dir, { recursive: true }).filter((name) => !/^(workspace|config-history)/.test(name));
 	}
 
 	/** What a next start must not leave behind: processes, control groups, files that no start makes. */
