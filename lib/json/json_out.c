@@ -264,6 +264,30 @@ json_out_null(struct json_out *o)
 }
 
 int
+json_out_member_str(struct json_out *o, const char *key, struct span v)
+{
+	int rc = json_out_key(o, span_from_cstr(key));
+
+	return rc < 0 ? rc : json_out_str(o, v);
+}
+
+int
+json_out_member_u64(struct json_out *o, const char *key, uint64_t v)
+{
+	int rc = json_out_key(o, span_from_cstr(key));
+
+	return rc < 0 ? rc : json_out_u64(o, v);
+}
+
+int
+json_out_member_bool(struct json_out *o, const char *key, bool v)
+{
+	int rc = json_out_key(o, span_from_cstr(key));
+
+	return rc < 0 ? rc : json_out_bool(o, v);
+}
+
+int
 json_out_raw_number(struct json_out *o, struct span text)
 {
 	const uint8_t *end = text.ptr + text.len;

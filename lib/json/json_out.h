@@ -55,6 +55,11 @@ int json_out_i64(struct json_out *o, int64_t v);
 int json_out_bool(struct json_out *o, bool v);
 int json_out_null(struct json_out *o);
 
+/* A member of an object: its key and its value. */
+int json_out_member_str(struct json_out *o, const char *key, struct span v);
+int json_out_member_u64(struct json_out *o, const char *key, uint64_t v);
+int json_out_member_bool(struct json_out *o, const char *key, bool v);
+
 /* A number that is already text. ERR_SYNTAX when it is no number of RFC 8259. */
 int json_out_raw_number(struct json_out *o, struct span text);
 

@@ -97,27 +97,6 @@ refuse(struct desk *d, const char *message)
 }
 
 static void
-member(struct json_out *o, const char *key, struct span v)
-{
-	json_out_key(o, span_from_cstr(key));
-	json_out_str(o, v);
-}
-
-static void
-flag(struct json_out *o, const char *key, bool v)
-{
-	json_out_key(o, span_from_cstr(key));
-	json_out_bool(o, v);
-}
-
-static void
-number(struct json_out *o, const char *key, uint64_t v)
-{
-	json_out_key(o, span_from_cstr(key));
-	json_out_u64(o, v);
-}
-
-static void
 finish(struct desk *d, struct json_out *o, struct buf *b)
 {
 	json_out_end_object(o);
@@ -155,12 +134,12 @@ put_notes(struct json_out *o, const char *key, const struct config *c, bool mist
 		if (n->mistake != mistakes)
 			continue;
 		json_out_begin_object(o);
-		member(o, "path", path_of(n->text));
-		member(o, "message", n->text);
-		number(o, "line", n->at.line);
-		number(o, "col", n->at.col);
+		json_out_member_str(o, "path", path_of(n->text));
+		json_out_member_str(o, "message", n->text);
+		json_out_member_u64(o, "line", n->at.line);
+		json_out_member_u64(o, "col", n->at.col);
 		if (n->at.line > 0 && n->at.off >> CONFIG_FILE_SHIFT > 0)
-			member(o, "file",
+			json_out_member_str(o, "file",
 				c->in->sources->rows[(n->at.off >> CONFIG_FILE_SHIFT) - 1].name);
 		json_out_end_object(o);
 	}
@@ -203,8 +182,8 @@ get(struct desk *d)
 
 	json_out_init(&o, &b, NULL);
 	json_out_begin_object(&o);
-	member(&o, "path", buf_span(&d->path));
-	flag(&o, "exists", !d->absent);
+	json_out_member_str(&o, "path", buf_span(&d->path));
+	json_out_member_bool(&o, "exists", !d->absent);
 	put_raw(d, &o, own);
 	json_out_key(&o, SPAN("parsed"));
 	if (d->absent) {
@@ -213,7 +192,7 @@ get(struct desk *d)
 	} else {
 		config_show_tree(&o, own);
 	}
-	flag(&o, "valid", d->config.mistakes == 0);
+	json_out_member_bool(&o, "valid", d->config.mistakes == 0);
 	json_out_key(&o, SPAN("config"));
 	if (d->absent || d->config.root == NULL || d->config.mistakes > 0) {
 		json_out_begin_object(&o);
@@ -221,7 +200,7 @@ get(struct desk *d)
 	} else {
 		config_show_tree(&o, d->config.root);
 	}
-	member(&o, "hash", span_from_cstr(d->hash));
+	json_out_member_str(&o, "hash", span_from_cstr(d->hash));
 	put_notes(&o, "issues", &d->config, true);
 	put_notes(&o, "warnings", &d->config, false);
 	json_out_key(&o, SPAN("legacyIssues"));
@@ -232,8 +211,8 @@ get(struct desk *d)
 		if (span_find(text, SPAN(": an old name; write ")) < 0)
 			continue;
 		json_out_begin_object(&o);
-		member(&o, "path", path_of(text));
-		member(&o, "message", text);
+		json_out_member_str(&o, "path", path_of(text));
+		json_out_member_str(&o, "message", text);
 		json_out_end_object(&o);
 	}
 	json_out_end_array(&o);
@@ -262,7 +241,7 @@ schema(struct desk *d)
 	json_out_begin_object(&o);
 	config_schema_put(&o);
 	put_time(&when, (time_t)(ev_wall_ms() / 1000));
-	member(&o, "generatedAt", buf_span(&when));
+	json_out_member_str(&o, "generatedAt", buf_span(&when));
 	buf_clear(&when);
 	finish(d, &o, &b);
 }
@@ -327,10 +306,10 @@ put_sentinel(struct desk *d, struct json_out *o)
 
 	json_out_key(o, SPAN("restart"));
 	json_out_begin_object(o);
-	flag(o, "ok", true);
-	number(o, "delayMs", 0);
-	member(o, "mode", SPAN("reload"));
-	member(o, "reason", span_from_cstr(method_rows[d->method].name));
+	json_out_member_bool(o, "ok", true);
+	json_out_member_u64(o, "delayMs", 0);
+	json_out_member_str(o, "mode", SPAN("reload"));
+	json_out_member_str(o, "reason", span_from_cstr(method_rows[d->method].name));
 	json_out_end_object(o);
 	json_out_key(o, SPAN("sentinel"));
 	json_out_begin_object(o);
@@ -338,11 +317,11 @@ put_sentinel(struct desk *d, struct json_out *o)
 	json_out_null(o);
 	json_out_key(o, SPAN("payload"));
 	json_out_begin_object(o);
-	member(o, "kind", SPAN("config-apply"));
-	member(o, "status", SPAN("ok"));
-	number(o, "ts", ev_wall_ms());
+	json_out_member_str(o, "kind", SPAN("config-apply"));
+	json_out_member_str(o, "status", SPAN("ok"));
+	json_out_member_u64(o, "ts", ev_wall_ms());
 	if (args_get_str(args, "sessionKey", &v) == 0)
-		member(o, "sessionKey", v);
+		json_out_member_str(o, "sessionKey", v);
 	json_out_key(o, SPAN("message"));
 	if (args_get_str(args, "note", &v) == 0)
 		json_out_str(o, v);
@@ -365,13 +344,13 @@ written(struct desk *d)
 	crypto_hex_encode(span_of(hash, sizeof(hash)), hex);
 	json_out_init(&o, &b, NULL);
 	json_out_begin_object(&o);
-	flag(&o, "ok", true);
-	member(&o, "path", buf_span(&d->path));
+	json_out_member_bool(&o, "ok", true);
+	json_out_member_str(&o, "path", buf_span(&d->path));
 	json_out_key(&o, SPAN("config"));
 	config_show_tree(&o, d->config.root);
-	member(&o, "hash", span_from_cstr(hex));
+	json_out_member_str(&o, "hash", span_from_cstr(hex));
 	if (d->rewritten)
-		flag(&o, "rewritten", true);
+		json_out_member_bool(&o, "rewritten", true);
 	put_notes(&o, "warnings", &d->config, false);
 	if (d->method == METHOD_CONFIG_APPLY || d->method == METHOD_CONFIG_PATCH)
 		put_sentinel(d, &o);
@@ -510,14 +489,14 @@ history(struct desk *d)
 		char hex[17];
 
 		json_out_begin_object(&o);
-		member(&o, "hash", span_from_cstr(d->past[i].hash));
-		number(&o, "ts", d->past[i].at_ms);
-		member(&o, "by", span_from_cstr(who_is(d->past[i].principal)));
+		json_out_member_str(&o, "hash", span_from_cstr(d->past[i].hash));
+		json_out_member_u64(&o, "ts", d->past[i].at_ms);
+		json_out_member_str(&o, "by", span_from_cstr(who_is(d->past[i].principal)));
 		(void)snprintf(
 			hex, sizeof(hex), "%016llx", (unsigned long long)d->past[i].principal);
-		member(&o, "principal", span_from_cstr(hex));
-		number(&o, "bytes", d->past[i].text.len);
-		flag(&o, "current", strcmp(d->past[i].hash, d->hash) == 0);
+		json_out_member_str(&o, "principal", span_from_cstr(hex));
+		json_out_member_u64(&o, "bytes", d->past[i].text.len);
+		json_out_member_bool(&o, "current", strcmp(d->past[i].hash, d->hash) == 0);
 		json_out_end_object(&o);
 	}
 	json_out_end_array(&o);

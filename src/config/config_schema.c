@@ -78,13 +78,6 @@ member(struct json_out *o, const char *key, const char *v)
 }
 
 static void
-number(struct json_out *o, const char *key, uint64_t v)
-{
-	json_out_key(o, span_from_cstr(key));
-	json_out_u64(o, v);
-}
-
-static void
 put_enum(struct json_out *o, const char *values)
 {
 	struct span rest = span_from_cstr(values);
@@ -122,8 +115,8 @@ put_option(struct json_out *o, const struct option_row *row)
 		break;
 	case OPTION_INT:
 		member(o, "type", "integer");
-		number(o, "minimum", row->min);
-		number(o, "maximum", row->max);
+		json_out_member_u64(o, "minimum", row->min);
+		json_out_member_u64(o, "maximum", row->max);
 		break;
 	case OPTION_ENUM:
 		member(o, "type", "string");
@@ -301,7 +294,7 @@ put_hint(struct json_out *o, const struct option_row *row, uint64_t order)
 	member(o, "help", row->help);
 	json_out_key(o, SPAN("group"));
 	json_out_str(o, span_cut(&path, '.'));
-	number(o, "order", order);
+	json_out_member_u64(o, "order", order);
 	json_out_key(o, SPAN("sensitive"));
 	json_out_bool(o, row->type == OPTION_SECRET);
 	member(o, "reload", option_reload_name(row->reload));

@@ -18,27 +18,6 @@ struct values {
 };
 
 static void
-member(struct json_out *o, const char *key, struct span v)
-{
-	json_out_key(o, span_from_cstr(key));
-	json_out_str(o, v);
-}
-
-static void
-number(struct json_out *o, const char *key, uint64_t v)
-{
-	json_out_key(o, span_from_cstr(key));
-	json_out_u64(o, v);
-}
-
-static void
-flag(struct json_out *o, const char *key, bool v)
-{
-	json_out_key(o, span_from_cstr(key));
-	json_out_bool(o, v);
-}
-
-static void
 put_path(struct json_out *o, const struct option_step *steps, size_t n)
 {
 	struct buf b = {.max = KIB(8)};
@@ -48,7 +27,7 @@ put_path(struct json_out *o, const struct option_step *steps, size_t n)
 			buf_put_u8(&b, '.');
 		buf_put(&b, steps[i].is_index ? SPAN("[]") : steps[i].key);
 	}
-	member(o, "path", buf_span(&b));
+	json_out_member_str(o, "path", buf_span(&b));
 	buf_clear(&b);
 }
 
@@ -58,9 +37,9 @@ put_place(struct values *v, const struct json_node *node)
 	uint32_t file = node->at.off >> CONFIG_FILE_SHIFT;
 
 	if (file > 0)
-		member(v->o, "file", v->c->in->sources->rows[file - 1].name);
-	number(v->o, "line", node->at.line);
-	number(v->o, "col", node->at.col);
+		json_out_member_str(v->o, "file", v->c->in->sources->rows[file - 1].name);
+	json_out_member_u64(v->o, "line", node->at.line);
+	json_out_member_u64(v->o, "col", node->at.col);
 }
 
 static bool
@@ -84,13 +63,13 @@ put_secret(struct json_out *o, struct span text)
 	struct span name = text_secret_reference(text);
 
 	if (name.len > 0) {
-		member(o, "secret", SPAN("reference"));
-		member(o, "variable", name);
+		json_out_member_str(o, "secret", SPAN("reference"));
+		json_out_member_str(o, "variable", name);
 		return;
 	}
-	member(o, "secret", text.len == 0 ? SPAN("empty") : SPAN("literal"));
-	number(o, "bytes", text.len);
-	number(o, "bits", text_secret_bits(text));
+	json_out_member_str(o, "secret", text.len == 0 ? SPAN("empty") : SPAN("literal"));
+	json_out_member_u64(o, "bytes", text.len);
+	json_out_member_u64(o, "bits", text_secret_bits(text));
 }
 
 /* Never a text that looks like a credential, wherever it stands. */
@@ -100,7 +79,7 @@ put_value(struct json_out *o, const struct json_node *node)
 	const char *kind;
 
 	if (node->kind == JSON_STRING && text_secret_find(node->v.text, &kind).len > 0) {
-		member(o, "looksLike", span_from_cstr(kind));
+		json_out_member_str(o, "looksLike", span_from_cstr(kind));
 		put_secret(o, node->v.text);
 		return;
 	}
@@ -131,7 +110,7 @@ put_leaf(struct values *v, const struct json_node *node, const struct option_ste
 	json_out_begin_object(v->o);
 	put_path(v->o, steps, n);
 	put_place(v, node);
-	flag(v->o, "ignored", m.option < 0);
+	json_out_member_bool(v->o, "ignored", m.option < 0);
 	if (is_secret(steps, n, &m, node))
 		put_secret(v->o, node->kind == JSON_STRING ? node->v.text : SPAN_EMPTY);
 	else
@@ -201,9 +180,11 @@ put_listeners(const struct config *c, struct json_out *o)
 	json_out_begin_array(o);
 	for (size_t i = 0; i < c->nlisten; i++) {
 		json_out_begin_object(o);
-		member(o, "address", span_of(text, addr_format(&c->listen[i].addr, text)));
-		number(o, "port", c->listen[i].port);
-		flag(o, "loopback", addr_classify(&c->listen[i].addr) == ADDR_LOOPBACK);
+		json_out_member_str(
+			o, "address", span_of(text, addr_format(&c->listen[i].addr, text)));
+		json_out_member_u64(o, "port", c->listen[i].port);
+		json_out_member_bool(
+			o, "loopback", addr_classify(&c->listen[i].addr) == ADDR_LOOPBACK);
 		json_out_end_object(o);
 	}
 	json_out_end_array(o);
@@ -240,17 +221,17 @@ config_values_put(const struct config *c, struct buf *out)
 
 	json_out_init(&o, out, NULL);
 	json_out_begin_object(&o);
-	flag(&o, "ok", c->mistakes == 0);
-	flag(&o, "absent", c->in->absent);
+	json_out_member_bool(&o, "ok", c->mistakes == 0);
+	json_out_member_bool(&o, "absent", c->in->absent);
 	/* false: the text could not be read as a tree, so values says nothing */
-	flag(&o, "read", c->in->absent || (c->root != NULL && c->port != 0));
+	json_out_member_bool(&o, "read", c->in->absent || (c->root != NULL && c->port != 0));
 	put_mistakes(c, &o);
 	put_listeners(c, &o);
 	put_tools(c, &o);
-	flag(&o, "behindTlsProxy", c->behind_tls);
-	flag(&o, "password", c->is_password);
-	flag(&o, "railway", c->is_railway);
-	number(&o, "port", c->port);
+	json_out_member_bool(&o, "behindTlsProxy", c->behind_tls);
+	json_out_member_bool(&o, "password", c->is_password);
+	json_out_member_bool(&o, "railway", c->is_railway);
+	json_out_member_u64(&o, "port", c->port);
 	json_out_key(&o, SPAN("files"));
 	json_out_begin_array(&o);
 	for (size_t i = 0; c->in->sources != NULL && i < c->in->sources->n; i++)
