@@ -139,6 +139,19 @@ find_peer(struct child *child, const struct child_link *link, uint64_t instance)
 	return NULL;
 }
 
+/* Its process has ended: the last that it said still counts. */
+static void
+end_peer(struct child *child, const struct child_link *link, struct link_chan *lc)
+{
+	uint64_t instance = lc->instance;
+	uint64_t incarnation = lc->incarnation;
+
+	ipc_chan_drain(lc->chan);
+	lc = find_peer(child, link, instance);
+	if (lc != NULL && lc->incarnation == incarnation)
+		drop_peer(lc);
+}
+
 static int
 on_peer(struct ipc_chan *control, const void *m, void *arg)
 {
@@ -156,7 +169,7 @@ on_peer(struct ipc_chan *control, const void *m, void *arg)
 	}
 	lc = find_peer(child, link, msg->instance);
 	if (lc != NULL)
-		drop_peer(lc);
+		end_peer(child, link, lc);
 	lc = mem_alloc(1, sizeof(*lc));
 	lc->child = child;
 	lc->link = link;
@@ -189,7 +202,7 @@ on_peer_gone(struct ipc_chan *control, const void *m, void *arg)
 			link->kind == msg->kind ? find_peer(child, link, msg->instance) : NULL;
 
 		if (lc != NULL && lc->incarnation == msg->incarnation)
-			drop_peer(lc);
+			end_peer(child, link, lc);
 	}
 	return 0;
 }

@@ -132,6 +132,8 @@ int ipc_chan_fd(const struct ipc_chan *chan);
 #endif
 /* Stops and goes on reading (flow control towards the peer). */
 void ipc_chan_pause(struct ipc_chan *chan, bool paused);
+/* What a peer that has ended left behind is handled now, and its end: chan may be freed by its on_end. */
+void ipc_chan_drain(struct ipc_chan *chan);
 
 /*
  * Sends, or queues while the socket is full. Descriptors stay the caller's. 0, ERR_CLOSED, ERR_FULL or ERR_AGAIN by the

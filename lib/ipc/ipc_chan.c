@@ -327,26 +327,41 @@ receive(struct ipc_chan *c, struct span datagram, const int *fds, size_t nfds)
 	return c->fd >= 0;
 }
 
+/* One datagram is read and handled. 0, ERR_AGAIN when there is none, ERR_CLOSED when the channel is gone. */
+static int
+read_one(struct ipc_chan *c)
+{
+	uint8_t buf[IPC_MSG_MAX] IPC_UNTOUCHED;
+	int fds[IPC_FDS_MAX];
+	size_t nfds;
+	size_t len;
+	int rc = ipc_io_recv(c->fd, buf, &len, fds, &nfds);
+
+	if (rc == ERR_AGAIN)
+		return rc;
+	if (rc < 0) {
+		end(c, rc);
+		return ERR_CLOSED;
+	}
+	return receive(c, span_of(buf, len), fds, nfds) ? 0 : ERR_CLOSED;
+}
+
 static void
 read_some(struct ipc_chan *c)
 {
-	uint8_t buf[IPC_MSG_MAX] IPC_UNTOUCHED;
-
 	for (int i = 0; i < READS_PER_TURN && !c->paused; i++) {
-		int fds[IPC_FDS_MAX];
-		size_t nfds;
-		size_t len;
-		int rc = ipc_io_recv(c->fd, buf, &len, fds, &nfds);
-
-		if (rc == ERR_AGAIN)
-			return;
-		if (rc < 0) {
-			end(c, rc);
-			return;
-		}
-		if (!receive(c, span_of(buf, len), fds, nfds))
+		if (read_one(c) < 0)
 			return;
 	}
+}
+
+void
+ipc_chan_drain(struct ipc_chan *c)
+{
+	int rc = c->fd < 0 ? ERR_CLOSED : 0;
+
+	while (rc == 0)
+		rc = read_one(c);
 }
 
 static void

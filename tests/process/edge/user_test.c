@@ -511,6 +511,31 @@ calls_under_way_have_a_limit(void **state)
 	finish(&w);
 }
 
+/* The process does not run while its peer answers and ends; it hears of the end on the control socket, which was ready before. */
+static void
+the_last_word_of_a_peer_counts(void **state)
+{
+	struct world w = begin();
+	struct kit_ws c;
+	const struct edge_core_call *call;
+
+	(void)state;
+	(void)sign_in(&w, &c, 0, 1);
+	kit_ws_send(&c, "{\"type\":\"req\",\"id\":\"last\",\"method\":\"health\"}");
+	call = next_call(&w);
+	assert_int_equal(kill(w.h->pid, SIGSTOP), 0);
+	assert_int_equal(waitpid(w.h->pid, NULL, WUNTRACED), w.h->pid);
+	harness_refuse(w.h, KIND_AGENT, 7, ERR_FULL); /* nothing to this process */
+	reply_to(&w, call, (struct edge_core_reply){.final = true, .ok = true}, "{\"word\":1}");
+	close(w.core);
+	harness_peer_gone(w.h, KIND_CORE, 0, 4);
+	assert_int_equal(kill(w.h->pid, SIGCONT), 0);
+	holds(kit_ws_wait(&c, "\"last\""), "\"word\":1");
+	w.core = harness_peer(w.h, KIND_CORE, 0);
+	kit_ws_free(&c);
+	finish(&w);
+}
+
 /* Both clients have written before the process reads; the one with many frames gets so many served, then the other has its turn. */
 static void
 a_client_with_many_frames_does_not_keep_others_waiting(void **state)
@@ -1102,6 +1127,7 @@ main(int argc, char **argv)
 		cmocka_unit_test(large_values_travel_as_sealed_bodies),
 		cmocka_unit_test(frames_have_a_limit_after_sign_in_too),
 		cmocka_unit_test(calls_under_way_have_a_limit),
+		cmocka_unit_test(the_last_word_of_a_peer_counts),
 		cmocka_unit_test(a_client_with_many_frames_does_not_keep_others_waiting),
 		cmocka_unit_test(events_go_to_those_who_may_see_them),
 		cmocka_unit_test(a_slow_consumer_is_let_go),
