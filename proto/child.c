@@ -353,6 +353,15 @@ on_config_state(struct ipc_chan *control, const void *m, void *arg)
 }
 
 static int
+on_census_row(struct ipc_chan *control, const void *m, void *arg)
+{
+	struct child *child = arg;
+
+	(void)control;
+	return child->spec->census == NULL ? ERR_STATE : child->spec->census(child, m);
+}
+
+static int
 on_drain(struct ipc_chan *control, const void *m, void *arg)
 {
 	struct child *child = arg;
@@ -376,6 +385,7 @@ static const struct ipc_handler control_handlers[] = {
 	{CHILD_PANIC_STATE, on_panic_state},
 	{CHILD_SLICE, on_slice},
 	{CHILD_CONFIG_STATE, on_config_state},
+	{CHILD_CENSUS_ROW, on_census_row},
 	{CHILD_DRAIN, on_drain},
 };
 
@@ -510,6 +520,12 @@ void
 child_stop_gateway(struct child *child)
 {
 	(void)child_stop_send(child->state->control, &(struct child_stop){});
+}
+
+void
+child_census(struct child *child)
+{
+	(void)child_census_send(child->state->control, &(struct child_census){});
 }
 
 void

@@ -22,6 +22,7 @@
 #define CHILD_HANDLES_MAX 64
 
 struct child;
+struct child_census_row;
 
 /* One kind of peer that this process may have: a row of peers.def seen from here, and the messages accepted on it. */
 struct child_link {
@@ -65,6 +66,8 @@ struct child_spec {
 	int (*slice)(struct child *child);
 	/* what became of the last text of the configuration: enum config_state */
 	void (*config_state)(struct child *child, uint8_t state);
+	/* one row of what child_census() asked for */
+	int (*census)(struct child *child, const struct child_census_row *row);
 	/* orderly stop: finish, then child_stop(); NULL: at once */
 	void (*drain)(struct child *child);
 	/* Zygotes: fork; in the new process call child_run(spec, control) and exit. control is the callee's. */
@@ -119,6 +122,8 @@ void child_kill(struct child *child, uint8_t kind, uint64_t key);
 void child_panic(struct child *child, bool on);
 void child_release(struct child *child); /* "I am idle, end me" */
 void child_stop_gateway(struct child *child);
+/* core alone: which processes there are; the rows come to spec->census. */
+void child_census(struct child *child);
 void child_stop(struct child *child); /* leaves the loop, exit status 0 */
 /* A peer sent something it must not: the supervisor kills and restarts it. Called by itself for broken messages. */
 void child_accuse(struct child *child, struct ipc_chan *chan, int why);

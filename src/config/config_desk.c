@@ -160,13 +160,13 @@ parse(struct desk *d, struct span text, struct json_error *err)
 /* ---- config.get ---- */
 
 static void
-put_raw(struct desk *d, struct json_out *o, const struct json_node *root)
+put_raw(struct json_out *o, struct span text, const struct json_node *root)
 {
 	struct buf raw = {.max = 2 * CONFIG_FILE_MAX};
 
 	json_out_key(o, SPAN("raw"));
 	/* what cannot be parsed cannot be shown: nobody could say where its secrets are */
-	if (root == NULL || config_show_text(buf_span(&d->file), root, &raw) < 0)
+	if (root == NULL || config_show_text(text, root, &raw) < 0)
 		json_out_null(o);
 	else
 		json_out_str(o, buf_span(&raw));
@@ -184,7 +184,7 @@ get(struct desk *d)
 	json_out_begin_object(&o);
 	json_out_member_str(&o, "path", buf_span(&d->path));
 	json_out_member_bool(&o, "exists", !d->absent);
-	put_raw(d, &o, own);
+	put_raw(&o, buf_span(&d->file), own);
 	json_out_key(&o, SPAN("parsed"));
 	if (d->absent) {
 		json_out_begin_object(&o);
@@ -475,31 +475,69 @@ who_is(uint64_t principal)
 	}
 }
 
+/* The text whose hash begins with the parameter; NULL when it was refused. */
+static const struct past *
+find_past(struct desk *d, struct span hash)
+{
+	const struct past *found = NULL;
+
+	for (uint32_t i = 0; i < d->npast; i++) {
+		bool fits = span_starts_with(span_from_cstr(d->past[i].hash), hash);
+
+		if (fits && found != NULL && strcmp(found->hash, d->past[i].hash) != 0) {
+			refuse(d, "more than one text has a hash that begins like this");
+			return NULL;
+		}
+		if (fits && found == NULL)
+			found = &d->past[i];
+	}
+	if (found == NULL)
+		refuse(d, "no such text in the history");
+	return found;
+}
+
+static void
+put_past(struct desk *d, struct json_out *o, const struct past *p)
+{
+	char hex[17];
+
+	json_out_begin_object(o);
+	json_out_member_str(o, "hash", span_from_cstr(p->hash));
+	json_out_member_u64(o, "ts", p->at_ms);
+	json_out_member_str(o, "by", span_from_cstr(who_is(p->principal)));
+	(void)snprintf(hex, sizeof(hex), "%016llx", (unsigned long long)p->principal);
+	json_out_member_str(o, "principal", span_from_cstr(hex));
+	json_out_member_u64(o, "bytes", p->text.len);
+	json_out_member_bool(o, "current", strcmp(p->hash, d->hash) == 0);
+	json_out_end_object(o);
+}
+
+/* All of them, or, with the parameter hash, one and its text. */
 static void
 history(struct desk *d)
 {
+	const struct past *only = NULL;
+	struct span hash = SPAN_EMPTY;
 	struct buf b = {.max = ANSWER_MAX};
 	struct json_out o;
 
+	(void)args_get_str(buf_span(&d->args), "hash", &hash);
+	if (hash.len > 0) {
+		only = find_past(d, hash);
+		if (only == NULL)
+			return;
+	}
 	json_out_init(&o, &b, NULL);
 	json_out_begin_object(&o);
 	json_out_key(&o, SPAN("entries"));
 	json_out_begin_array(&o);
 	for (uint32_t i = 0; i < d->npast; i++) {
-		char hex[17];
-
-		json_out_begin_object(&o);
-		json_out_member_str(&o, "hash", span_from_cstr(d->past[i].hash));
-		json_out_member_u64(&o, "ts", d->past[i].at_ms);
-		json_out_member_str(&o, "by", span_from_cstr(who_is(d->past[i].principal)));
-		(void)snprintf(
-			hex, sizeof(hex), "%016llx", (unsigned long long)d->past[i].principal);
-		json_out_member_str(&o, "principal", span_from_cstr(hex));
-		json_out_member_u64(&o, "bytes", d->past[i].text.len);
-		json_out_member_bool(&o, "current", strcmp(d->past[i].hash, d->hash) == 0);
-		json_out_end_object(&o);
+		if (only == NULL || only == &d->past[i])
+			put_past(d, &o, &d->past[i]);
 	}
 	json_out_end_array(&o);
+	if (only != NULL)
+		put_raw(&o, buf_span(&only->text), parse(d, buf_span(&only->text), NULL));
 	finish(d, &o, &b);
 }
 
@@ -507,24 +545,11 @@ static int
 roll_back(struct desk *d)
 {
 	struct span hash = SPAN_EMPTY;
-	const struct past *found = NULL;
+	const struct past *found;
 
 	(void)args_get_str(buf_span(&d->args), "hash", &hash);
-	for (uint32_t i = 0; i < d->npast; i++) {
-		bool fits = span_starts_with(span_from_cstr(d->past[i].hash), hash);
-
-		if (fits && found != NULL && strcmp(found->hash, d->past[i].hash) != 0) {
-			refuse(d, "more than one text has a hash that begins like this");
-			return ERR_DUPLICATE;
-		}
-		if (fits && found == NULL)
-			found = &d->past[i];
-	}
-	if (found == NULL) {
-		refuse(d, "no such text in the history");
-		return ERR_NOTFOUND;
-	}
-	return buf_put(&d->text, buf_span(&found->text));
+	found = find_past(d, hash);
+	return found == NULL ? ERR_NOTFOUND : buf_put(&d->text, buf_span(&found->text));
 }
 
 /* ---- the course of a question ---- */

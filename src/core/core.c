@@ -136,6 +136,12 @@ config_state(struct child *child, uint8_t state)
 	core_health_refresh(core);
 }
 
+static int
+census(struct child *child, const struct child_census_row *row)
+{
+	return core_census_row(core_of(child), row);
+}
+
 static void
 on_shutdown(struct ev *ev, void *arg)
 {
@@ -179,6 +185,7 @@ static const struct child_spec spec = {
 	.panic = panic,
 	.slice = slice,
 	.config_state = config_state,
+	.census = census,
 	.drain = drain,
 };
 

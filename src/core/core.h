@@ -25,6 +25,9 @@ extern const struct jail_spec core_jail;
 #define CORE_NLINKS 6
 extern const struct child_link core_links[CORE_NLINKS];
 
+/* rpc/rpc_processes.c: a row of the count that it asked for. 0, or the code with which the supervisor's channel ends. */
+int core_census_row(struct core *core, const struct child_census_row *row);
+
 /* ---- core_caller.c: calls that wait for their answer ---- */
 
 /* Owned by whoever will answer; ends with core_reply_*(final) or core_caller_free. */

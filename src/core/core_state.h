@@ -197,6 +197,22 @@ struct core_recent {
 	uint64_t tokens_out;
 };
 
+/* What there is of one kind of process, as the supervisor counted. */
+struct core_census {
+	uint32_t up;
+	uint32_t starting;
+	uint32_t waiting; /* to be restarted */
+	uint32_t crashes;
+	uint64_t crashed_ago_ms;
+	uint64_t age_ms; /* of the oldest */
+};
+
+/* Who waits for the next count. */
+struct core_census_wait {
+	struct core_caller *caller;
+	struct core_census_wait *next;
+};
+
 struct core {
 	struct child *child;
 	struct ev *ev;
@@ -231,6 +247,11 @@ struct core {
 	unsigned nsysevents;
 	struct core_once once[DEDUPE_MAX]; /* oldest first */
 	unsigned nonce;
+
+	struct core_census census[KIND_N];
+	struct core_census_wait *census_waits;
+	uint64_t census_at;   /* the loop's clock; 0: never */
+	uint64_t census_wall; /* the same moment by the wall clock */
 
 	uint64_t started_ms; /* wall clock */
 	uint64_t health_version;

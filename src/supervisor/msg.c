@@ -235,6 +235,18 @@ on_stop(struct ipc_chan *chan, const void *m, void *arg)
 	return 0;
 }
 
+static int
+on_census(struct ipc_chan *chan, const void *m, void *arg)
+{
+	const struct sup_child *c = arg;
+
+	(void)m;
+	if (c->kind != KIND_CORE)
+		return ERR_DENIED;
+	supervisor_census(supervisor_self, chan);
+	return 0;
+}
+
 static const struct ipc_handler handlers[] = {
 	{CHILD_READY, on_ready},
 	{CHILD_FAILED, on_failed},
@@ -245,6 +257,7 @@ static const struct ipc_handler handlers[] = {
 	{CHILD_PANIC, on_panic},
 	{CHILD_RELEASE, on_release},
 	{CHILD_STOP, on_stop},
+	{CHILD_CENSUS, on_census},
 };
 
 /* A child's control socket closed: it has ended, is about to, or broke the rules; then it is made to end. */

@@ -108,6 +108,9 @@ struct sup {
 	size_t relisten; /* addresses that are the same as before, so far */
 	bool moved;      /* something needs a restart of the gateway */
 	uint8_t config_state;
+	/* of each kind since the start: how often one crashed, and when the last did (the loop's clock) */
+	uint32_t crashes[KIND_N];
+	uint64_t crashed_ms[KIND_N];
 	uint64_t reload_timer;
 	int inotify_fd;
 	int folder_watch;
@@ -206,6 +209,9 @@ int supervisor_on_include(struct ipc_chan *chan, const void *m, void *arg);
 void supervisor_stop(struct sup *sup, int status);
 void supervisor_stop_step(struct sup *sup); /* after every end while stopping */
 void supervisor_panic(struct sup *sup, bool on);
+
+/* supervisor_census.c: which processes there are, for core to show. */
+void supervisor_census(const struct sup *sup, struct ipc_chan *to);
 
 /* supervisor_cgroup.c: one control group for all cells. -1 when there is none to be had. */
 int supervisor_cgroup_open(struct sup *sup, uint64_t which, uint32_t uid);

@@ -461,6 +461,10 @@ supervisor_child_ended(struct sup *sup, struct sup_child *c, bool crashed)
 	uint8_t kind = c->kind;
 	bool was_up = c->state == SUP_UP;
 
+	if (crashed) {
+		sup->crashes[kind]++;
+		sup->crashed_ms[kind] = ev_now_ms(sup->ev);
+	}
 	if (c->state != SUP_SPARE) { /* nobody has met a spare one */
 		supervisor_wire_gone(sup, c);
 		supervisor_audit(sup, AUDIT_PROCESS_END, c->kind, c->instance, crashed);

@@ -313,3 +313,18 @@ harness_body(int fd, struct buf *out)
 	assert_int_equal(buf_put(out, body), 0);
 	ipc_body_unmap(body);
 }
+
+void
+harness_census(struct harness *h, uint8_t kind)
+{
+	(void)harness_expect(h, CHILD_CENSUS);
+	for (uint8_t k = 0; k < KIND_N; k++)
+		control_send(h, CHILD_CENSUS_ROW,
+			&(struct child_census_row){.kind = k,
+				.up = k == kind,
+				.waiting = k == kind,
+				.crashes = k == kind ? 3 : 0,
+				.crashed_ago_ms = 1000,
+				.age_ms = k == kind ? 5000 : 0,
+				.last = k + 1 == KIND_N});
+}

@@ -67,6 +67,8 @@ void harness_peer_gone(struct harness *h, uint8_t kind, uint64_t instance, uint6
 void harness_key(struct harness *h, uint8_t kind, uint64_t instance, uint64_t incarnation,
 	const uint8_t key[32]);
 void harness_start(struct harness *h);
+/* CENSUS is awaited and answered: two of kind, one of them waiting to be restarted; nothing else. */
+void harness_census(struct harness *h, uint8_t kind);
 void harness_panic(struct harness *h, bool on);
 void harness_drain(struct harness *h);
 void harness_refuse(struct harness *h, uint8_t kind, uint64_t instance, int why);

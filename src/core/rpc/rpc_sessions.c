@@ -2,6 +2,8 @@
 
 #include <stdlib.h>
 
+#include "label/label.h"
+
 #define SESSIONS_DEFAULT 100
 #define MINUTE_MS 60000u
 #define TITLE_MAX 60
@@ -91,6 +93,22 @@ begin(struct listing *l)
 	l->count = 0;
 }
 
+/* Where what was said in it came from, and who may read it; a label that is none counts as the worst. */
+static void
+put_provenance(struct args_out *out, struct span packed)
+{
+	static const char *const integrities[] = {"untrusted", "member", "owner", "owner-typed"};
+	static const char *const readers[] = {"secret", "owner", "chat", "public"};
+	struct label l;
+
+	(void)label_unpack(packed, &l);
+	args_out_object(out, "provenance");
+	args_out_cstr(out, "integrity", integrities[l.integrity]);
+	args_out_cstr(out, "readers", readers[l.readers_kind]);
+	args_out_bool(out, "tainted", label_is_tainted(l));
+	args_out_end(out);
+}
+
 static void
 put_row(struct listing *l, const struct core_store_session *row)
 {
@@ -106,6 +124,11 @@ put_row(struct listing *l, const struct core_store_session *row)
 	if (l->last && row->preview.len > 0)
 		args_out_str(out, "lastMessagePreview", row->preview);
 	put_counts(out, row);
+	args_out_u64(out, "createdAt", row->created);
+	args_out_u64(out, "items", row->items);
+	if (row->parent.len > 0)
+		args_out_str(out, "spawnedBy", row->parent);
+	put_provenance(out, row->label);
 	put_options(out, row->options);
 	args_out_end(out);
 	l->count++;

@@ -138,45 +138,6 @@ rpc_status(struct rpc_call *call)
 	rpc_result(call, &out, &b);
 }
 
-/* ---- processes: the table, and which of core's own peers are there ---- */
-
-static void
-count_one(struct child *child, struct ipc_chan *chan, void *arg)
-{
-	(void)child;
-	(void)chan;
-	(*(unsigned *)arg)++;
-}
-
-void
-rpc_processes(struct rpc_call *call)
-{
-	struct core *core = call->core;
-	struct args_out out;
-	struct buf b;
-
-	core_args_init(&out, &b);
-	args_out_array(&out, "processes");
-	for (unsigned k = 0; k < KIND_N; k++) {
-		bool is_peer = false;
-		unsigned n = 0;
-
-		for (unsigned i = 0; i < CORE_NLINKS; i++)
-			is_peer = is_peer || core_links[i].kind == k;
-		child_peers(core->child, (uint8_t)k, count_one, &n);
-		args_out_object(&out, NULL);
-		args_out_cstr(&out, "name", process_rows[k].name);
-		args_out_cstr(&out, "instances", process_rows[k].instances);
-		args_out_cstr(&out, "holds", process_rows[k].holds);
-		args_out_cstr(&out, "may", process_rows[k].may);
-		if (is_peer)
-			args_out_u64(&out, "connected", n);
-		args_out_end(&out);
-	}
-	args_out_end(&out);
-	rpc_result(call, &out, &b);
-}
-
 void
 rpc_prove(struct rpc_call *call)
 {

@@ -326,8 +326,17 @@ lists_have_their_shapes(void **state)
 	world_call(&w, METHOD_LAST_HEARTBEAT, NULL);
 	assert_true(world_reply(&w)->ok);
 	world_call(&w, METHOD_PROCESSES, NULL);
+	harness_census(w.h, KIND_CONFIG);
 	assert_true(world_reply(&w)->ok);
 	assert_true(span_eq(world_get(&w, "processes.0.name"), SPAN("supervisor")));
+	assert_true(span_eq(world_get(&w, "processes.1.life"), SPAN("once")));
+	assert_true(span_eq(world_get(&w, "processes.1.running"), SPAN("1")));
+	assert_true(span_eq(world_get(&w, "processes.1.restarting"), SPAN("1")));
+	assert_true(span_eq(world_get(&w, "processes.1.crashes"), SPAN("3")));
+	assert_true(span_eq(world_get(&w, "processes.2.running"), SPAN("0")));
+	/* asked again at once, the supervisor is left alone */
+	world_call(&w, METHOD_PROCESSES, NULL);
+	assert_true(world_reply(&w)->ok);
 	world_close(&w);
 }
 

@@ -1,0 +1,93 @@
+// What the rooms of the Control UI show and protocol 3 has no words for: the count of processes, where a session's words came from,
+// and the texts of the configuration's history.
+import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import test, { after, before, describe } from 'node:test';
+import { chat, Client, signIn } from './lib/client.mjs';
+import { Device } from './lib/device.mjs';
+import { cli, Gateway, isBuilt, until } from './lib/gateway.mjs';
+
+const skip = isBuilt() ? false : 'the gateway is not built';
+const SECRET = 'sk-literal-secret-0123456789abcdef';
+const sha256 = (text) => createHash('sha256').update(text).digest('hex');
+
+describe('what the rooms show', { skip }, () => {
+	let gateway;
+	let client;
+	const processes = async () => Object.fromEntries((await client.call('moltbot.processes')).processes.map((p) => [p.name, p]));
+
+	before(async () => {
+		gateway = new Gateway();
+		await gateway.start();
+		client = await signIn(gateway);
+	});
+	after(async () => { await client?.close(); await gateway?.cleanup(); });
+
+	test('the supervisor counts the processes: those that run, and a crash', async () => {
+		const always = ['supervisor', 'edge/anon', 'core', 'gate', 'store', 'audit', 'vault', 'dial', 'egress/zygote', 'agent/zygote', 'sandbox'];
+		const found = await until(async () => {
+			const all = await processes();
+			return always.every((name) => all[name].running === 1) && all;
+		}, 'every process', 20000);
+		assert.equal(found.core.life, 'always');
+		assert.equal(found.agent.life, 'asked');
+		assert.equal(found['edge/user'].running, 1);
+		assert.equal(found.dial.crashes, 0);
+		assert.ok(Math.abs(found.core.since - Date.now()) < 60000);
+		const victim = gateway.processes().find((p) => /moltbot-dial/.test(p.args));
+		process.kill(victim.pid, 'SIGKILL');
+		const after = await until(async () => {
+			const all = await processes();
+			return all.dial.crashes === 1 && all.dial.running === 1 && all;
+		}, 'the crash, and its successor', 20000);
+		assert.ok(after.dial.lastCrashAt <= Date.now() && after.dial.lastCrashAt > Date.now() - 60000);
+		assert.equal(after.core.crashes, 0);
+	});
+
+	test('many who ask at once are answered, and the gateway stands', async () => {
+		const answers = await Promise.all(Array.from({ length: 200 }, () => client.request('moltbot.processes', {})));
+		assert.ok(answers.every((a) => a.ok || a.error.code === 'UNAVAILABLE'));
+		assert.ok(answers.some((a) => a.ok));
+		assert.equal((await processes()).supervisor.running, 1);
+	});
+
+	test('a session says how long it is, since when, and whose words are in it', async () => {
+		assert.equal((await chat(client, 'what is 2 + 2?', { sessionKey: 'sized' })).state, 'final');
+		const { sessions } = await client.call('sessions.list', {});
+		const row = sessions.find((s) => s.key === 'agent:main:sized');
+		assert.ok(row.items >= 2, JSON.stringify(row));
+		assert.ok(Math.abs(row.createdAt - Date.now()) < 60000);
+		assert.equal(row.provenance.integrity.startsWith('owner'), true);
+		assert.equal(row.provenance.readers, 'owner');
+		assert.equal(row.provenance.tainted, false);
+	});
+
+	test('a former text of the configuration is shown, without its secrets, to admins alone', async () => {
+		const { hash } = await client.call('config.get');
+		const raw = `// former words\n{ gateway: { port: ${gateway.port} }, models: { providers: { p: { baseUrl: "http://127.0.0.1:9/v1", apiKey: "${SECRET}", models: [{ id: "m" }] } } } }\n`;
+		await client.call('config.set', { raw, baseHash: hash });
+		await client.call('config.set', { raw: `{ gateway: { port: ${gateway.port} } }`, baseHash: sha256(raw) });
+		const all = await client.call('moltbot.config.history');
+		assert.ok(all.entries.length >= 3);
+		assert.equal(all.raw, undefined);
+		const one = await client.call('moltbot.config.history', { hash: sha256(raw) });
+		assert.deepEqual(one.entries.map((e) => e.hash), [sha256(raw)]);
+		assert.match(one.raw, /former words/);
+		assert.ok(!JSON.stringify(one).includes(SECRET));
+		const none = await client.request('moltbot.config.history', { hash: '0'.repeat(64) });
+		assert.match(none.error.message, /no such text/);
+		const device = new Device();
+		const scopes = ['operator.read', 'operator.write'];
+		const present = (token) => (nonce) => ({ token, role: 'operator', scopes,
+			device: device.present({ clientId: 'cli', clientMode: 'cli', role: 'operator', scopes, token, nonce }) });
+		const first = new Client(gateway.url());
+		const refused = await first.connect(present(gateway.token));
+		assert.equal(cli(gateway, ['devices', 'approve', refused.error.details.requestId]).status, 0);
+		const narrow = new Client(gateway.url());
+		assert.equal((await narrow.connect(present(gateway.token))).ok, true);
+		const frame = await narrow.request('moltbot.config.history', { hash: sha256(raw) });
+		assert.equal(frame.error.message, 'missing scope: operator.admin');
+		assert.equal((await narrow.request('moltbot.processes', {})).ok, true);
+		await narrow.close();
+	});
+});
