@@ -289,7 +289,7 @@ enum handle {
 	HANDLE_UI,          /* edge/anon: the Control UI's folder */
 	/* sandbox: a control group's directory of its own; number: 2 for v2, 1 memory, 3 pids of v1 */
 	HANDLE_CGROUP,
-	HANDLE_LABELS, /* sandbox: the labels of its workspace's files */
+	HANDLE_LABELS, /* sandbox: labels of its files; gate: versions of sessions' labels */
 	HANDLE_LOG,    /* edge/user of principals who may read it: the gateway's log, read-only */
 	HANDLE_N
 };

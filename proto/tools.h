@@ -71,6 +71,6 @@ extern const char *const tool_instructions[]; /* NULL ends the list */
 #define TOOL_STEP_INSTRUCTIONS "instruction files"
 
 /* How a built-in tool ends that refused: by its path, or because the file is the owner's instructions. */
-enum { TOOL_EXIT_PATH = 4, TOOL_EXIT_INSTRUCTIONS = 5 };
+enum { TOOL_EXIT_PATH = 4, TOOL_EXIT_INSTRUCTIONS = 5, TOOL_EXIT_TAINTED = 6 };
 
 #endif

@@ -111,6 +111,7 @@
 #define GATE_TURNS_MAX 4096        /* turns registered and not yet run */
 #define GATE_TURN_TTL_MS 86400000  /* a turn that no run came for is forgotten */
 #define GATE_SESSIONS_MAX 2048     /* labels of sessions in memory */
+#define GATE_SEEN_MAX 16777216      /* sessions whose label gate can remember the version of */
 #define GATE_EXECUTORS_MAX 256     /* incarnations of executors with a key */
 #define GATE_ACKS_MAX 1024         /* labels of results that wait for the store */
 #define WITNESS_WAITING_MAX 1024   /* lines that wait for audit, a process */

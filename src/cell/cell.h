@@ -84,6 +84,7 @@ struct cell_result {
 struct cell_call {
 	struct span args; /* canonical (tool_args_check) */
 	int workspace;    /* dirfd */
+	bool keep;        /* nothing that is there is replaced: the run is tainted */
 	struct cell_result *result;
 };
 /* Runs a built-in tool in this process. */

@@ -37,17 +37,25 @@ get_args(const struct sandbox_cell_run *run, struct span *args)
 	return ipc_body_map(run->body, IPC_BODY_MAX, args);
 }
 
+static int
+exit_of_refusal(uint8_t reason)
+{
+	return reason == REASON_INSTRUCTIONS ? TOOL_EXIT_INSTRUCTIONS
+	       : reason == REASON_TAINTED    ? TOOL_EXIT_TAINTED
+					     : TOOL_EXIT_PATH;
+}
+
 static void
-run_builtin(unsigned tool, struct span args, int out)
+run_builtin(const struct sandbox_cell_run *run, struct span args, int out)
 {
 	struct cell_result result = {.text = {.max = CELL_OUTPUT_MAX}};
-	struct cell_call call = {.args = args, .result = &result};
+	struct cell_call call = {.args = args, .result = &result, .keep = run->keep};
 	size_t done = 0;
 
 	call.workspace = openat(AT_FDCWD, ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (call.workspace < 0 || cell_jail_builtin() < 0)
 		_exit(2);
-	cell_tool_run(tool, &call);
+	cell_tool_run(run->tool, &call);
 	while (done < result.text.len) {
 		ssize_t n = write(out, result.text.ptr + done, result.text.len - done);
 
@@ -56,8 +64,7 @@ run_builtin(unsigned tool, struct span args, int out)
 		done += (size_t)n;
 	}
 	if (result.refused != 0)
-		_exit(result.refused == REASON_INSTRUCTIONS ? TOOL_EXIT_INSTRUCTIONS
-							    : TOOL_EXIT_PATH);
+		_exit(exit_of_refusal(result.refused));
 	_exit(!result.ok ? 1 : result.truncated ? EXIT_TRUNCATED : 0);
 }
 
@@ -75,18 +82,19 @@ run_program(const struct cell_setup *setup, struct span args, int out)
 }
 
 static int
-start_worker(const struct cell_setup *setup, unsigned tool, struct span args, struct worker *w)
+start_worker(const struct cell_setup *setup, const struct sandbox_cell_run *run, struct span args,
+	struct worker *w)
 {
 	int fds[2];
 
 	*w = (struct worker){
-		.pidfd = -1, .most = setup->output, .builtin = tool != TOOL_SHELL_EXEC};
+		.pidfd = -1, .most = setup->output, .builtin = run->tool != TOOL_SHELL_EXEC};
 	if (pipe2(fds, O_CLOEXEC) != 0)
 		return ERR_SYS;
 	w->pid = fork();
 	if (w->pid == 0) {
 		if (w->builtin)
-			run_builtin(tool, args, fds[1]);
+			run_builtin(run, args, fds[1]);
 		else
 			run_program(setup, args, fds[1]);
 	}
@@ -181,7 +189,7 @@ cell_serve_run(const struct cell_setup *setup, const struct sandbox_cell_run *ru
 		cell_msg_send_failed(TOOL_STEP_INSTRUCTIONS, 0);
 		return ERR_DENIED;
 	}
-	if (start_worker(setup, run->tool, args, &w) < 0) {
+	if (start_worker(setup, run, args, &w) < 0) {
 		cell_msg_send_failed("worker", errno);
 		return ERR_SYS;
 	}

@@ -40,6 +40,9 @@ setup(struct child *child, struct jail_env *env)
 	(void)env;
 	g->child = child;
 	g->witness = witness_new(child);
+	g->seen_fd = child_handle_steal(child, HANDLE_LABELS, 0, NULL);
+	if (g->seen_fd < 0)
+		log_warn("no file for the versions of labels: every session counts as untrusted");
 	child->ctx = g;
 	if (child->slice.len == 0) {
 		log_error("no policy was given: ends");

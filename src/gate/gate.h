@@ -5,6 +5,7 @@
  *   gate_judge.c    the verdict: a pure function of policy, run and request
  *   gate_run.c      turns, runs, sessions and what lowers their labels
  *   gate_row.c      what survives a restart: rows in store under gate's MAC and version
+ *   gate_seen.c     which versions of them there were: kept where store does not reach
  *   gate_key.c      warrant keys of executors, counters, warrants
  *   gate_policy.c   the policy from the slice
  *   gate_verdict.c  a verdict leaves when its line is in the audit log
@@ -223,6 +224,7 @@ struct gate {
 	struct gate_keys keys;
 	bool has_row_key; /* false: nothing stored can be believed */
 	uint8_t row_key[CRYPTO_KEY_LEN];
+	int seen_fd; /* negative: no session can be believed */
 	uint64_t next_req;
 	uint64_t retry_timer;
 	struct gate_session sessions[GATE_SESSIONS_MAX];
@@ -287,6 +289,11 @@ void gate_row_delete(struct gate *g, struct gate_row *row);
 void gate_row_resume(struct gate *g); /* store is back: asks and sends again */
 void gate_row_got(struct gate *g, const struct gate_store_row *m);
 void gate_row_stored(struct gate *g, const struct gate_store_stored *m);
+
+/* gate_seen.c: the newest version of a session's row; 0: it never had one. ERR_MISSING, ERR_RANGE, ERR_IO: not known. */
+int gate_seen_get(const struct gate *g, uint64_t session, uint64_t *version);
+/* Remembers it, on disk. ERR_IO. */
+int gate_seen_put(const struct gate *g, uint64_t session, uint64_t version);
 
 /* msg.c */
 #define GATE_NLINKS 6

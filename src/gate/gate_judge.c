@@ -6,7 +6,8 @@
 
 /*
  * What each effect is: who carries it out, which destinations it has, and why it is consequential. An effect without a row
- * (executor 0) does not exist. Cells have no network: what a program does in the workspace stays there.
+ * (executor 0) does not exist. Cells have no network: what a program does in the workspace stays there, but it may delete what it
+ * likes of it. A WRITE of a tainted run replaces nothing: its warrant says so by the run's label, and sandbox holds it to that.
  */
 struct effect_row {
 	uint8_t executor;
@@ -22,7 +23,7 @@ static const struct effect_row effects[EFFECT_N] = {
 	[EFFECT_READ] = {KIND_SANDBOX, BIT(DEST_WORKSPACE), .is_tool = true},
 	[EFFECT_WRITE] = {KIND_SANDBOX, BIT(DEST_WORKSPACE), .is_tool = true},
 	[EFFECT_DELETE] = {KIND_SANDBOX, BIT(DEST_WORKSPACE), .is_tool = true, .lasts = true},
-	[EFFECT_EXEC] = {KIND_SANDBOX, BIT(DEST_WORKSPACE), .is_tool = true},
+	[EFFECT_EXEC] = {KIND_SANDBOX, BIT(DEST_WORKSPACE), .is_tool = true, .lasts = true},
 	[EFFECT_REMEMBER] = {KIND_STORE, BIT(DEST_MEMORY), .is_tool = true, .lasts = true},
 	[EFFECT_RECALL] = {KIND_STORE, BIT(DEST_MEMORY), .is_tool = true},
 	[EFFECT_REPLY] = {KIND_EGRESS, BIT(DEST_TURN), .is_tool = true, .leaves = true},

@@ -189,12 +189,15 @@ void
 gate_row_stored(struct gate *g, const struct gate_store_stored *m)
 {
 	struct gate_row *row = m->req == 0 ? NULL : row_put(g, m->req);
+	int64_t rc = m->rc;
 
 	if (row == NULL)
 		return;
-	if (m->rc < 0) {
+	if (rc >= 0 && row->lowered && row->table == GATE_SESSION_LABELS)
+		rc = gate_seen_put(g, row->key, row->version);
+	if (rc < 0) {
 		log_error("a label could not be stored: results wait", LOG_U("table", row->table),
-			LOG_U("key", row->key), LOG_E("why", m->rc));
+			LOG_U("key", row->key), LOG_E("why", rc));
 		retry_later(g);
 		return;
 	}

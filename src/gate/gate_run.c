@@ -253,20 +253,35 @@ row_key(const struct gate *g)
 	return g->has_row_key ? g->row_key : NULL;
 }
 
+/* Is it what gate wrote last: the row, or that there is none. */
+static bool
+session_is_as_left(const struct gate *g, uint64_t session, const struct gate_store_row *m,
+	uint64_t *seen, struct label *stored)
+{
+	*stored = gate_label_new;
+	if (gate_seen_get(g, session, seen) < 0)
+		return false;
+	if (!m->found)
+		return *seen == 0;
+	return m->version >= *seen && label_unpack(m->value, stored) == 0 &&
+	       (WEAK(SESSION_LABEL) ||
+		       gate_row_is_good(row_key(g), GATE_SESSION_LABELS, session, m));
+}
+
 void
 gate_session_fetched(struct gate *g, struct gate_session *s, const struct gate_store_row *m)
 {
-	struct label stored = gate_label_new;
-	bool good = WEAK(SESSION_LABEL) ||
-		    gate_row_is_good(row_key(g), GATE_SESSION_LABELS, s->session, m);
-	bool doubtful = m->found && (!good || label_unpack(m->value, &stored) < 0);
+	struct label stored;
+	uint64_t seen = 0;
+	bool doubtful = !session_is_as_left(g, s->session, m, &seen, &stored);
 
 	if (doubtful) {
 		log_warn("the label of a session is not as it was written: it counts as untrusted",
-			LOG_U("session", s->session));
+			LOG_U("session", s->session), LOG_U("version", m->version),
+			LOG_U("written", seen));
 		stored = gate_label_doubtful;
 	}
-	s->row.version = m->version;
+	s->row.version = m->version > seen ? m->version : seen;
 	s->label = label_join(s->label, stored);
 	if (doubtful || !label_is_equal(s->label, stored))
 		gate_row_put(g, &s->row, true);

@@ -6,6 +6,7 @@
 
 #include "base/err.h"
 #include "base/log.h"
+#include "base/weak.h"
 #include "label/label.h"
 #include "proto/audit_writer.h"
 #include "proto/executor_gate.h"
@@ -200,12 +201,13 @@ on_call_output(struct sandbox_cell *cell, struct span data, void *arg)
 static void
 write_outcome(struct sandbox_call *c, const struct sandbox_result *r)
 {
+	static const enum reason reasons[] = {[TOOL_EXIT_PATH] = REASON_PATH,
+		[TOOL_EXIT_INSTRUCTIONS] = REASON_INSTRUCTIONS,
+		[TOOL_EXIT_TAINTED] = REASON_TAINTED};
 	bool builtin = r->rc == 0 && c->tool != TOOL_SHELL_EXEC;
 
-	if (builtin && r->exit_code == TOOL_EXIT_PATH)
-		write_line(c, AUDIT_REFUSED, VERDICT_DENY, REASON_PATH, ERR_DENIED);
-	else if (builtin && r->exit_code == TOOL_EXIT_INSTRUCTIONS)
-		write_line(c, AUDIT_REFUSED, VERDICT_DENY, REASON_INSTRUCTIONS, ERR_DENIED);
+	if (builtin && r->exit_code >= TOOL_EXIT_PATH && r->exit_code <= TOOL_EXIT_TAINTED)
+		write_line(c, AUDIT_REFUSED, VERDICT_DENY, reasons[r->exit_code], ERR_DENIED);
 	else
 		write_line(c, AUDIT_EXECUTED, VERDICT_ALLOW, REASON_ALLOWED,
 			r->rc != 0 ? r->rc : r->exit_code);
@@ -317,6 +319,8 @@ sandbox_call_launch(struct sandbox_call *c)
 		on_call_end(NULL, &(struct sandbox_result){.rc = ERR_UNSUPPORTED}, c);
 		return;
 	}
+	if (label_is_tainted(c->run_label) && !WEAK(LABEL_RULES))
+		sandbox_cell_keep(c->cell);
 	if (sandbox_cell_run(c->cell, c->tool, span_of(c->args, c->args_len), -1, c->timeout_ms) <
 		0)
 		sandbox_cell_kill(c->cell, ERR_SYS);

@@ -39,7 +39,7 @@ struct sandbox_cell {
 	struct sandbox_result result;
 	struct sandbox_cgroup cgroup;
 	struct {
-		bool waiting, prove, scan;
+		bool waiting, prove, scan, keep;
 		uint64_t since;
 		struct sandbox_prove what;
 		uint8_t tool;
@@ -209,6 +209,7 @@ send_call(struct sandbox_cell *c)
 	else
 		rc = sandbox_cell_run_send(
 			c->chan, &(struct sandbox_cell_run){.tool = c->call.tool,
+					 .keep = c->call.keep,
 					 .args = span_of(c->call.args, c->call.args_len),
 					 .body = c->call.body});
 	if (c->call.body >= 0)
@@ -511,6 +512,12 @@ sandbox_cell_set_ops(struct sandbox_cell *c, const struct sandbox_ops *ops, void
 {
 	c->ops = ops;
 	c->arg = arg;
+}
+
+void
+sandbox_cell_keep(struct sandbox_cell *c)
+{
+	c->call.keep = true;
 }
 
 int

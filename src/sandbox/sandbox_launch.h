@@ -85,6 +85,8 @@ void sandbox_cell_set_ops(struct sandbox_cell *cell, const struct sandbox_ops *o
  */
 int sandbox_cell_run(
 	struct sandbox_cell *cell, uint8_t tool, struct span args, int body, uint32_t timeout_ms);
+/* Its call replaces nothing that is in the workspace: before sandbox_cell_run(). */
+void sandbox_cell_keep(struct sandbox_cell *cell);
 /* What to try (a row of probes.def or PROBE_ALL), as which profile, against which process and which workspace outside. */
 struct sandbox_prove {
 	uint8_t profile;

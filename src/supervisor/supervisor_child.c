@@ -238,6 +238,8 @@ give_handles(struct sup *sup, struct sup_child *c)
 		break;
 	case KIND_GATE:
 		give(c, HANDLE_BOX_KEY, 0, supervisor_key_open(sup, true), false);
+		give(c, HANDLE_LABELS, 0, supervisor_file_open(sup, "gate.labels", O_RDWR, uid),
+			false);
 		break;
 	case KIND_SANDBOX:
 		give(c, HANDLE_WORKSPACE, 0, supervisor_workspace_open(sup, c->instance), false);

@@ -85,9 +85,12 @@ test('what a tainted run writes taints whoever reads it, until the owner edits i
 		assert.equal(await taints(gateway, read('mine.txt'), shell('cat mine.txt'), line('file_list', {})), false, 'a clean workspace');
 		assert.equal(statSync(join(gateway.dir, 'workspace-0.labels')).size, 0, 'and nothing is kept of it');
 
-		// a stranger's words, by the two ways of writing
-		assert.match(await ask(gateway, 'tainted', tainting,
-			line('file_write', { path: 'notes.md', content: 'obey strangers' }), shell('echo obey > other.txt; mkdir obey-strangers')), /obey strangers[^]*wrote 14 bytes/);
+		// a stranger's words, by the two ways of writing: a tainted run's file, and what a program writes that could read it
+		const wrote = await ask(gateway, 'tainted', tainting, line('file_write', { path: 'notes.md', content: 'obey strangers' }), shell('echo obey > never.txt'));
+		assert.match(wrote, /obey strangers[^]*wrote 14 bytes[^]*denied: the run has read/);
+		assert.ok(!existsSync(workspace(gateway, 'never.txt')), 'a tainted run starts no program');
+		await ask(gateway, 'program', shell('cat notes.md > other.txt; mkdir obey-strangers'));
+		assert.ok(existsSync(workspace(gateway, 'other.txt')));
 		const told = auditLines(join(gateway.dir, 'audit.log')).filter((l) => l.event === 'LABEL').length;
 		await must('file_read of file_write', read('notes.md'));
 		if (!weak)
@@ -107,9 +110,9 @@ test('what a tainted run writes taints whoever reads it, until the owner edits i
 		await must('the one who copies', shell('tr a-z A-Z < notes.md > copy.md; rm notes.md'));
 		await must('a copy', read('copy.md'));
 
-		// everything dies while a tainted program runs: nobody was there to mark what it wrote
+		// everything dies while a program runs that could read it: nobody was there to mark what it wrote
 		const client = await signIn(gateway);
-		client.request('chat.send', { sessionKey: 'tainted', message: shell('echo obey twice > late.txt; sleep 20'), idempotencyKey: 'late' }).catch(() => {});
+		client.request('chat.send', { sessionKey: 'late', message: shell('echo obey twice > late.txt; sleep 20'), idempotencyKey: 'late' }).catch(() => {});
 		await until(exists(gateway, 'late.txt'), 'the program', 10000);
 		await gateway.kill();
 		await sleep(500);

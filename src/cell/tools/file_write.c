@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
@@ -21,9 +22,9 @@ refusal(int dir, const char *name)
 	return st.st_nlink == 1 ? NULL : "the file has other names (hard links)";
 }
 
-/* The content under a name of our own, then moved over the wanted one: a reader sees the old or the new, whole. */
+/* The content under a name of our own, then moved to the wanted one: a reader sees the old or the new, whole. */
 static int
-write_replacing(int dir, const char *name, struct span content)
+write_whole(int dir, const char *name, struct span content, bool keep)
 {
 	char temp[64];
 	uint64_t random = 0;
@@ -43,7 +44,8 @@ write_replacing(int dir, const char *name, struct span content)
 			break;
 		done += (size_t)n;
 	}
-	if (close(fd) != 0 || done < content.len || renameat(dir, temp, dir, name) != 0) {
+	if (close(fd) != 0 || done < content.len ||
+		renameat2(dir, temp, dir, name, keep ? RENAME_NOREPLACE : 0) != 0) {
 		int saved = errno;
 
 		(void)unlinkat(dir, temp, 0);
@@ -53,13 +55,44 @@ write_replacing(int dir, const char *name, struct span content)
 	return 0;
 }
 
+static bool
+is_there(int dir, const char *name)
+{
+	struct stat st;
+
+	return fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+/* Into the folder, under that name; what could not be done is said. */
+static void
+write_leaf(struct cell_call *call, int dir, const char *leaf, struct span name, struct span content)
+{
+	const char *why = refusal(dir, leaf);
+	bool kept = why == NULL && call->keep && is_there(dir, leaf);
+
+	if (why == NULL && !kept && write_whole(dir, leaf, content, call->keep) < 0) {
+		kept = call->keep && errno == EEXIST;
+		why = errno == ENOSPC || errno == EDQUOT ? "no room left" : "writing failed";
+	}
+	if (kept) {
+		cell_say_refused(call, "file_write", name, REASON_TAINTED,
+			"there is such a file, and the run has read content that the owner did not "
+			"write: nobody is there to approve replacing it");
+	} else if (why != NULL) {
+		cell_say_error(call, "file_write", name, why);
+	} else {
+		(void)buf_put_cstr(&call->result->text, "wrote ");
+		(void)buf_put_u64_dec(&call->result->text, content.len);
+		(void)buf_put_cstr(&call->result->text, " bytes");
+	}
+}
+
 void
 tool_file_write(struct cell_call *call)
 {
 	struct cell_path path;
 	struct span name = SPAN_EMPTY, content = SPAN_EMPTY;
 	char leaf[256];
-	const char *why;
 	int dir;
 
 	(void)args_get_str(call->args, "path", &name);
@@ -82,15 +115,6 @@ tool_file_write(struct cell_call *call)
 				: "the folder is not in the workspace (links are not followed)");
 		return;
 	}
-	why = refusal(dir, leaf);
-	if (why == NULL && write_replacing(dir, leaf, content) < 0)
-		why = errno == ENOSPC || errno == EDQUOT ? "no room left" : "writing failed";
-	if (why != NULL) {
-		cell_say_error(call, "file_write", name, why);
-	} else {
-		(void)buf_put_cstr(&call->result->text, "wrote ");
-		(void)buf_put_u64_dec(&call->result->text, content.len);
-		(void)buf_put_cstr(&call->result->text, " bytes");
-	}
+	write_leaf(call, dir, leaf, name, content);
 	close(dir);
 }

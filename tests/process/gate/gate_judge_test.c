@@ -98,7 +98,7 @@ an_owners_run_may_do_what_the_policy_allows(void **state)
 }
 
 static void
-a_tainted_run_works_in_its_workspace_but_deletes_and_remembers_nothing(void **state)
+a_tainted_run_reads_and_adds_but_deletes_executes_and_remembers_nothing(void **state)
 {
 	struct gate_run run = run_with(LABEL_UNTRUSTED, LABEL_READ_OWNER);
 	struct gate_ask remember = {.effect = EFFECT_REMEMBER,
@@ -111,13 +111,16 @@ a_tainted_run_works_in_its_workspace_but_deletes_and_remembers_nothing(void **st
 	(void)state;
 	reset_policy();
 	expect(&run, ask_tool(EFFECT_WRITE), VERDICT_ALLOW, REASON_ALLOWED);
-	expect(&run, ask_tool(EFFECT_EXEC), VERDICT_ALLOW, REASON_ALLOWED);
+	expect(&run, ask_tool(EFFECT_READ), VERDICT_ALLOW, REASON_ALLOWED);
 	expect(&run, ask_model(), VERDICT_ALLOW, REASON_ALLOWED);
+	expect(&run, ask_tool(EFFECT_EXEC), VERDICT_ASK, REASON_TAINTED);
 	expect(&run, ask_tool(EFFECT_DELETE), VERDICT_ASK, REASON_TAINTED);
 	expect(&run, remember, VERDICT_ASK, REASON_TAINTED);
 	run.label.integrity = LABEL_MEMBER;
 	expect(&run, ask_tool(EFFECT_DELETE), VERDICT_ASK, REASON_TAINTED);
+	expect(&run, ask_tool(EFFECT_EXEC), VERDICT_ASK, REASON_TAINTED);
 	run.label.integrity = LABEL_OWNER;
+	expect(&run, ask_tool(EFFECT_EXEC), VERDICT_ALLOW, REASON_ALLOWED);
 	expect(&run, remember, VERDICT_ALLOW, REASON_ALLOWED);
 }
 
@@ -596,7 +599,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_owners_run_may_do_what_the_policy_allows),
 		cmocka_unit_test(
-			a_tainted_run_works_in_its_workspace_but_deletes_and_remembers_nothing),
+			a_tainted_run_reads_and_adds_but_deletes_executes_and_remembers_nothing),
 		cmocka_unit_test(secrets_and_invalid_labels_go_nowhere),
 		cmocka_unit_test(a_host_needs_control_and_flow_and_a_typed_one_is_good_once),
 		cmocka_unit_test(deny_wins_over_allow_and_an_empty_allow_allows_nothing),

@@ -37,6 +37,7 @@ struct stored {
 struct fixture {
 	struct harness *h;
 	int row_key;
+	int seen; /* negative: none */
 	int user;
 	int core;
 	int store;
@@ -53,11 +54,13 @@ launch(struct fixture *f)
 {
 	struct harness_options o = {.kind = KIND_GATE,
 		.slice = buf_span(&slice),
-		.handles = {{HANDLE_BOX_KEY, 0, f->row_key}},
-		.nhandles = 1};
+		.handles = {{HANDLE_LABELS, 0, f->seen}, {HANDLE_BOX_KEY, 0, f->row_key}},
+		.nhandles = 2};
 
 	if (f->no_key)
-		o.nhandles = 0;
+		o.nhandles = 1;
+	if (f->seen < 0)
+		o.handles[0] = o.handles[--o.nhandles];
 	f->h = harness_new(program, NULL, &o);
 	f->user = harness_peer(f->h, KIND_USER, OWNER);
 	f->core = harness_peer(f->h, KIND_CORE, 0);
@@ -92,6 +95,7 @@ begin(struct fixture *f)
 	args_out_u64(&out, "provider.rows", 8);
 	args_out_u64(&out, "run.tool_calls", 5);
 	assert_int_equal(args_out_done(&out), 0);
+	f->seen = memfd_create("seen", MFD_CLOEXEC);
 	f->row_key = memfd_create("key", MFD_CLOEXEC);
 	assert_int_equal(write(f->row_key, "0123456789abcdef0123456789abcdef", 32), 32);
 	launch(f);
@@ -538,6 +542,74 @@ rows_that_were_changed_exchanged_or_lost_count_as_untrusted(void **state)
 		assert_int_equal(l.integrity, LABEL_UNTRUSTED);
 		end(&f);
 	}
+}
+
+/* What a new run of the session begins with after a restart. */
+static uint8_t
+integrity_after_restart(struct fixture *f, uint64_t run)
+{
+	uint8_t integrity;
+
+	launch(f);
+	turn(f, run, LABEL_OWNER_TYPED, true);
+	integrity = open_run(
+		f, (struct core_gate_run_open){.run = run, .turn = run}, true, REASON_ALLOWED)
+			    .integrity;
+	end(f);
+	return integrity;
+}
+
+static void
+a_row_that_store_hides_or_gives_an_older_one_of_counts_as_untrusted(void **state)
+{
+	struct fixture f;
+	struct stored older;
+	struct stored *session;
+	uint8_t written[8];
+
+	(void)state;
+	begin(&f);
+	turn(&f, 7, LABEL_OWNER_TYPED, true);
+	(void)open_run(&f, (struct core_gate_run_open){.run = 1, .turn = 7}, true, REASON_ALLOWED);
+	send_label(&f, 1, LABEL_OWNER, LABEL_SECRET);
+	store_serve(&f);
+	session = stored_at(&f, GATE_SESSION_LABELS, SESSION, false);
+	assert_non_null(session);
+	older = *session;
+	send_label(&f, 1, LABEL_UNTRUSTED, LABEL_SECRET);
+	store_serve(&f);
+	assert_true(session->version > older.version);
+	end(&f);
+	assert_int_equal(pread(f.seen, written, sizeof(written), SESSION * 8), 8);
+	assert_int_equal(written[0], session->version);
+
+	*session = older; /* gate's own bytes, MAC and all */
+	assert_int_equal(integrity_after_restart(&f, 21), LABEL_UNTRUSTED);
+	assert_true(session->version > older.version); /* and the doubt is written down */
+	*session = (struct stored){.table = GATE_SESSION_LABELS, .key = SESSION};
+	assert_int_equal(integrity_after_restart(&f, 22), LABEL_UNTRUSTED);
+}
+
+static void
+a_session_that_cannot_be_remembered_counts_as_untrusted(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	begin(&f);
+	for (uint64_t i = 0; i < 2; i++) {
+		turn(&f, 7 + i, LABEL_OWNER_TYPED, true);
+		assert_int_equal(open_run(&f,
+					 (struct core_gate_run_open){.run = 1 + i,
+						 .turn = 7 + i,
+						 .session = GATE_SEEN_MAX - 1 + i},
+					 true, REASON_ALLOWED)
+					 .integrity,
+			i == 0 ? LABEL_OWNER : LABEL_UNTRUSTED);
+	}
+	end(&f);
+	f.seen = -1;
+	assert_int_equal(integrity_after_restart(&f, 21), LABEL_UNTRUSTED);
 }
 
 static void
@@ -1096,6 +1168,9 @@ main(int argc, char **argv)
 		cmocka_unit_test(a_result_of_a_run_that_just_ended_still_taints_its_session),
 		cmocka_unit_test(labels_and_budgets_survive_a_restart),
 		cmocka_unit_test(rows_that_were_changed_exchanged_or_lost_count_as_untrusted),
+		cmocka_unit_test(
+			a_row_that_store_hides_or_gives_an_older_one_of_counts_as_untrusted),
+		cmocka_unit_test(a_session_that_cannot_be_remembered_counts_as_untrusted),
 		cmocka_unit_test(the_kill_switch_and_a_missing_executor_stop_everything),
 		cmocka_unit_test(an_executor_that_is_being_wired_is_waited_for),
 		cmocka_unit_test(every_verdict_is_a_line_in_the_audit_log),
