@@ -155,6 +155,10 @@ put_device(struct args_out *out, const struct user_vault_device *d)
 	put_text(out, "clientId", d->client_id);
 	put_text(out, "clientMode", d->client_mode);
 	put_text(out, "role", d->role);
+	args_out_array(out, "roles");
+	if (d->role.len > 0)
+		args_out_str(out, NULL, d->role);
+	args_out_end(out);
 	user_put_scopes(out, "scopes", d->scopes);
 	if (d->pending) {
 		args_out_bool(out, "isRepair", d->repair);

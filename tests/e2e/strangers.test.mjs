@@ -100,6 +100,31 @@ describe('protocol 3 over ws, built-in assistant', { skip }, () => {
 		assert.equal((await client.call('agent.wait', { runId: 'agent-1' })).status, 'ok');
 	});
 
+	test('agent with a sessionId goes on with that session, and begins one that the same id finds again', async () => {
+		await chat(client, 'the crab is called Ada', { sessionKey: 'pets' });
+		const { sessionId } = await client.call('chat.history', { sessionKey: 'pets' });
+		await client.request('agent', { message: 'what is 2 * 3', idempotencyKey: 'by-id', sessionId }, 2);
+		const pets = await client.call('chat.history', { sessionKey: 'pets' });
+		assert.ok(pets.messages.some((m) => textOf(m).includes('2 * 3')));
+		const unknown = '0b1b1b7e-0000-4000-8000-000000000001';
+		for (const [i, message] of ['what is 4 * 5', 'what is 5 * 6'].entries())
+			await client.request('agent', { message, idempotencyKey: `new-${i}`, sessionId: unknown }, 2);
+		const texts = (await client.call('chat.history', { sessionKey: unknown })).messages.map(textOf).join('\n');
+		assert.match(texts, /4 \* 5[\s\S]*5 \* 6/);
+		const main = await client.call('chat.history', { sessionKey: 'main' });
+		assert.ok(!main.messages.some((m) => /4 \* 5|2 \* 3/.test(textOf(m))));
+	});
+
+	test('agent takes the name of a channel that nothing is delivered to, and no other', async () => {
+		const [, final] = await client.request('agent', { message: 'what is 7 * 7', idempotencyKey: 'ch-1', channel: 'whatsapp', deliver: false }, 2);
+		assert.match(final.payload.result.payloads[0].text, /49/);
+		const deliver = await client.request('agent', { message: 'x', idempotencyKey: 'ch-2', channel: 'whatsapp', deliver: true });
+		assert.equal(deliver.error.code, 'UNAVAILABLE');
+		assert.match(deliver.error.message, /channels/);
+		const unknown = await client.request('agent', { message: 'x', idempotencyKey: 'ch-3', channel: 'pigeon' });
+		assert.match(unknown.error.message, /unknown channel/);
+	});
+
 	test('the same idempotency key is one message', async () => {
 		await chat(client, 'what is 5 * 5', { idempotencyKey: 'same', sessionKey: 'idem' });
 		const again = await client.call('chat.send', { sessionKey: 'idem', message: 'what is 5 * 5', idempotencyKey: 'same' });

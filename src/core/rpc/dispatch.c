@@ -24,6 +24,7 @@ static rpc_fn *const handlers[METHOD_N] = {
 	[METHOD_AGENT_IDENTITY_GET] = rpc_agent_identity,
 	[METHOD_MODELS_LIST] = rpc_models_list,
 	[METHOD_NODE_LIST] = rpc_node_list,
+	[METHOD_NODE_PAIR_LIST] = rpc_node_pair_list,
 	[METHOD_CHANNELS_STATUS] = rpc_channels_status,
 	[METHOD_SESSIONS_LIST] = rpc_sessions_list,
 	[METHOD_SESSIONS_PREVIEW] = rpc_sessions_preview,

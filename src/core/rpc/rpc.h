@@ -41,6 +41,10 @@ struct span rpc_clip(struct span text, size_t max);
 void rpc_session_entry_put(struct args_out *out, const struct core_store_session *row);
 /* A word that begins a new session, alone: it begins, and the transcript says so. Takes caller. */
 void rpc_session_renew(struct rpc_call *call, const struct core_run_request *rq);
+/* True: answered already, as the first time. */
+bool rpc_turn_is_repeated(struct rpc_call *call, struct span idem);
+/* A message whose parameters are checked: it is accepted, or refused because nothing may run. Takes caller. */
+void rpc_turn_take(struct rpc_call *call, struct core_run_request *rq);
 /* Are there any; may the model have them (false: answered already). */
 bool rpc_attachments_given(struct span args);
 bool rpc_attachments_check(struct rpc_call *call);
@@ -52,6 +56,7 @@ rpc_fn rpc_voicewake_get, rpc_exec_approvals_get, rpc_exec_approval_resolve;
 rpc_fn rpc_sessions_preview, rpc_sessions_resolve, rpc_sessions_patch, rpc_sessions_reset;
 rpc_fn rpc_sessions_delete, rpc_sessions_compact, rpc_chat_inject;
 rpc_fn rpc_agents_list, rpc_agent_identity, rpc_models_list, rpc_node_list, rpc_channels_status;
+rpc_fn rpc_node_pair_list;
 rpc_fn rpc_sessions_list, rpc_chat_history, rpc_chat_send, rpc_chat_abort;
 rpc_fn rpc_agent, rpc_agent_wait;
 rpc_fn rpc_gateway_stop, rpc_panic, rpc_resume;

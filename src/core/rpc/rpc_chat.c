@@ -4,9 +4,8 @@
 
 /* ---- chat.send ---- */
 
-/* True: answered already, as the first time. */
-static bool
-is_repeated(struct rpc_call *call, struct span idem)
+bool
+rpc_turn_is_repeated(struct rpc_call *call, struct span idem)
 {
 	struct span before = core_once_find(call->core, call->principal, idem);
 
@@ -67,7 +66,7 @@ add_system_events(struct core *core, struct core_run_request *rq, struct buf *ex
 
 /* False: answered already. */
 static bool
-may_take_turn(struct rpc_call *call)
+is_running(struct rpc_call *call)
 {
 	if (call->core->child->panic) {
 		core_reply_error(call->caller, RPC_UNAVAILABLE, reason_text(REASON_PANIC));
@@ -77,16 +76,18 @@ may_take_turn(struct rpc_call *call)
 		core_reply_error(call->caller, RPC_UNAVAILABLE, "the gateway is stopping");
 		return false;
 	}
-	return rpc_attachments_check(call);
+	return true;
 }
 
-static void
-accept_turn(struct rpc_call *call, struct core_run_request *rq)
+void
+rpc_turn_take(struct rpc_call *call, struct core_run_request *rq)
 {
 	struct buf extra = {.max = CHAT_MESSAGE_MAX + SYSEVENTS_MAX * KIB(8)};
 	struct span rest;
 	int rc;
 
+	if (!is_running(call))
+		return;
 	rq->fresh = core_is_reset(call->core, rq->text, &rest);
 	if (rq->fresh && rest.len == 0) {
 		rpc_session_renew(call, rq);
@@ -111,7 +112,7 @@ rpc_chat_send(struct rpc_call *call)
 
 	(void)args_get_str(call->args, "message", &rq.text);
 	(void)args_get_str(call->args, "idempotencyKey", &rq.idem);
-	if (is_repeated(call, rq.idem))
+	if (rpc_turn_is_repeated(call, rq.idem))
 		return;
 	(void)args_get_u64(call->args, "timeoutMs", 0, UINT64_MAX, &rq.timeout_ms);
 	if (!rpc_session_key(call, "sessionKey", &rq.spelling, &key))
@@ -122,8 +123,8 @@ rpc_chat_send(struct rpc_call *call)
 	else if (span_trim(rq.text).len == 0 && !rpc_attachments_given(call->args))
 		core_reply_error(
 			call->caller, RPC_INVALID_REQUEST, "message or attachment required");
-	else if (may_take_turn(call))
-		accept_turn(call, &rq);
+	else if (rpc_attachments_check(call))
+		rpc_turn_take(call, &rq);
 	buf_clear(&key);
 }
 
@@ -155,102 +156,4 @@ rpc_chat_abort(struct rpc_call *call)
 	else
 		abort_and_answer(call, buf_span(&key), idem, SPAN_EMPTY, "rpc");
 	buf_clear(&key);
-}
-
-/* ---- agent, agent.wait ---- */
-
-void
-rpc_agent(struct rpc_call *call)
-{
-	struct core_run_request rq = {
-		.principal = call->principal, .turn = call->turn, .method = METHOD_AGENT};
-	struct span channel;
-	struct buf key;
-
-	(void)args_get_str(call->args, "message", &rq.text);
-	(void)args_get_str(call->args, "idempotencyKey", &rq.idem);
-	if (is_repeated(call, rq.idem))
-		return;
-	(void)args_get_str(call->args, "extraSystemPrompt", &rq.extra);
-	(void)args_get_u64(call->args, "timeout", 0, 86400, &rq.timeout_ms);
-	rq.timeout_ms *= 1000;
-	if (args_get_str(call->args, "channel", &channel) == 0 &&
-		!span_eq_nocase(channel, SPAN("webchat")) &&
-		!span_eq_nocase(channel, SPAN("last"))) {
-		core_reply_error(call->caller, RPC_INVALID_REQUEST, "unknown channel");
-		return;
-	}
-	if (!rpc_agent_is_ours(call) || !rpc_session_key(call, "sessionKey", &rq.spelling, &key))
-		return;
-	rq.key = buf_span(&key);
-	if (span_trim(rq.text).len == 0)
-		core_reply_error(call->caller, RPC_INVALID_REQUEST, "message required");
-	else if (may_take_turn(call))
-		accept_turn(call, &rq);
-	buf_clear(&key);
-}
-
-/* A run that has left memory: store knows how it ended. */
-struct finding {
-	struct core_caller *caller;
-	struct buf idem;
-	bool found;
-	unsigned state;
-};
-
-static void
-finish_finding(struct finding *f)
-{
-	if (f->found && f->state >= RUN_DONE)
-		core_wait_result(f->caller, buf_span(&f->idem), f->state, 0, SPAN_EMPTY);
-	else
-		core_wait_timeout(f->caller, buf_span(&f->idem));
-	buf_clear(&f->idem);
-	free(f);
-}
-
-static int
-on_found(struct core *core, struct core_ask *ask, uint16_t id, const void *m)
-{
-	struct finding *f = ask->arg;
-
-	(void)core;
-	switch (id) {
-	case CORE_STORE_RUN:
-		f->found = true;
-		f->state = ((const struct core_store_run *)m)->state;
-		return 0;
-	case CORE_ASK_AGAIN:
-		f->found = false;
-		return 0;
-	case CORE_STORE_DONE:
-		finish_finding(f);
-		return 0;
-	default:
-		return ERR_PROTO;
-	}
-}
-
-void
-rpc_agent_wait(struct rpc_call *call)
-{
-	struct core_store_find_run msg = {
-		.req = core_ask_req(call->core), .principal = call->principal};
-	uint64_t timeout_ms = 30000;
-	struct finding *f;
-	struct core_run *run;
-
-	(void)args_get_str(call->args, "runId", &msg.idem);
-	(void)args_get_u64(call->args, "timeoutMs", 0, 86400000, &timeout_ms);
-	run = core_run_by_idem(call->core, msg.idem, NULL);
-	if (run != NULL) {
-		core_run_wait(run, call->caller, timeout_ms);
-		return;
-	}
-	f = mem_alloc(1, sizeof(*f));
-	f->caller = call->caller;
-	buf_init(&f->idem, IDEM_KEY_MAX);
-	(void)buf_put(&f->idem, msg.idem);
-	if (core_ask(call->core, CORE_STORE_FIND_RUN, &msg, msg.req, on_found, f, false) == NULL)
-		finish_finding(f);
 }

@@ -78,6 +78,20 @@ rpc_node_list(struct rpc_call *call)
 }
 
 void
+rpc_node_pair_list(struct rpc_call *call)
+{
+	struct args_out out;
+	struct buf b;
+
+	core_args_init(&out, &b);
+	args_out_array(&out, "pending");
+	args_out_end(&out);
+	args_out_array(&out, "paired");
+	args_out_end(&out);
+	rpc_result(call, &out, &b);
+}
+
+void
 rpc_channels_status(struct rpc_call *call)
 {
 	static const char *const objects[] = {"channelLabels", "channelDetailLabels",
