@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/err.h"
+#include "base/weak.h"
 #include "base/log.h"
 #include "edge_http.h"
 #include "edge_static.h"
@@ -57,7 +58,7 @@ window(struct edge_conn *c)
 	struct anon_conn *a = (struct anon_conn *)c;
 
 	if (a->phase == ANON_CONNECT)
-		return WS_BUFFER_MAX(WS_ANON_FRAME_MAX);
+		return WS_BUFFER_MAX(WEAK(ANON_FRAME) ? WS_FRAME_MAX : WS_ANON_FRAME_MAX);
 	if (a->phase != ANON_HTTP || edge_conn_waiting(c) > 0)
 		return 0;
 	return c->in.len < EDGE_WINDOW_MAX ? EDGE_WINDOW_MAX : HTTP_HEAD_MAX + HTTP_ANON_BODY_MAX;

@@ -1,6 +1,7 @@
 #include "edge_anon.h"
 
 #include "base/err.h"
+#include "base/weak.h"
 #include "crypto/crypto_encode.h"
 #include "edge_http.h"
 #include "http/value.h"
@@ -41,7 +42,7 @@ anon_ws_upgrade(struct anon_conn *a, struct buf *in, const struct http_request *
 		ask->cookie = span_of(ask->store.ptr + ask->store.len, cookie.len);
 		(void)buf_put(&ask->store, cookie); /* room was reserved: nothing moves */
 	}
-	ws_decoder_init(&ask->ws, WS_SERVER, WS_ANON_FRAME_MAX);
+	ws_decoder_init(&ask->ws, WS_SERVER, WEAK(ANON_FRAME) ? WS_FRAME_MAX : WS_ANON_FRAME_MAX);
 	crypto_uuid(ask->nonce);
 	rc = ws_accept_key(req->ws_key, accept);
 	if (rc == 0) {

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/err.h"
+#include "base/weak.h"
 #include "base/limits.h"
 
 #define SHARED_LEN KIB(64u)
@@ -375,7 +376,7 @@ sweep(struct ev *ev, void *arg)
 	reap(all);
 	for (struct edge_conn *c = all->first; c != NULL; c = next) {
 		next = c->next;
-		if (c->deadline_ms == 0 || c->deadline_ms > now)
+		if (c->deadline_ms == 0 || c->deadline_ms > now || WEAK(EDGE_LATE))
 			continue;
 		c->deadline_ms = 0;
 		if (c->is_finishing)

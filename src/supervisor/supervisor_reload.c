@@ -14,6 +14,7 @@
 #include "base/err.h"
 #include "base/limits.h"
 #include "base/log.h"
+#include "base/weak.h"
 #include "proto/child.def.h"
 
 #define DEBOUNCE_MS 300
@@ -192,7 +193,7 @@ restart_kind(struct sup *sup, unsigned kind)
 			!c->greeted || c->planned)
 			continue;
 		c->planned = true;
-		if (c->state == SUP_UP && c->control != NULL)
+		if (c->state == SUP_UP && c->control != NULL && !WEAK(RELOAD_DRAIN))
 			(void)child_drain_send(c->control, &(struct child_drain){});
 		else
 			supervisor_child_kill(sup, c);
@@ -327,7 +328,7 @@ supervisor_reload_failed(struct sup *sup, unsigned kind)
 {
 	uint32_t kinds = sup->on_trial;
 
-	if (sup->stopping || (kinds >> kind & 1) == 0)
+	if (sup->stopping || (kinds >> kind & 1) == 0 || WEAK(RELOAD_BACK))
 		return;
 	log_error(
 		"a process cannot run with the changed configuration: the former one is back, and "

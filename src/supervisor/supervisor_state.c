@@ -115,7 +115,8 @@ supervisor_panic_store(struct sup *sup, bool on)
 int
 supervisor_file_open(struct sup *sup, const char *name, int flags, uint32_t uid)
 {
-	int fd = openat(sup->state_fd, name, flags | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	int nofollow = WEAK(STATE_CHECK) ? 0 : O_NOFOLLOW;
+	int fd = openat(sup->state_fd, name, flags | O_CREAT | O_CLOEXEC | nofollow, 0600);
 	struct stat st;
 
 	if (fd < 0)

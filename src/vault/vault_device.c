@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "base/weak.h"
 #include "base/log.h"
 
 struct span
@@ -441,7 +442,7 @@ vault_device_do(struct vault *v, struct ipc_chan *chan, const struct user_vault_
 	if (rc == 0 && c.was.request_id[0] != 0)
 		tell_pairing(v, &c.was, true, m->what == DEVICE_APPROVE);
 	/* The answer first: it may go to a connection that ends with this. */
-	if (c.device != NULL &&
+	if (c.device != NULL && !WEAK(REVOKED) &&
 		(m->what == DEVICE_REMOVE || m->what == TOKEN_ROTATE || m->what == TOKEN_REVOKE))
 		child_peers(v->child, KIND_USER, tell_revoked, c.device);
 }

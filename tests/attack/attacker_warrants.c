@@ -377,6 +377,14 @@ egress_of_sandbox(const struct attacker_peer *peers, size_t n)
 	return request(egress_of(peers, n), span_of(w, sizeof(w)), CALL, GOOD_BODY);
 }
 
+/* The row's number is the same, and the warrant good: what it was for when core asked is another destination. */
+static int64_t
+egress_former_row(const struct attacker_peer *peers, size_t n)
+{
+	provider_tag ^= 1;
+	return egress_misused(peers, n, false, CALL, GOOD_BODY, WARRANT_LEN);
+}
+
 void
 attacker_frauds_at(uint64_t row, uint64_t tag)
 {
@@ -401,5 +409,6 @@ const struct attacker_fraud attacker_frauds[] = {
 	{"store: a made-up warrant", forged_store},
 	{"egress: a made-up warrant", egress_forged},
 	{"egress: no warrant", egress_missing},
+	{"egress: a warrant for what the row was before", egress_former_row},
 };
 const size_t attacker_nfrauds = sizeof(attacker_frauds) / sizeof(attacker_frauds[0]);

@@ -2,22 +2,18 @@
 // times, between a folder and a link to a folder outside; and spellings from the corpus of naughty strings as paths.
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'node:test';
-import { Worker } from 'node:worker_threads';
 import { chat, signIn } from '../e2e/lib/client.mjs';
 import { Gateway, isBuilt, providerConfig, until } from '../e2e/lib/gateway.mjs';
 import { ModelServer, toolResults } from '../e2e/lib/model.mjs';
+import { startRacer } from '../e2e/lib/racer.mjs';
 
 const skip = isBuilt() ? false : 'the gateway is not built';
 const corpus = new URL('../../../shared/corpora/naughty-strings/blns.json', import.meta.url);
 const EXCHANGES = 100000;
-
-/** Exchanges a and b (by way of c) until the shared count has been reached; what file_write made in between at a goes away. */
-const racer = `const { workerData: { a, b, c, count } } = require('node:worker_threads'); const { renameSync, rmSync } = require('node:fs');
-while (Atomics.load(count, 0) < Atomics.load(count, 1)) { renameSync(a, c); for (;;) try { renameSync(b, a); break; } catch { rmSync(a, { recursive: true, force: true }); } renameSync(c, b); Atomics.add(count, 0, 1); }`;
 
 /** A gateway, a folder outside with a canary in it, and a function that has the model make calls and returns what it was told. */
 async function scene(t) {
@@ -59,24 +55,17 @@ function unharmed({ outside, canary }) {
 test('a folder that becomes a link meanwhile leads nowhere', { skip, timeout: 180000 }, async (t) => {
 	const s = await scene(t);
 	const workspace = join(s.gateway.dir, 'workspace');
-	mkdirSync(join(workspace, 'swap'), { mode: 0o777 });
-	chmodSync(join(workspace, 'swap'), 0o777);
-	writeFileSync(join(workspace, 'swap/secret'), 'mine', { mode: 0o666 });
-	symlinkSync(s.outside, join(workspace, 'other'));
-	const count = new Int32Array(new SharedArrayBuffer(8));
-	count[1] = EXCHANGES;
-	const worker = new Worker(racer, { eval: true, workerData: { a: join(workspace, 'swap'), b: join(workspace, 'other'), c: join(workspace, 'third'), count } });
-	const ended = new Promise((resolve, reject) => { worker.once('exit', resolve); worker.once('error', reject); });
+	const race = startRacer(workspace, s.outside, EXCHANGES);
 	const seen = [];
 	do
 		seen.push(...await s.make(Array.from({ length: 10 }).flatMap(() => [{ name: 'file_read', args: { path: 'swap/secret' } },
 			{ name: 'file_write', args: { path: 'swap/evil', content: 'owned' } }, { name: 'file_delete', args: { path: 'swap/evil' } }])));
-	while (Atomics.load(count, 0) < EXCHANGES);
-	await ended;
+	while (!race.done());
+	await race.stop();
 	assert.ok(!seen.join('\n').includes(s.canary), 'the file outside was read');
 	assert.ok(seen.some((text) => text === 'mine' || text.startsWith('wrote ')), 'no call ever met the folder');
 	unharmed(s);
-	t.diagnostic(`${seen.length} calls during ${count[0]} exchanges`);
+	t.diagnostic(`${seen.length} calls during ${race.count()} exchanges`);
 	await s.close();
 });
 
