@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import dgram from 'node:dgram';
 import net, { BlockList } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -16,13 +17,14 @@ const inside = process.env.MOLTBOT_ADDRESSES_INSIDE === '1';
 const METADATA = '169.254.169.254';
 const skip = !isBuilt() ? 'the gateway is not built' : !inside && spawnSync('unshare', ['-n', '-m', 'true']).status !== 0 ? 'this user may not make a network namespace' : false;
 
-/** Runs this file where the metadata address and two names are this machine. */
+/** Runs this file where every address is this machine, two names in the hosts file are, and the resolver is ours. */
 function runInside(t) {
 	const { NODE_TEST_CONTEXT: _, ...env } = process.env;
-	const script = `ip link set lo up && ip addr add ${METADATA}/32 dev lo && printf '127.0.0.1 localhost rebound.example\\n${METADATA} metadata.example\\n' > "$2" && mount --bind "$2" /etc/hosts && exec "$0" --test --test-reporter=tap "$1"`;
+	const script = `ip link set lo up && ip route add local 0.0.0.0/0 dev lo && ip addr add ${METADATA}/32 dev lo && printf '127.0.0.1 localhost rebound.example\\n${METADATA} metadata.example\\n' > "$2/hosts" &&
+		printf 'nameserver 127.0.0.1\\noptions timeout:1\\n' > "$2/resolv.conf" && printf 'hosts: files dns\\n' > "$2/nsswitch.conf" && for f in hosts resolv.conf nsswitch.conf; do mount --bind "$2/$f" "/etc/$f" || exit 1; done; ip -6 route add local ::/0 dev lo; exec "$0" --test --test-reporter=tap "$1"`;
 	const dir = mkdtempSync(join(tmpdir(), 'moltbot-hosts-'));
-	const done = spawnSync('unshare', ['-n', '-m', 'sh', '-c', script, process.execPath, new URL(import.meta.url).pathname, join(dir, 'hosts')],
-		{ encoding: 'utf8', env: { ...env, MOLTBOT_ADDRESSES_INSIDE: '1' }, timeout: 120000 });
+	const done = spawnSync('unshare', ['-n', '-m', 'sh', '-c', script, process.execPath, new URL(import.meta.url).pathname, dir],
+		{ encoding: 'utf8', env: { ...env, MOLTBOT_ADDRESSES_INSIDE: '1' }, timeout: 240000 });
 	rmSync(dir, { recursive: true });
 	assert.equal(done.status, 0, done.stdout + done.stderr);
 	assert.ok(Number(/^# pass (\d+)$/m.exec(done.stdout)?.[1]) >= 1, done.stdout);
@@ -75,6 +77,67 @@ async function connections(weak, baseUrl, address, port = 0) {
 	return n;
 }
 
+/** A resolver that says what zone(name, type, nth question) gives: addresses, or a name that it is an alias of. */
+function resolver(zone) {
+	const asked = new Map();
+	const server = dgram.createSocket('udp4');
+	server.on('message', (query, from) => {
+		let end = 12;
+		const labels = [];
+		for (; query[end] !== 0; end += query[end] + 1) labels.push(query.toString('latin1', end + 1, end + 1 + query[end]));
+		const name = labels.join('.').toLowerCase();
+		const type = query.readUInt16BE(end + 1);
+		const nth = asked.get(`${name} ${type}`) ?? 0;
+		asked.set(`${name} ${type}`, nth + 1);
+		const answers = (zone(name, type === 28 ? 'AAAA' : 'A', nth) ?? []).map((address) => {
+			const data = type === 28 ? bytesOf6(address) : Buffer.from(address.split('.').map(Number));
+			const head = Buffer.from([0xc0, 12, 0, type, 0, 1, 0, 0, 0, 0, 0, data.length]);
+			return Buffer.concat([head, data]);
+		});
+		const head = Buffer.from(query.subarray(0, 12));
+		head.writeUInt16BE(0x8180, 2);
+		head.writeUInt16BE(answers.length, 6);
+		head.writeUInt32BE(0, 8);
+		server.send(Buffer.concat([head, query.subarray(12, end + 5), ...answers]), from.port, from.address);
+	});
+	return new Promise((done) => server.bind(53, '127.0.0.1', () => done({ asked, close: () => server.close() })));
+}
+
+/** The 16 bytes of eight groups in hexadecimal. */
+const bytesOf6 = (groups) => Buffer.from(groups.split(':').map((g) => g.padStart(4, '0')).join(''), 'hex');
+
+const PUBLIC = '93.184.216.34'; // global, and here this machine's like all others
+/** What a name may say: the questions in their order. */
+const lies = {
+	'changes.example': (type, nth) => (type !== 'A' ? [] : nth === 0 ? [PUBLIC] : ['127.0.0.1']),
+	'both.example': (type) => (type === 'A' ? [PUBLIC, '127.0.0.1'] : []),
+	'six.example': (type) => (type === 'A' ? [] : ['0:0:0:0:0:0:0:1']),
+	'mapped.example': (type) => (type === 'A' ? [] : ['0:0:0:0:0:ffff:7f00:1']),
+	'nat64.example': (type) => (type === 'A' ? [] : ['64:ff9b:0:0:0:0:7f00:1']),
+	'carrier.example': (type) => (type === 'A' ? ['100.100.100.200'] : []),
+};
+
+/** The addresses at which connections came in while a gateway with this provider was asked for some answers. */
+async function reached(weak, name) {
+	const seen = [];
+	const server = net.createServer((socket) => { seen.push(socket.localAddress?.replace(/^::ffff:(?=\d+\.)/, '')); socket.destroy(); }).listen(0, '::');
+	await new Promise((done) => server.once('listening', done));
+	const dns = await resolver((asked, type, nth) => lies[asked]?.(type, nth));
+	const gateway = weakGateway(weak, { config: providerConfig(`https://${name}:${server.address().port}/v1`) });
+	try {
+		await gateway.start();
+		const client = await signIn(gateway);
+		for (let i = 0; i < 3 && !seen.some((address) => address !== PUBLIC); i++) await chat(client, 'go', { ms: 20000 }).catch(() => {});
+		await client.close();
+	} finally {
+		await gateway.cleanup();
+		server.close();
+		dns.close();
+	}
+	assert.ok([...dns.asked.keys()].some((question) => question.startsWith(name)), `nobody asked for ${name}`);
+	return seen;
+}
+
 if (!inside && !skip) test('no address that is not global, and no name for one', runInside);
 
 if (inside) {
@@ -99,6 +162,15 @@ if (inside) {
 			if (host !== METADATA) return;
 			assert.equal(await connections(['CONFIG_ADDRESS'], url, METADATA), 0, 'dial refuses by itself');
 			assert.ok(await connections(['CONFIG_ADDRESS', 'DIAL_ADDRESS'], url, METADATA) > 0, 'without both it is connected to');
+		});
+
+	for (const name of Object.keys(lies))
+		test(`a resolver that lies: ${name} leads to no address that is not global`, async () => {
+			buildHostile();
+			const [held, weak] = [await reached([], name), await reached(['DIAL_ADDRESS'], name)];
+			assert.deepEqual(held.filter((address) => address !== PUBLIC), []);
+			assert.ok(weak.some((address) => address !== PUBLIC), `without the control: ${weak}`);
+			if (name === 'changes.example') assert.ok(held.includes(PUBLIC), 'the first answer was a good one');
 		});
 
 	for (const [name, address] of [['rebound.example', '127.0.0.1'], ['metadata.example', METADATA]])
