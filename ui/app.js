@@ -3,18 +3,23 @@ import {byId, el} from './dom.js';
 import {Chat} from './chat.js';
 import {Composer} from './composer.js';
 import {randomId, Rpc} from './rpc.js';
+import {Rooms} from './rooms.js';
+import {go, here} from './router.js';
 import {Sessions} from './sessions.js';
 import {claim, showSignin, takeClaim} from './signin.js';
 import {Status} from './status.js';
 
 const LIST_PARAMS = {limit: 120, includeDerivedTitles: true, includeLastMessage: true};
 const LIST_DELAY_MS = 600;
+const KEY_MAX = 512;
 
 /** The pasted token, if any: here and nowhere else. */
 let token = '';
 let claimProblem = '';
 let isFirst = true;
 let isPanicked = false;
+let isSignedIn = false;
+let hasOpened = false;
 let listTimer = 0;
 /** @type {import('./rpc.js').SessionDefaults} */
 let defaults = {agentId: 'main', mainKey: 'main', mainSessionKey: 'agent:main:main'};
@@ -29,8 +34,8 @@ const rpc = new Rpc({
 	onGap: () => { chat.load(); refreshList(); },
 });
 const sessions = new Sessions({
-	onOpen: (key) => { if (key !== sessions.current) openSession(key); },
-	onNew: () => openSession(`agent:${defaults.agentId}:chat-${randomId().slice(0, 8)}`),
+	onOpen: (key) => go('chat', key),
+	onNew: () => go('chat', `agent:${defaults.agentId}:chat-${randomId().slice(0, 8)}`),
 });
 const chat = new Chat({
 	request: (method, params) => rpc.request(method, params),
@@ -45,6 +50,35 @@ const status = new Status({
 		setHealth({stopped: true});
 	},
 });
+
+const rooms = new Rooms({request: (method, params) => rpc.request(method, params), hello: () => status.hello, onSessions: refreshList},
+	() => sessions.drawer(false));
+
+/**
+ * Shows what the address names: a room, a chat, or, when it names none, the chat that is open.
+ * @param {boolean} isMove somebody went there just now
+ */
+function show(isMove) {
+	const {room, rest} = here();
+	const isChat = room === '' || room === 'chat' || !rooms.has(room);
+	const title = rooms.open(isChat ? 'chat' : room, rest);
+	sessions.isShown = isChat;
+	if (!isChat) {
+		sessions.show();
+		status.setTitle(title);
+		return;
+	}
+	const key = room === 'chat' && rest[0] ? rest[0].slice(0, KEY_MAX) : sessions.current || defaults.mainSessionKey;
+	if (key !== sessions.current || !hasOpened) {
+		hasOpened = true;
+		openSession(key);
+	} else {
+		sessions.show();
+		status.setTitle(sessions.titleOf(key));
+		if (isMove)
+			composer.focus();
+	}
+}
 
 /** @param {any} health */
 function setHealth(health) {
@@ -74,7 +108,8 @@ function refreshList() {
 	listTimer = setTimeout(async () => {
 		try {
 			sessions.take(await rpc.request('sessions.list', LIST_PARAMS));
-			status.setTitle(sessions.titleOf(sessions.current));
+			if (rooms.id === 'chat')
+				status.setTitle(sessions.titleOf(sessions.current));
 		} catch {
 			// the next event or connection asks again
 		}
@@ -119,10 +154,10 @@ function onHello(hello) {
 	sessions.mainKey = defaults.mainSessionKey;
 	status.hello = hello;
 	setHealth(hello.health);
-	if (sessions.current)
+	if (hasOpened)
 		chat.open(sessions.current);
-	else
-		openSession(defaults.mainSessionKey);
+	isSignedIn = true;
+	show(false);
 	refreshList();
 	chat.resend();
 }
@@ -140,6 +175,7 @@ function fullKey(key) {
 
 /** @param {import('./rpc.js').GatewayEvent} event */
 function onEvent({event, payload}) {
+	rooms.onEvent({event, payload});
 	if (event === 'health')
 		setHealth(payload);
 	else if (event === 'chat' || event === 'agent')
@@ -174,9 +210,15 @@ addEventListener('keydown', (event) => {
 	} else if (event.key === 'Escape' && !isDialog && !event.isComposing) {
 		if (document.body.classList.contains('drawer'))
 			sessions.drawer(false);
-		else if (chat.isRunning())
+		else if (rooms.id === 'chat' && chat.isRunning())
 			chat.abort();
 	}
+});
+
+addEventListener('hashchange', () => { if (isSignedIn) show(true); });
+byId('skip').addEventListener('click', (event) => {
+	event.preventDefault();
+	byId(rooms.id === 'chat' ? 'draft' : 'room').focus();
 });
 
 if (code !== '')

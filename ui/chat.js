@@ -2,7 +2,8 @@
 import {announce, byId, el, iconButton, oneLine} from './dom.js';
 import {randomId, RpcError} from './rpc.js';
 import {textOf} from './tool.js';
-import {AssistantTurn, timestamp, UserTurn} from './turn.js';
+import {timestamp} from './kit/format.js';
+import {AssistantTurn, UserTurn} from './turn.js';
 
 /**
  * @typedef {{text: string, key: string, session: string, turn: UserTurn | null}} Outgoing a message not yet acknowledged

@@ -33,6 +33,7 @@ export class RpcError extends Error {
 	/** @param {ErrorShape} shape */
 	constructor(shape) {
 		super(String(shape.message || shape.code || 'refused'));
+		this.details = shape.details;
 		this.code = String(shape.code ?? '');
 		this.retryAfterMs = shape.retryAfterMs;
 		this.retryable = shape.retryable === true;

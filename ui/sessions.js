@@ -1,6 +1,6 @@
 // The list of chats, and the switcher.
 import {add, byId, el, icon, iconButton, oneLine} from './dom.js';
-import {timestamp} from './turn.js';
+import {ago, timestamp} from './kit/format.js';
 
 /**
  * @typedef {{key: string, title: string, detail: string, updatedAt?: number}} Session
@@ -13,23 +13,11 @@ import {timestamp} from './turn.js';
 const TITLE_MAX = 60;
 const SHOWN_MAX = 200;
 
-/** @param {number | undefined} at */
-function ago(at) {
-	if (!at)
-		return '';
-	const minutes = Math.max(0, Math.round((Date.now() - at) / 60000));
-	if (minutes < 1)
-		return 'now';
-	if (minutes < 60)
-		return `${minutes} min`;
-	return minutes < 1440 ? `${Math.round(minutes / 60)} h` : `${Math.round(minutes / 1440)} d`;
-}
-
 /**
  * A name for a key like "agent:main:telegram:dm:123".
  * @param {string} key
  */
-function nameOf(key) {
+export function nameOf(key) {
 	const rest = key.replace(/^agent:[^:]*:/, '');
 	if (rest === 'main')
 		return 'Main chat';
@@ -42,7 +30,7 @@ function nameOf(key) {
  * @param {any} row of sessions.list
  * @returns {Session}
  */
-function readRow(row) {
+export function readRow(row) {
 	const key = String(row?.key ?? '');
 	const title = [row?.label, row?.displayName, row?.derivedTitle].find((t) => typeof t === 'string' && t.trim() !== '');
 	return {
@@ -61,6 +49,8 @@ export class Sessions {
 		this.all = [];
 		this.current = '';
 		this.mainKey = '';
+		/** The conversation is on the screen, not a room. */
+		this.isShown = true;
 		/** @type {Set<string>} */
 		this.running = new Set();
 		/** @type {Set<string>} */
@@ -70,12 +60,13 @@ export class Sessions {
 		const isMac = /Mac|iP(hone|ad)/.test(navigator.platform);
 		add(this.sidebar,
 			el('div', {class: 'brand'}, el('img', {src: './favicon.svg', alt: '', width: '28', height: '28'}), el('span', {text: 'Moltbot'}),
-				iconButton({icon: 'cross', name: 'Close the list of chats', class: 'closer', click: () => this.drawer(false)})),
+				iconButton({icon: 'cross', name: 'Close', class: 'closer', click: () => this.drawer(false)})),
+			el('nav', {id: 'ways', class: 'ways', 'aria-label': 'Rooms'}),
 			el('div', {class: 'sidetools'},
 				el('button', {type: 'button', class: 'button primary', on: {click: () => this.choose('')}}, icon('plus'), 'New chat'),
 				el('button', {type: 'button', class: 'button quiet finder', 'aria-keyshortcuts': 'Control+K Meta+K',
 					on: {click: () => this.openSwitcher()}}, icon('search'), 'Find', el('kbd', {text: isMac ? '\u2318K' : 'Ctrl K'}))),
-			this.list);
+			el('nav', {class: 'chats', 'aria-label': 'Chats'}, this.list));
 		byId('scrim').addEventListener('click', () => this.drawer(false));
 		this.buildSwitcher();
 	}
@@ -137,7 +128,7 @@ export class Sessions {
 		this.list.replaceChildren(...this.rows().map((s) => {
 			const state = this.running.has(s.key) ? 'running' : this.unread.has(s.key) ? 'unread' : '';
 			return el('li', null, el('button', {type: 'button', class: `session ${state}`.trim(), title: oneLine(s.key, 200),
-				'aria-current': s.key === this.current ? 'true' : null, on: {click: () => this.choose(s.key)}},
+				'aria-current': s.key === this.current && this.isShown ? 'true' : null, on: {click: () => this.choose(s.key)}},
 			el('span', {class: 'sessionline'}, el('bdi', {class: 'name', text: s.title}),
 				state && el('span', {class: 'mark', role: 'img', 'aria-label': state === 'running' ? 'running' : 'new messages'}),
 				el('span', {class: 'when', text: ago(s.updatedAt)})),

@@ -2,13 +2,14 @@
 import {copyButton, el, icon} from './dom.js';
 
 /**
- * Takes the code out of the address, and out of the history, before anything else happens.
+ * Takes the code, and all that is no place of the page, out of the address and of the history before anything else happens.
  * @returns {string} empty when there is none
  */
 export function takeClaim() {
 	const m = /^#claim=([A-Za-z0-9_.~-]{1,256})$/.exec(location.hash);
-	if (location.hash || location.search)
-		history.replaceState(null, '', location.pathname);
+	const isPlace = location.hash.startsWith('#/');
+	if ((location.hash && !isPlace) || location.search)
+		history.replaceState(null, '', location.pathname + (isPlace ? location.hash : ''));
 	return m ? m[1] : '';
 }
 

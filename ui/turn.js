@@ -16,11 +16,6 @@ function timeOf(ms) {
 	return ms ? el('time', {datetime: new Date(ms).toISOString(), text: clock(ms)}) : null;
 }
 
-/** A number is a time only where Date can show it. @param {any} value */
-export function timestamp(value) {
-	return typeof value === 'number' && value > 0 && value < 8.64e15 ? value : undefined;
-}
-
 export class UserTurn {
 	/**
 	 * @param {string} text

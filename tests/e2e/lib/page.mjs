@@ -44,7 +44,7 @@ export function strays(page) {
 	return page.evaluate(() => {
 		const known = new Set(('html head meta title link script body noscript div a nav header main span button svg path ul li bdi h1 h2 h3 h4 h5 i p ' +
 			'article time details summary pre code strong em del br blockquote hr ol table thead tbody tr th td form textarea input label img ' +
-			'dialog kbd dl dt dd').split(' '));
+			'dialog kbd dl dt dd aside section fieldset legend select option caption').split(' '));
 		const found = [];
 		for (const node of document.querySelectorAll('*')) {
 			if (!known.has(node.localName)) found.push(`<${node.localName}>`);
