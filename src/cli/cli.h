@@ -108,6 +108,7 @@ void cli_help_command(struct cli *cli, const struct cli_command *command);
 /* All commands, or those whose name begins with the words of group. */
 void cli_help_overview(struct cli *cli, const char *group);
 void cli_help_man(struct cli *cli, const struct cli_command *command); /* NULL: moltbot(1) */
+void cli_help_markdown(struct cli *cli);                               /* docs/commands.md */
 
 /* cli_complete.c: 0, or -1 for a shell without a row. */
 int cli_complete_put(struct cli *cli, const char *shell);

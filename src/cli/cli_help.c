@@ -235,3 +235,85 @@ cli_help_man(struct cli *cli, const struct cli_command *command)
 		put_roff(cli, sections[i].text);
 	}
 }
+
+/* ---- docs/commands.md ---- */
+
+/* Text of ours in Markdown: what stands in angle brackets is no markup; in a table a bar is none either. */
+static void
+put_markdown(struct cli *cli, const char *text, bool in_table)
+{
+	for (const char *p = text; *p != '\0'; p++) {
+		if (*p == '<')
+			cli_put(cli, "&lt;");
+		else if (*p == '|' && in_table)
+			cli_put(cli, "\\|");
+		else
+			(void)buf_put_u8(&cli->out, (uint8_t)*p);
+	}
+}
+
+static void
+put_markdown_options(struct cli *cli, const struct cli_option *o)
+{
+	if (o == NULL || o->name == NULL)
+		return;
+	cli_put(cli, "\n| option | |\n|---|---|\n");
+	for (; o->name != NULL; o++) {
+		cli_put(cli, "| ");
+		if (o->letter != 0)
+			cli_put_fmt(cli, "`-%c`, ", o->letter);
+		cli_put_fmt(cli, "`--%s", o->name);
+		if (o->type != CLI_FLAG) {
+			cli_put(cli, " ");
+			put_markdown(cli, o->value, true);
+		}
+		cli_put(cli, "` | ");
+		put_markdown(cli, o->help, true);
+		cli_put(cli, " |\n");
+	}
+}
+
+static void
+put_markdown_command(struct cli *cli, const struct cli_command *c)
+{
+	cli_put_fmt(cli, "\n## moltbot %s", c->name);
+	if (c->args != NULL)
+		cli_put_fmt(cli, c->args_min == 0 ? " [%s]" : " %s", c->args);
+	cli_put(cli, "\n\n");
+	put_markdown(cli, c->summary, false);
+	cli_put(cli, ".");
+	if (c->text != NULL) {
+		cli_put(cli, " ");
+		put_markdown(cli, c->text, false);
+	}
+	cli_put(cli, "\n");
+	put_markdown_options(cli, c->options);
+	if (c->examples == NULL)
+		return;
+	cli_put(cli, "\n");
+	for (const struct cli_example *e = c->examples; e->line != NULL; e++) {
+		cli_put_fmt(cli, "- `%s`: ", e->line);
+		put_markdown(cli, e->what, false);
+		cli_put(cli, "\n");
+	}
+}
+
+void
+cli_help_markdown(struct cli *cli)
+{
+	cli_put(cli, "# Commands\n\nMade by `moltbot help --markdown` from the commands "
+		     "themselves.\n");
+	for (size_t i = 0; i < sizeof(sections) / sizeof(sections[0]); i++) {
+		cli_put_fmt(cli, "\n**%c", sections[i].title[0]);
+		for (const char *p = sections[i].title + 1; *p != '\0'; p++)
+			(void)buf_put_u8(&cli->out,
+				(uint8_t)(*p >= 'A' && *p <= 'Z' ? *p + ('a' - 'A') : *p));
+		cli_put(cli, ".** ");
+		put_markdown(cli, sections[i].text, false);
+		cli_put(cli, "\n");
+	}
+	cli_put(cli, "\nOptions of every command:\n");
+	put_markdown_options(cli, cli_globals);
+	for (size_t i = 0; cli_commands[i] != NULL; i++)
+		put_markdown_command(cli, cli_commands[i]);
+}

@@ -1,4 +1,4 @@
-/* moltbot config get, set, unset, schema, history, rollback: by way of the running gateway, which checks and writes. */
+/* moltbot config get, set, unset, schema, history, rollback: by way of the running gateway, which checks and writes; the first three without one too. */
 #include "cli_commands.h"
 
 #include <string.h>
@@ -6,7 +6,8 @@
 
 #include "base/err.h"
 #include "base/limits.h"
-#include "cli_client.h"
+#include "cli_config.h"
+#include "cli_run.h"
 #include "json/json.h"
 
 #define STEPS_MAX 16
@@ -21,18 +22,6 @@ open_and_get(struct cli *cli, struct cli_client **client, struct cli_frame *fram
 	return rc != 0 ? rc : cli_client_call(cli, *client, "config.get", SPAN_EMPTY, 0, frame);
 }
 
-static void
-put_issues(struct cli *cli, const struct cli_frame *frame)
-{
-	const struct json_node *issues = cli_get(frame->error, "details.issues");
-
-	for (const struct json_node *i = json_first(issues); i != NULL; i = i->next)
-		(void)cli_fail(cli, NULL, "line %llu, column %llu: %s",
-			(unsigned long long)cli_get_u64(i, "line", 0),
-			(unsigned long long)cli_get_u64(i, "col", 0),
-			cli_safe(cli_get_str(i, "message")));
-}
-
 /* A call that changes the configuration; what it says is shown. */
 static int
 change(struct cli *cli, struct cli_client *client, const char *method, struct span params)
@@ -43,7 +32,7 @@ change(struct cli *cli, struct cli_client *client, const char *method, struct sp
 	if (rc < 0)
 		return cli_client_broken(cli, rc, method);
 	if (!frame.ok) {
-		put_issues(cli, &frame);
+		cli_config_put_issues(cli, &frame);
 		return cli_client_refused(cli, &frame, method);
 	}
 	if (cli->json) {
@@ -63,19 +52,11 @@ change(struct cli *cli, struct cli_client *client, const char *method, struct sp
 /* ---- get ---- */
 
 static int
-get(struct cli *cli)
+put_value(struct cli *cli, const struct json_node *config)
 {
-	struct cli_client *client = NULL;
-	struct cli_frame frame;
-	const struct json_node *config;
 	struct span text;
-	int rc = open_and_get(cli, &client, &frame);
+	int rc = 0;
 
-	if (rc != 0) {
-		cli_client_close(client);
-		return rc;
-	}
-	config = cli_get(frame.payload, "config");
 	if (cli->nargs > 0)
 		config = cli_get(config, cli->args[0]);
 	if (config == NULL) {
@@ -88,6 +69,44 @@ get(struct cli *cli)
 	} else {
 		cli_json_payload(cli, config);
 	}
+	return rc;
+}
+
+/* Nobody runs: the same program reads the file. */
+static int
+get_offline(struct cli *cli)
+{
+	const struct json_opts opts = {0};
+	struct buf out = {.max = MIB(8u)};
+	struct json_node *root = NULL;
+	struct arena arena;
+	int rc = cli_run(cli, "moltbot-config", (const char *[]){"--tree", cli->paths.config, NULL},
+		true, &out);
+
+	arena_init(&arena, MIB(64u));
+	if (rc != 0 || json_parse(&arena, buf_span(&out), &opts, &root, NULL) < 0)
+		rc = cli_fail(cli, "moltbot config validate shows every mistake at its place.",
+			"the configuration cannot be shown as it stands");
+	else
+		rc = put_value(cli, root);
+	arena_clear(&arena);
+	buf_clear(&out);
+	return rc;
+}
+
+static int
+get(struct cli *cli)
+{
+	struct cli_client *client = NULL;
+	struct cli_frame frame;
+	int rc = cli_paths_find(cli);
+
+	if (rc == 0 && cli_config_is_offline(cli, &client))
+		return get_offline(cli);
+	cli_client_close(client);
+	client = NULL;
+	rc = rc != 0 ? rc : open_and_get(cli, &client, &frame);
+	rc = rc != 0 ? rc : put_value(cli, cli_get(frame.payload, "config"));
 	cli_client_close(client);
 	return rc;
 }
@@ -124,6 +143,39 @@ put_patch(struct cli *cli, struct json_out *o, const char *path, const char *val
 		       : 0;
 }
 
+/* The file as it would be with the patch, then in its place. */
+static int
+patch_offline(struct cli *cli, struct buf *raw)
+{
+	struct buf text = {.max = 2 * CONFIG_FILE_MAX};
+	struct buf old = {.max = CONFIG_FILE_MAX + 1};
+	int rc = cli_config_read(cli, cli->paths.config, &old);
+
+	(void)buf_put_u8(raw, 0);
+	if (rc == 0 && cli_run(cli, "moltbot-config",
+			       (const char *[]){
+				       "--patch", cli->paths.config, (const char *)raw->ptr, NULL},
+			       true, &text) != 0)
+		rc = cli_fail(cli, NULL, "the configuration is as it was");
+	rc = rc != 0 ? rc : cli_config_write(cli, buf_span(&old), buf_span(&text));
+	if (rc == 0 && cli->json) {
+		struct json_out *o = cli_json_begin(cli);
+
+		(void)json_out_begin_object(o);
+		cli_json_bool(o, "ok", true);
+		cli_json_str(o, "path", span_from_cstr(cli->paths.config));
+		(void)json_out_end_object(o);
+		cli_json_end(cli);
+	} else if (rc == 0) {
+		cli_put(cli, "written: ");
+		cli_put_safe(cli, span_from_cstr(cli->paths.config));
+		cli_put(cli, "\n");
+	}
+	buf_clear(&text);
+	buf_clear(&old);
+	return rc;
+}
+
 static int
 patch(struct cli *cli, const char *value)
 {
@@ -132,10 +184,17 @@ patch(struct cli *cli, const char *value)
 	struct buf params = {.max = KIB(600)};
 	struct cli_frame frame;
 	struct json_out o;
-	int rc;
+	int rc = cli_paths_find(cli);
 
 	json_out_init(&o, &raw, NULL);
-	rc = put_patch(cli, &o, cli->args[0], value);
+	rc = rc != 0 ? rc : put_patch(cli, &o, cli->args[0], value);
+	if (rc == 0 && cli_config_is_offline(cli, &client)) {
+		rc = patch_offline(cli, &raw);
+		buf_clear(&raw);
+		return rc;
+	}
+	cli_client_close(client);
+	client = NULL;
 	rc = rc != 0 ? rc : open_and_get(cli, &client, &frame);
 	if (rc == 0) {
 		json_out_init(&o, &params, NULL);
@@ -285,6 +344,7 @@ static const struct cli_example rollback_examples[] = {
 	{NULL, NULL}};
 
 #define RUNNING " The gateway must be running. Exit status 0, or 1 when it was refused."
+#define EITHER " Works with the gateway up or down. Exit status 0, or 1 when it was refused."
 
 const struct cli_command cmd_config_get = {
 	.name = "config get",
@@ -292,7 +352,7 @@ const struct cli_command cmd_config_get = {
 	.args_max = 1,
 	.summary = "show the configuration, or one value, without secrets",
 	.text = "What the file and the files that it includes say; ${NAME} stays as it is "
-		"written." RUNNING,
+		"written." EITHER,
 	.options = options,
 	.examples = get_examples,
 	.run = get,
@@ -307,7 +367,7 @@ const struct cli_command cmd_config_set = {
 		"start, "
 		"and nothing is written when there is a mistake. A secret does not belong here, "
 		"where "
-		"others can read it: write ${NAME} of a variable." RUNNING,
+		"others can read it: write ${NAME} of a variable." EITHER,
 	.options = options,
 	.examples = set_examples,
 	.run = set,
@@ -318,7 +378,7 @@ const struct cli_command cmd_config_unset = {
 	.args_min = 1,
 	.args_max = 1,
 	.summary = "remove one value, so that its default holds",
-	.text = "Comments and everything else stay." RUNNING,
+	.text = "Comments and everything else stay." EITHER,
 	.options = options,
 	.examples = unset_examples,
 	.run = unset,

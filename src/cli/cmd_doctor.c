@@ -10,6 +10,7 @@
 
 #include "base/err.h"
 #include "base/limits.h"
+#include "cli_config.h"
 #include "cli_gateway.h"
 #include "cli_outside.h"
 #include "cli_run.h"
@@ -183,6 +184,33 @@ check_config(struct doctor *d)
 }
 
 /* ---- the gateway and its sandbox ---- */
+
+/* Old names in the configuration: shown, or (--repair) replaced. */
+static void
+check_names(struct doctor *d)
+{
+	const char *path = d->cli->paths.config;
+	struct buf text = {.max = 2 * CONFIG_FILE_MAX};
+	struct buf old = {.max = CONFIG_FILE_MAX + 1};
+	bool repair = cli_has(d->cli, "repair");
+	int status = cli_run(
+		d->cli, "moltbot-config", (const char *[]){"--migrate", path, NULL}, true, &text);
+
+	if (status == 0 && !repair)
+		add(d, DOCTOR_WARN, "names", "moltbot doctor --repair",
+			"%s uses old names; they are listed above", path);
+	else if (status == 0 && cli_config_read(d->cli, path, &old) == 0 &&
+		 cli_config_write(d->cli, buf_span(&old), buf_span(&text)) == 0)
+		add(d, DOCTOR_OK, "names", NULL,
+			"%s has the present names now; the former text is in moltbot config "
+			"history",
+			path);
+	else if (status == 0)
+		add(d, DOCTOR_BAD, "names", "moltbot config validate",
+			"the old names in %s could not be replaced", path);
+	buf_clear(&text);
+	buf_clear(&old);
+}
 
 static void
 check_gateway(struct doctor *d)
@@ -417,6 +445,7 @@ look(struct doctor *d)
 	check_programs(d);
 	check_state(d);
 	check_config(d);
+	check_names(d);
 	(void)cli_gateway_look(d->cli, &d->gateway);
 	check_gateway(d);
 	sandbox = cli_get(d->gateway.status, "sandbox");
@@ -461,6 +490,8 @@ run(struct cli *cli)
 }
 
 static const struct cli_option options[] = {
+	{"repair", 0, CLI_FLAG, NULL, 0, 0,
+		"replace old names in the configuration by the present ones"},
 	{"prove", 0, CLI_FLAG, NULL, 0, 0,
 		"try to escape from the running gateway's sandbox, and show every attempt"},
 	{"timeout", 0, CLI_TIME, "TIME", 0, 86400000,
@@ -477,7 +508,8 @@ static const struct cli_example examples[] = {
 const struct cli_command cmd_doctor = {
 	.name = "doctor",
 	.summary = "check the machine, the state directory, the configuration and the sandbox",
-	.text = "Works with the gateway up or down. Exit status 1 when something is bad; warnings "
+	.text = "Works with the gateway up or down. --repair keeps layout and comments, and the "
+		"former text in the history. Exit status 1 when something is bad; warnings "
 		"leave it 0.",
 	.options = options,
 	.examples = examples,

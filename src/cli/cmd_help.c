@@ -47,6 +47,8 @@ run(struct cli *cli)
 	}
 	if (cli_has(cli, "man"))
 		cli_help_man(cli, NULL);
+	else if (cli_has(cli, "markdown"))
+		cli_help_markdown(cli);
 	else if (cli->json)
 		put_json(cli);
 	else
@@ -56,6 +58,7 @@ run(struct cli *cli)
 
 static const struct cli_option options[] = {
 	{"man", 0, CLI_FLAG, NULL, 0, 0, "print a manual page (roff)"},
+	{"markdown", 0, CLI_FLAG, NULL, 0, 0, "print all of it as docs/commands.md has it"},
 	{NULL, 0, CLI_FLAG, NULL, 0, 0, NULL},
 };
 

@@ -1,4 +1,4 @@
-/* moltbot status [--all] */
+/* moltbot status [--all] [--deep] */
 #include "cli_commands.h"
 
 #include "cli_gateway.h"
@@ -12,6 +12,8 @@ struct report {
 	const struct json_node *devices;
 	const struct json_node *presence;
 	const struct json_node *processes;
+	const struct json_node *probe; /* what health says when it looks anew */
+	uint64_t probe_ms;
 };
 
 static const struct json_node *
@@ -36,6 +38,12 @@ look(struct cli *cli, struct report *r)
 	client = r->gateway.client;
 	r->sessions = ask(
 		client, "sessions.list", all ? SPAN("{\"limit\":1000}") : SPAN("{\"limit\":10}"));
+	if (all || cli_has(cli, "deep")) {
+		uint64_t start = ev_wall_ms();
+
+		r->probe = ask(client, "health", SPAN("{\"probe\":true}"));
+		r->probe_ms = ev_wall_ms() - start;
+	}
 	if (!all)
 		return;
 	r->devices = ask(client, "device.pair.list", SPAN("{}"));
@@ -139,6 +147,31 @@ put_processes(struct cli *cli, const struct json_node *payload)
 }
 
 static void
+put_health(struct cli *cli, const struct report *r)
+{
+	static const char *const titles[] = {"Channel", "Running", "Trouble"};
+	struct text_table *t = text_table_new(titles, 3);
+	size_t n = 0;
+	char took[32];
+
+	cli_put(cli, "\n");
+	cli_put_title(cli, "Health");
+	snprintf(took, sizeof(took), "%llu ms", (unsigned long long)r->probe_ms);
+	cli_put_row(cli, 10, "answered", span_from_cstr(took));
+	cli_put_row(cli, 10, "config", cli_get_str(r->probe, "config"));
+	cli_put_row(cli, 10, "proof", cli_get_str(r->probe, "sandbox.proof"));
+	for (const struct json_node *c = json_first(cli_get(r->probe, "channels")); c != NULL;
+		c = c->next, n++)
+		(void)text_table_add(
+			t, (const struct span[]){c->key,
+				   cli_get_bool(c, "running", false) ? SPAN("yes") : SPAN("no"),
+				   cli_get_str(c, "lastError")});
+	if (n > 0)
+		cli_put_table(cli, t);
+	text_table_free(t);
+}
+
+static void
 put_text(struct cli *cli, const struct report *r)
 {
 	bool up = r->gateway.client != NULL;
@@ -153,6 +186,8 @@ put_text(struct cli *cli, const struct report *r)
 		return;
 	}
 	cli_gateway_put(cli, &r->gateway);
+	if (r->probe != NULL)
+		put_health(cli, r);
 	put_sessions(cli, r->sessions);
 	if (r->devices != NULL)
 		put_counts(cli, r->devices);
@@ -181,6 +216,7 @@ put_json(struct cli *cli, const struct report *r)
 	cli_gateway_put_json(cli, &r->gateway, o);
 	put_member(o, "status", r->gateway.status);
 	put_member(o, "health", r->gateway.health);
+	put_member(o, "probe", r->probe);
 	put_member(o, "sessions", r->sessions);
 	put_member(o, "devices", r->devices);
 	put_member(o, "presence", r->presence);
@@ -208,6 +244,7 @@ run(struct cli *cli)
 }
 
 static const struct cli_option options[] = {
+	{"deep", 0, CLI_FLAG, NULL, 0, 0, "have the gateway look at everything anew"},
 	{"all", 0, CLI_FLAG, NULL, 0, 0, "everything: all sessions, devices, clients, processes"},
 	CLI_CONNECT_OPTIONS,
 	{NULL, 0, CLI_FLAG, NULL, 0, 0, NULL},

@@ -193,7 +193,11 @@ void config_doc_put(struct buf *out);
  */
 void config_values_put(const struct config *c, struct buf *out);
 
-/* `moltbot-config --check FILE [--json]`, `--values FILE`, `--options`, `--options-doc`. Returns the exit status, -1 when argv is for the process. */
+/*
+ * `moltbot-config --check FILE [--json]`, `--values FILE`, `--tree FILE` (what it says, without secrets), `--patch FILE PATCH` and
+ * `--migrate FILE` (the changed text; 2: nothing to change), `--options`, `--options-doc`. Returns the exit status, -1 when argv is for
+ * the process.
+ */
 int config_check_main(int argc, char **argv);
 
 /* config_desk.c: the process that answers one question of an admin. */

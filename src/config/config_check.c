@@ -1,4 +1,4 @@
-/* `moltbot-config --check FILE [--json]`, `--values FILE` and `--options`: the same code without a supervisor. */
+/* `moltbot-config --check FILE [--json]` and the like: the same code without a supervisor. */
 #include "config.h"
 
 #include <fcntl.h>
@@ -8,7 +8,9 @@
 
 #include "base/err.h"
 #include "base/limits.h"
+#include "config_edit.h"
 #include "config_read.h"
+#include "config_show.h"
 #include "json/json_out.h"
 
 extern char **environ;
@@ -67,7 +69,24 @@ open_folder(const char *file)
 	return fd;
 }
 
-enum output { AS_TEXT, AS_JSON, AS_VALUES };
+enum output { AS_TEXT, AS_JSON, AS_VALUES, AS_TREE };
+
+/* What it says, without its secrets; nothing where there are mistakes. */
+static void
+put_tree(const struct config *c, struct buf *out)
+{
+	struct json_out o;
+
+	json_out_init(&o, out, &(struct json_out_opts){.pretty = true});
+	if (c->root != NULL && c->mistakes == 0) {
+		config_show_tree(&o, c->root);
+	} else {
+		json_out_begin_object(&o);
+		json_out_end_object(&o);
+	}
+	(void)json_out_finish(&o);
+	buf_put_u8(out, '\n');
+}
 
 static int
 check(const char *file, enum output as)
@@ -96,6 +115,8 @@ check(const char *file, enum output as)
 	mistakes = c.mistakes;
 	if (as == AS_VALUES)
 		config_values_put(&c, &out);
+	else if (as == AS_TREE)
+		put_tree(&c, &out);
 	else if (as == AS_JSON)
 		config_notes_put_json(&c, &out);
 	else
@@ -109,6 +130,42 @@ check(const char *file, enum output as)
 	buf_clear(&env);
 	buf_clear(&text);
 	return mistakes == 0 ? 0 : 1;
+}
+
+/* The text of file, changed by a patch, or (NULL) with its old names replaced, on standard output. 2: nothing to change. */
+static int
+edit(const char *file, const char *patch)
+{
+	struct buf text = {.max = CONFIG_FILE_MAX + 1};
+	struct buf out = {.max = 2 * CONFIG_FILE_MAX};
+	struct buf said = {.max = KIB(64)};
+	int fd = open(file, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	struct json_error err = {0};
+	struct arena arena;
+	const char *why = "it cannot be read as it stands; moltbot config validate says why";
+	bool rewritten = false;
+	bool absent;
+	int rc = config_read_file(fd, span_from_cstr(file), &text, &absent) == 0 ? 0 : ERR_IO;
+
+	if (fd >= 0)
+		close(fd);
+	arena_init(&arena, CONFIG_ARENA_MAX);
+	if (rc == 0 && patch != NULL)
+		rc = config_edit_patch(&arena, absent ? SPAN("{}\n") : buf_span(&text),
+			span_from_cstr(patch), &out, &rewritten, &err, &why);
+	else if (rc == 0)
+		rc = config_edit_migrate(
+			&arena, absent ? SPAN("{}\n") : buf_span(&text), &out, &said);
+	if (rc < 0)
+		buf_put_fmt(&said, "%s: %s\n", file, why != NULL ? why : err.msg);
+	else
+		config_write_all(1, buf_span(&out));
+	config_write_all(2, buf_span(&said));
+	arena_clear(&arena);
+	buf_clear(&text);
+	buf_clear(&out);
+	buf_clear(&said);
+	return rc < 0 ? 1 : patch == NULL && rc == 0 ? 2 : 0;
 }
 
 static void
@@ -195,6 +252,12 @@ config_check_main(int argc, char **argv)
 			argv[2], argc > 3 && strcmp(argv[3], "--json") == 0 ? AS_JSON : AS_TEXT);
 	if (argc == 3 && strcmp(argv[1], "--values") == 0)
 		return check(argv[2], AS_VALUES);
+	if (argc == 3 && strcmp(argv[1], "--tree") == 0)
+		return check(argv[2], AS_TREE);
+	if (argc == 3 && strcmp(argv[1], "--migrate") == 0)
+		return edit(argv[2], NULL);
+	if (argc == 4 && strcmp(argv[1], "--patch") == 0)
+		return edit(argv[2], argv[3]);
 	if (argc == 2 && strcmp(argv[1], "--options") == 0)
 		return options();
 	if (argc == 2 && strcmp(argv[1], "--options-doc") == 0) {

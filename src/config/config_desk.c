@@ -13,6 +13,7 @@
 #include "args/args.h"
 #include "base/err.h"
 #include "base/log.h"
+#include "config_edit.h"
 #include "config_read.h"
 #include "config_show.h"
 #include "config_text.h"
@@ -357,62 +358,20 @@ written(struct desk *d)
 	finish(d, &o, &b);
 }
 
-/* All of a tree anew, for what cannot be changed in place. */
-static int
-put_pretty(const struct json_node *root, struct buf *out)
-{
-	struct json_out o;
-	int rc;
-
-	json_out_init(&o, out, &(struct json_out_opts){.pretty = true});
-	rc = json_out_node(&o, root);
-	rc = rc < 0 ? rc : json_out_finish(&o);
-	buf_put_u8(out, '\n');
-	return rc < 0 ? rc : out->err;
-}
-
-/* The text of the file with a patch: in place when that means what it should, else written anew. */
+/* The text of the file with a patch. */
 static int
 patch(struct desk *d, struct span raw)
 {
 	struct json_error err;
-	struct json_node *change = parse(d, raw, &err);
-	struct span file = d->absent ? SPAN("{}\n") : buf_span(&d->file);
-	const struct json_node *root = parse(d, file, NULL);
-	struct json_node *want = parse(d, file, NULL);
-	const struct json_node *got;
-	int rc;
+	const char *why;
+	int rc = config_edit_patch(&d->arena, d->absent ? SPAN("{}\n") : buf_span(&d->file), raw,
+		&d->text, &d->rewritten, &err, &why);
 
-	if (change == NULL) {
+	if (rc < 0 && why == NULL)
 		invalid_at(d, err.at, err.msg);
-		return ERR_SYNTAX;
-	}
-	if (change->kind != JSON_OBJECT) {
-		refuse(d, "config.patch raw must be an object");
-		return ERR_SYNTAX;
-	}
-	if (root == NULL || root->kind != JSON_OBJECT) {
-		refuse(d, "invalid config; fix before patching");
-		return ERR_SYNTAX;
-	}
-	rc = config_patch_put(&d->arena, file, root, change, &d->text);
-	if (rc == ERR_MISSING) {
-		refuse(d, "a redacted value stands where there is nothing to keep");
-		return rc;
-	}
-	if (config_patch_tree(&d->arena, want, change) < 0) {
-		refuse(d, "the patch is too large");
-		return ERR_TOOBIG;
-	}
-	got = rc == 0 ? parse(d, buf_span(&d->text), NULL) : NULL;
-	if (got != NULL && config_same(want, got))
-		return 0;
-	buf_reset(&d->text);
-	d->rewritten = true;
-	if (put_pretty(want, &d->text) == 0)
-		return 0;
-	refuse(d, "the patch is too large");
-	return ERR_TOOBIG;
+	else if (rc < 0)
+		refuse(d, why);
+	return rc;
 }
 
 /* A whole text; marks in it become the secrets of the file again. */
