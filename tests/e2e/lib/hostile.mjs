@@ -1,7 +1,6 @@
 // The hostile build: processes that attack from inside (--attack), and controls that can be left out by name (--weak, lib/base/weak.def).
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { signIn } from './client.mjs';
 import { Gateway, until } from './gateway.mjs';
@@ -14,11 +13,8 @@ export const hostileProgram = join(build, 'src/cli/moltbot');
 /** Builds it, or brings it up to date: one at a time. */
 export function buildHostile() {
 	if (process.env.MOLTBOT_HOSTILE_BUILT === '1') return;
-	const setup = existsSync(join(build, 'build.ninja')) ? ['configure', build, '-Dweak=true'] : ['setup', build, '-Dattacker=true', '-Dweak=true', '-Dtests=false'];
-	for (const command of [['meson', ...setup], ['ninja', '-C', build]]) {
-		const done = spawnSync('flock', [join(root, 'build-attack.lock'), ...command], { cwd: root, encoding: 'utf8' });
-		assert.equal(done.status, 0, done.stdout + done.stderr);
-	}
+	const done = spawnSync(join(root, 'tools/build-hostile'), [build], { encoding: 'utf8' });
+	assert.equal(done.status, 0, done.stdout + done.stderr);
 	process.env.MOLTBOT_HOSTILE_BUILT = '1';
 }
 
