@@ -176,7 +176,8 @@
 #define CELL_OUTPUT_MAX KIB(256u)  /* bytes of output kept */
 #define CELL_FILE_MAX MIB(64u)     /* bytes of one file it writes */
 #define CELL_FDS 64                /* its open files */
-#define PROOF_WAIT_MS 5000         /* a tool call waits this long for the proof at start */
+#define PROOF_WAIT_MS 10000        /* a tool call waits this long for the proof at start */
+#define PROOFS_MAX 2               /* self-proofs that were asked for and have not ended */
 #define PROOF_CELL_MS 20000        /* one cell of the self-proof */
 #define PROOF_CALL_MS 2500         /* one call of the self-proof that would not end by itself */
 #define FILE_READ_MAX KIB(256u)    /* bytes one file_read returns */

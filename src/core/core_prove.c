@@ -18,10 +18,18 @@ core_prove_start(struct core *core, unsigned level, struct core_caller *caller)
 	struct ipc_chan *sandbox = child_peer(core->child, KIND_SANDBOX, 0);
 	struct core_proof **at = &core->proofs;
 	struct core_proof *p;
+	unsigned n = 0;
 
 	if (sandbox == NULL) {
 		if (caller != NULL)
 			core_reply_error(caller, RPC_UNAVAILABLE, "the sandbox is not running");
+		return;
+	}
+	for (p = core->proofs; p != NULL; p = p->next)
+		n++;
+	if (caller != NULL && n >= PROOFS_MAX) {
+		core_reply_error(caller, RPC_UNAVAILABLE,
+			"a self-proof is under way and another one waits: try again later");
 		return;
 	}
 	p = mem_alloc(1, sizeof(*p));

@@ -2,6 +2,7 @@
 #ifndef SANDBOX_H
 #define SANDBOX_H
 
+#include "base/limits.h"
 #include "base/mem.h"
 #include "proto/child.h"
 #include "proto/witness.h"
@@ -65,11 +66,11 @@ struct sandbox {
 	struct warrant_window window;
 	struct sandbox_call calls[SANDBOX_CALLS_MAX];
 	struct sandbox_proof *proof; /* one at a time; NULL when none runs */
-	struct {
-		bool is;
+	struct sandbox_asked {
 		uint64_t req;
 		uint8_t level;
-	} asked; /* the one that follows */
+	} asked[PROOFS_MAX]; /* those that follow, in this order */
+	unsigned asked_n;
 	struct sandbox_files files;
 	bool times_tell;           /* no program can write without the file's time changing */
 	char workspace_path[4000]; /* its name outside, for attempts at what lies beside it */

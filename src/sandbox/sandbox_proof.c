@@ -117,9 +117,13 @@ finish(struct sandbox_proof *p)
 		close(p->listener);
 	s->proof = NULL;
 	free(p);
-	if (s->asked.is) {
-		s->asked.is = false;
-		sandbox_proof_start(s, s->asked.req, s->asked.level);
+	if (s->asked_n > 0) {
+		struct sandbox_asked next = s->asked[0];
+
+		s->asked_n--;
+		for (unsigned i = 0; i < s->asked_n; i++)
+			s->asked[i] = s->asked[i + 1];
+		sandbox_proof_start(s, next.req, next.level);
 	}
 	sandbox_call_next(s);
 }
@@ -309,13 +313,11 @@ sandbox_proof_start(struct sandbox *s, uint64_t req, uint8_t level)
 	struct sandbox_proof *p;
 	struct ipc_chan *core = child_peer(s->child, KIND_CORE, 0);
 
-	if (s->proof != NULL && !s->asked.is) { /* one waits until the other has ended */
-		s->asked.is = true;
-		s->asked.req = req;
-		s->asked.level = level;
+	if (s->proof != NULL && s->asked_n < PROOFS_MAX) { /* they wait until the other has ended */
+		s->asked[s->asked_n++] = (struct sandbox_asked){.req = req, .level = level};
 		return;
 	}
-	if (s->proof != NULL) {
+	if (s->proof != NULL) { /* core asks for no more than these */
 		if (core != NULL)
 			(void)core_sandbox_proved_send(
 				core, &(struct core_sandbox_proved){
@@ -342,7 +344,7 @@ sandbox_proof_start(struct sandbox *s, uint64_t req, uint8_t level)
 void
 sandbox_proof_forget(struct sandbox *s)
 {
-	s->asked.is = false;
+	s->asked_n = 0;
 	if (s->proof != NULL)
 		s->proof->orphan = true;
 }

@@ -2,13 +2,13 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { chat, signIn } from './lib/client.mjs';
-import { Gateway, isBuilt, providerConfig } from './lib/gateway.mjs';
+import { Gateway, isBuilt, providerConfig, until } from './lib/gateway.mjs';
 import { ModelServer, toolResults } from './lib/model.mjs';
 
 const skip = isBuilt() ? false : 'the gateway is not built';
 const starts = Number(process.env.EARLY_STARTS ?? 6);
 
-test('a first message with a tool call, right after the first healthy answer', { skip, timeout: starts * 20000 }, async () => {
+test('a first message with a tool call, right after the first healthy answer', { skip, timeout: starts * 60000 }, async () => {
 	const model = await new ModelServer((body) => (toolResults(body).length ? { text: toolResults(body)[0] }
 		: { calls: [{ name: 'calculator', args: { expression: '6*7' } }] })).listen();
 	const gateway = new Gateway({ config: providerConfig(model.baseUrl) });
@@ -25,5 +25,24 @@ test('a first message with a tool call, right after the first healthy answer', {
 	} finally {
 		await gateway.cleanup();
 		await model.close();
+	}
+});
+
+test('self-proofs asked for at once: each ends, or is refused, and the tools stay on', { skip }, async () => {
+	const gateway = await new Gateway().start();
+	try {
+		const client = await signIn(gateway);
+		const isProved = async () => (await client.call('status', {})).sandbox.proof === 'passed';
+		await until(isProved, 'the self-proof');
+		const answers = await Promise.all(Array.from({ length: 6 }, () => client.request('moltbot.sandbox.prove', {})));
+		const done = answers.filter((a) => a.ok);
+		assert.ok(done.length >= 2, JSON.stringify(answers));
+		assert.deepEqual(done.filter((a) => !a.payload.ok || a.payload.attempts < 50), []);
+		for (const a of answers.filter((b) => !b.ok)) assert.match(a.error.message, /a self-proof is under way/);
+		assert.ok(await isProved());
+		assert.doesNotMatch(gateway.log(), /self-proof failed/);
+		await client.close();
+	} finally {
+		await gateway.cleanup();
 	}
 });

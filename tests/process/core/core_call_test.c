@@ -307,9 +307,33 @@ a_call_does_not_wait_for_ever_for_the_proof(void **state)
 	(void)state;
 	turn_open(&t, UNPROVED);
 	ask_tool(&t, TOOL_SHELL_EXEC, "command", "true");
-	harness_quiet(t.agent, PROOF_WAIT_MS - 500);
+	harness_quiet(t.agent, PROOF_WAIT_MS / 2);
 	expect_result(&t, false, "denied: tools that execute stay off");
 	harness_quiet(t.w.gate, 50);
+	turn_close(&t);
+}
+
+/* What sandbox could not take is not asked of it: its no would turn the tools off. */
+static void
+no_more_proofs_than_two_are_asked_for(void **state)
+{
+	struct turn t;
+
+	(void)state;
+	turn_open(&t, PROVED);
+	for (unsigned i = 0; i < PROOFS_MAX; i++) {
+		world_call(&t.w, METHOD_PROVE, NULL);
+		t.proof = ((const struct core_sandbox_prove *)harness_recv(t.sandbox,
+				   &core_sandbox_proto, IPC_SIDE_B, CORE_SANDBOX_PROVE, &t.w.in))
+				  ->req;
+	}
+	world_call(&t.w, METHOD_PROVE, NULL);
+	assert_false(world_reply(&t.w)->ok);
+	harness_quiet(t.sandbox, 50);
+	send_proof(&t, true);
+	assert_true(world_reply(&t.w)->ok);
+	world_call(&t.w, METHOD_PROVE, NULL); /* there is room again */
+	(void)harness_recv(t.sandbox, &core_sandbox_proto, IPC_SIDE_B, CORE_SANDBOX_PROVE, &t.w.in);
 	turn_close(&t);
 }
 
@@ -723,6 +747,7 @@ main(int argc, char **argv)
 		cmocka_unit_test(tools_stay_off_when_the_proof_has_failed),
 		cmocka_unit_test(a_call_that_comes_before_the_proof_waits_for_it),
 		cmocka_unit_test(a_call_does_not_wait_for_ever_for_the_proof),
+		cmocka_unit_test(no_more_proofs_than_two_are_asked_for),
 		cmocka_unit_test(a_tool_that_does_not_exist_is_refused),
 		cmocka_unit_test(tool_calls_have_a_budget),
 		cmocka_unit_test(memory_is_a_statement_with_a_warrant),
