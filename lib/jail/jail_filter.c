@@ -112,7 +112,6 @@ static const struct jail_rule sanitizer_rules[] = {
 	JAIL_REFUSE(readlink, EACCES),
 	JAIL_REFUSE(stat, EACCES),
 #endif
-	JAIL_REFUSE(ioctl, ENOTTY),
 	JAIL_RULES_END,
 };
 #endif
