@@ -83,6 +83,40 @@ harness_new(const char *program, const char *role, const struct harness_options 
 	return h;
 }
 
+/* The letter of /proc/PID/stat; 0 when there is none. */
+static char
+state_of(pid_t pid)
+{
+	char path[32];
+	char text[256] = "";
+	ssize_t n;
+	int fd;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return 0;
+	n = read(fd, text, sizeof(text) - 1);
+	close(fd);
+	for (ssize_t i = n - 1; i > 0; i--)
+		if (text[i] == ')')
+			return i + 2 < n ? text[i + 2] : 0;
+	return 0;
+}
+
+void
+harness_settle(struct harness *h)
+{
+	unsigned slept = 0;
+
+	for (int waited = 0; waited < HARNESS_WAIT_MS && slept < 3; waited++) {
+		slept = state_of(h->pid) == 'S' ? slept + 1 : 0;
+		(void)poll(NULL, 0, 1);
+	}
+	if (slept < 3)
+		fail_msg("the process does not come to rest");
+}
+
 /* Waits for the end for HARNESS_WAIT_MS, then kills it: a process that does not end is a failure the status shows. */
 static int
 reap(pid_t pid)

@@ -19,7 +19,7 @@
 #include "proto/child.def.h"
 #include "proto/ids.h"
 
-#define HARNESS_WAIT_MS 10000
+#define HARNESS_WAIT_MS 30000
 #define HARNESS_HANDLES_MAX 16
 
 struct harness_handle {
@@ -84,6 +84,8 @@ const void *harness_wait(int fd, const struct ipc_proto *proto, enum ipc_side si
 	struct ipc_received *in);
 /* Nothing comes for ms. */
 void harness_quiet(int fd, int ms);
+/* Until the process waits for something, and so has done what it was sent or could see before: orders what comes by two sockets. */
+void harness_settle(struct harness *h);
 /* The other end closes fd within HARNESS_WAIT_MS (messages before that are skipped). */
 void harness_closed(int fd, const struct ipc_proto *proto, enum ipc_side side);
 /* Sends; the test fails when the table refuses it. */

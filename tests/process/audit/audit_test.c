@@ -469,7 +469,7 @@ a_key_is_replaced_and_the_old_one_gone(void **state)
 	assert_int_equal(k->epoch, 2);
 	assert_memory_not_equal(old, k->seed, sizeof(old));
 	line(k->gate, AUDIT_VERDICT, VERDICT_DENY, 2, 2);
-	usleep(200000);
+	harness_settle(k->h);
 	cut_down(k);
 	start(k);
 	stop(k);

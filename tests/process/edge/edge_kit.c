@@ -17,7 +17,7 @@
 
 #include "base/err.h"
 
-#define WAIT_MS 10000
+#define WAIT_MS 30000
 
 char kit_last[65536];
 

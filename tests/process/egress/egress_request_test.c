@@ -250,7 +250,7 @@ read_request(int server, struct buf *out)
 		struct pollfd p = {.fd = server, .events = POLLIN};
 		ssize_t n;
 
-		assert_int_equal(poll(&p, 1, 5000), 1);
+		assert_int_equal(poll(&p, 1, 20000), 1);
 		n = read(server, tmp, sizeof(tmp));
 		assert_true(n > 0);
 		buf_put(out, span_of(tmp, (size_t)n));
@@ -499,7 +499,7 @@ peers_that_start_are_waited_for(void **state)
 	(void)harness_recv(w.gate, &executor_gate_proto, IPC_SIDE_B, EXECUTOR_GATE_LABEL, &in);
 	harness_send(w.gate, &executor_gate_proto, IPC_SIDE_B, EXECUTOR_GATE_LABELED,
 		&(struct executor_gate_labeled){.run = 1, .call = 1});
-	harness_quiet(w.core, PEER_WAIT_MS - 500);
+	harness_quiet(w.core, PEER_WAIT_MS / 2);
 	assert_int_equal(expect_end(&w)->rc, ERR_NOPEER);
 	w.vault = wire(&w, KIND_VAULT, 15);
 	harness_quiet(w.vault, 100); /* it is over */

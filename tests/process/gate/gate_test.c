@@ -652,16 +652,16 @@ the_kill_switch_and_a_missing_executor_stop_everything(void **state)
 	turn(&f, 7, LABEL_OWNER_TYPED, true);
 	(void)open_run(&f, (struct core_gate_run_open){.run = 1, .turn = 7}, true, REASON_ALLOWED);
 	harness_panic(f.h, true);
-	usleep(50000);
+	harness_settle(f.h);
 	assert_int_equal(verdict_of(&f, 1, TOOL_FILE_READ, EFFECT_READ), VERDICT_DENY);
 	(void)open_run(&f, (struct core_gate_run_open){.run = 2}, false, REASON_PANIC);
 	harness_panic(f.h, false);
-	usleep(50000);
+	harness_settle(f.h);
 	assert_int_equal(verdict_of(&f, 1, TOOL_FILE_READ, EFFECT_READ), VERDICT_ALLOW);
 	close(f.sandbox);
-	usleep(50000);
+	harness_settle(f.h);
 	send_judge(&f, 1, 9, TOOL_FILE_READ, EFFECT_READ);
-	harness_quiet(f.core, PEER_WAIT_MS - 500); /* it may be restarting */
+	harness_quiet(f.core, PEER_WAIT_MS / 2); /* it may be restarting */
 	expect_verdict(&f, 9, VERDICT_DENY, REASON_EXECUTOR);
 	end(&f);
 }
@@ -677,7 +677,7 @@ an_executor_that_is_being_wired_is_waited_for(void **state)
 	turn(&f, 7, LABEL_OWNER_TYPED, true);
 	(void)open_run(&f, (struct core_gate_run_open){.run = 1, .turn = 7}, true, REASON_ALLOWED);
 	close(f.sandbox);
-	usleep(50000);
+	harness_settle(f.h);
 	send_judge(&f, 1, 1, TOOL_FILE_READ, EFFECT_READ);
 	harness_quiet(f.core, 100);
 	harness_key(f.h, KIND_SANDBOX, 0, 4, sandbox_key);
@@ -685,7 +685,7 @@ an_executor_that_is_being_wired_is_waited_for(void **state)
 	f.sandbox = harness_peer(f.h, KIND_SANDBOX, 0);
 	expect_verdict(&f, 1, VERDICT_ALLOW, REASON_ALLOWED);
 	close(f.sandbox);
-	usleep(50000);
+	harness_settle(f.h);
 	for (uint64_t call = 2; call < 2 + GATE_ASKED_N; call++)
 		send_judge(&f, 1, call, TOOL_FILE_READ, EFFECT_READ);
 	harness_quiet(f.core, 100);
@@ -809,7 +809,7 @@ without_audit_a_yes_becomes_a_no(void **state)
 	begin_mute(&f);
 	send_judge(&f, 1, 1, TOOL_FILE_READ, EFFECT_READ);
 	assert_int_equal(next_line(&f)->verdict, VERDICT_ALLOW);
-	harness_quiet(f.core, WITNESS_KEEP_MS - 500);
+	harness_quiet(f.core, WITNESS_KEEP_MS / 2);
 	expect_verdict(&f, 1, VERDICT_DENY, REASON_AUDIT);
 	assert_int_equal(next_line(&f)->verdict, VERDICT_DENY);
 	say_kept(&f, 3); /* too late: nothing comes of it */
@@ -828,12 +828,12 @@ what_was_true_when_judged_must_be_true_when_kept(void **state)
 	send_judge(&f, 1, 1, TOOL_FILE_READ, EFFECT_READ);
 	(void)next_line(&f);
 	harness_panic(f.h, true);
-	usleep(50000);
+	harness_settle(f.h);
 	say_kept(&f, 2);
 	expect_verdict(&f, 1, VERDICT_DENY, REASON_PANIC);
 	(void)next_line(&f);
 	harness_panic(f.h, false);
-	usleep(50000);
+	harness_settle(f.h);
 	send_judge(&f, 1, 2, TOOL_FILE_READ, EFFECT_READ);
 	(void)next_line(&f);
 	close_run(&f, 1);

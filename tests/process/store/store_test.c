@@ -555,7 +555,7 @@ memory_needs_a_warrant_for_exactly_this(void **state)
 	assert_int_equal(remember(k, args, 1, w), ERR_NOPEER); /* no key yet */
 	harness_key(k->h, KIND_GATE, 0, 1, gate_key);
 	(void)kit_counts(k);
-	usleep(50000);
+	harness_settle(k->h);
 	assert_int_equal(remember(k, one_arg(&other, "text", "the dog"), 1, w), ERR_DENIED);
 	assert_int_equal(remember(k, args, 2, w), ERR_DENIED); /* another call */
 	w[40] ^= 1;
@@ -573,7 +573,7 @@ static void
 with_key(struct kit *k)
 {
 	harness_key(k->h, KIND_GATE, 0, 1, gate_key);
-	usleep(50000);
+	harness_settle(k->h);
 }
 
 /* Begun, carried out, and one line for each warrant that was refused. */
@@ -709,7 +709,7 @@ memory_is_found_by_its_words(void **state)
 	uint64_t n = 0;
 
 	harness_key(k->h, KIND_GATE, 0, 1, gate_key);
-	usleep(50000);
+	harness_settle(k->h);
 	for (size_t i = 0; i < 3; i++) {
 		struct span args = one_arg(&b, "text", facts[i]);
 
@@ -748,7 +748,7 @@ searches_of_the_memory_have_limits(void **state)
 	unsigned found = 0;
 
 	harness_key(k->h, KIND_GATE, 0, 1, gate_key);
-	usleep(50000);
+	harness_settle(k->h);
 	for (unsigned i = 0; i <= STORE_FOUND_MAX; i++) {
 		struct span args = one_arg(&b, "text", "tea");
 

@@ -669,7 +669,7 @@ a_child_dies_with_its_parent(void **state)
 	assert_int_equal(kill(parent, SIGKILL), 0);
 	assert_int_equal(status_of(parent), DIED + SIGKILL);
 	struct pollfd p = {.fd = fds[0], .events = POLLIN};
-	assert_int_equal(poll(&p, 1, 2000), 1); /* its end of the pipe is closed: it is gone */
+	assert_int_equal(poll(&p, 1, 20000), 1); /* its end of the pipe is closed: it is gone */
 	assert_int_equal(read(fds[0], &c, 1), 0);
 	close(fds[0]);
 }
