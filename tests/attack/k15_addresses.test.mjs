@@ -24,7 +24,7 @@ function runInside(t) {
 		printf 'nameserver 127.0.0.1\\noptions timeout:1\\n' > "$2/resolv.conf" && printf 'hosts: files dns\\n' > "$2/nsswitch.conf" && for f in hosts resolv.conf nsswitch.conf; do mount --bind "$2/$f" "/etc/$f" || exit 1; done; ip -6 route add local ::/0 dev lo; exec "$0" --test --test-reporter=tap "$1"`;
 	const dir = mkdtempSync(join(tmpdir(), 'moltbot-hosts-'));
 	const done = spawnSync('unshare', ['-n', '-m', 'sh', '-c', script, process.execPath, new URL(import.meta.url).pathname, dir],
-		{ encoding: 'utf8', env: { ...env, MOLTBOT_ADDRESSES_INSIDE: '1' }, timeout: 240000 });
+		{ encoding: 'utf8', env: { ...env, MOLTBOT_ADDRESSES_INSIDE: '1' }, timeout: 900000 });
 	rmSync(dir, { recursive: true });
 	assert.equal(done.status, 0, done.stdout + done.stderr);
 	assert.ok(Number(/^# pass (\d+)$/m.exec(done.stdout)?.[1]) >= 1, done.stdout);

@@ -52,7 +52,7 @@ function unharmed({ outside, canary }) {
 	assert.equal(readFileSync(join(outside, 'secret'), 'utf8'), canary);
 }
 
-test('a folder that becomes a link meanwhile leads nowhere', { skip, timeout: 180000 }, async (t) => {
+test('a folder that becomes a link meanwhile leads nowhere', { skip, timeout: 600000 }, async (t) => {
 	const s = await scene(t);
 	const workspace = join(s.gateway.dir, 'workspace');
 	const race = startRacer(workspace, s.outside, EXCHANGES);
@@ -69,7 +69,7 @@ test('a folder that becomes a link meanwhile leads nowhere', { skip, timeout: 18
 	await s.close();
 });
 
-test('no naughty string is a way out', { skip: skip || (existsSync(corpus) ? false : 'no corpus of naughty strings here'), timeout: 180000 }, async (t) => {
+test('no naughty string is a way out', { skip: skip || (existsSync(corpus) ? false : 'no corpus of naughty strings here'), timeout: 600000 }, async (t) => {
 	const s = await scene(t);
 	const strings = JSON.parse(readFileSync(corpus, 'utf8')).filter((text) => text.length > 0 && /[./\\%~$<>|\u0000-\u001f\u0080-\uffff]/.test(text)).slice(0, 150);
 	const up = `../../../../../..${s.outside}/secret`;

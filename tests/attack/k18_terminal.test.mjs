@@ -40,6 +40,6 @@ test('no terminal is told what to do', { skip }, async () => {
 /** What a command printed; the model answers meanwhile. */
 function printed(command, args, env) {
 	return new Promise((resolve) => {
-		execFile(command, args, { env, encoding: 'utf8', timeout: 20000 }, (error, stdout, stderr) => resolve(stdout + stderr)).stdin.end();
+		execFile(command, args, { env, encoding: 'utf8', timeout: 60000 }, (error, stdout, stderr) => resolve(stdout + stderr)).stdin.end();
 	});
 }

@@ -119,7 +119,7 @@ const sources = {
 };
 
 for (const [source, { change, first }] of Object.entries(sources)) {
-	test(`every consequential tool is refused to a run that read ${source}`, { skip, timeout: 180000 }, async (t) => {
+	test(`every consequential tool is refused to a run that read ${source}`, { skip, timeout: 600000 }, async (t) => {
 		await withModel(obey, async (model) => {
 			const came = await seenToFail(['LABEL_RULES'], { config: providerConfig(model.baseUrl) }, async (gateway, weak) => {
 				const held = weak.length === 0;
@@ -151,7 +151,7 @@ for (const [source, { change, first }] of Object.entries(sources)) {
 }
 
 // The session is tainted, and its row says so; then the row is made to say that the owner typed it all.
-test('a better label in a session\'s row is not believed', { skip, timeout: 120000 }, async () => {
+test('a better label in a session\'s row is not believed', { skip, timeout: 600000 }, async () => {
 	await withModel(obey, async (model) => {
 		await seenToFail(['SESSION_LABEL'], { config: providerConfig(model.baseUrl) }, async (gateway) => {
 			let client = await open(gateway);
@@ -189,7 +189,7 @@ test('a session whose row is not there any more is no new one', { skip, timeout:
 
 // In the owner's own run the same text may be the name and content of files, what a program prints, a memory and a session's name: to
 // the model it is a tool's result or what the user said, word for word, and never a message of its own.
-test('orders in names, contents, output, memories and session names stay what they are', { skip, timeout: 120000 }, async () => {
+test('orders in names, contents, output, memories and session names stay what they are', { skip, timeout: 600000 }, async () => {
 	await withModel(obey, async (model) => {
 		const gateway = new Gateway({ config: providerConfig(model.baseUrl) });
 		try {

@@ -4,7 +4,7 @@ import { chmodSync, linkSync, mkdtempSync, readdirSync, readFileSync, rmSync, sy
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'node:test';
-import { isBuilt, sleep } from '../e2e/lib/gateway.mjs';
+import { isBuilt, sleep, until } from '../e2e/lib/gateway.mjs';
 import { seenToFail, weakGateway } from '../e2e/lib/hostile.mjs';
 
 const skip = !isBuilt() ? 'the gateway is not built' : process.getuid() !== 0 ? 'only root can be another user' : false;
@@ -13,7 +13,7 @@ const asNobody = (...command) => spawnSync('setpriv', ['--reuid=65534', '--regid
 /** As far as it gets in a short time. */
 async function started(gateway) {
 	await gateway.start({ wait: false });
-	await Promise.race([gateway.ready().catch(() => {}), sleep(1500)]);
+	await Promise.race([gateway.ready().catch(() => {}), sleep(2000)]);
 }
 
 test('a directory that was open to others is closed to them', { skip }, async () => {
@@ -35,12 +35,14 @@ test('files that somebody put in place of the gateway\'s own are not used', { sk
 		'open to all': (dir, name) => writeFileSync(join(dir, name), '', { mode: 0o666 }),
 	};
 	for (const how of Object.keys(plant)) {
-		await seenToFail(['STATE_CHECK'], { start: false }, async (gateway) => {
+		await seenToFail(['STATE_CHECK'], { start: false }, async (gateway, names) => {
 			const mine = join(elsewhere, `mine-${++n}`);
 			plant[how](gateway.dir, 'vault.key', mine);
 			chmodSync(join(gateway.dir, 'vault.key'), how === 'open to all' ? 0o666 : 0o600);
+			const used = () => readFileSync(join(gateway.dir, 'vault.key')).length > 0;
 			await started(gateway);
-			return readFileSync(join(gateway.dir, 'vault.key')).length > 0 ? [`the key went into a file that was ${how}`] : [];
+			if (names.length > 0) await until(used, 'the key is written');
+			return used() ? [`the key went into a file that was ${how}`] : [];
 		});
 	}
 	rmSync(elsewhere, { recursive: true });

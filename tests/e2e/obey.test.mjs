@@ -23,7 +23,7 @@ const PUBLIC = '203.0.113.7'; // TEST-NET-3, an address of this namespace's loop
 function runInside(t) {
 	const { NODE_TEST_CONTEXT: _, ...env } = process.env; // a test runner in a test runner would skip everything and succeed
 	const done = spawnSync('unshare', ['-n', '-p', '-f', '--mount-proc', 'sh', '-c', `ip link set lo up && ip addr add ${PUBLIC}/32 dev lo && "$0" --test --test-reporter=tap "$1"`,
-		process.execPath, new URL(import.meta.url).pathname], { encoding: 'utf8', env: { ...env, MOLTBOT_OBEY_INSIDE: '1' }, timeout: 240000 });
+		process.execPath, new URL(import.meta.url).pathname], { encoding: 'utf8', env: { ...env, MOLTBOT_OBEY_INSIDE: '1' }, timeout: 900000 });
 	assert.equal(done.status, 0, done.stdout + done.stderr);
 	const passed = Number(/^# pass (\d+)$/m.exec(done.stdout)?.[1]);
 	assert.ok(passed >= 1, `nothing was run inside: ${done.stdout}`);

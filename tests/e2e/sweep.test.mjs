@@ -19,7 +19,7 @@ test('every accepted message has exactly one answer, whatever is killed', { skip
 	assert.equal(result.newRuns, 0, 'a message that was sent again became a new run');
 	// a second where the machine is the gateway's own; where more wants to run than there are processors, in proportion
 	assert.ok(result.slowestRecovery.ms <= 1000 * Math.max(1, result.load), `back only after ${JSON.stringify(result.slowestRecovery)} at load ${result.load}`);
-	assert.ok(result.slowestEndMs <= 1000, `a tree outlived its supervisor by ${result.slowestEndMs} ms`);
+	assert.ok(result.slowestEndMs <= 1000 * Math.max(1, result.load), `a tree outlived its supervisor by ${result.slowestEndMs} ms`);
 	assert.equal(result.audit.ok, true, JSON.stringify(result.audit));
 	assert.deepEqual(result.audit.findings, []);
 	assert.equal(result.audit.effectsWithoutVerdict, 0);

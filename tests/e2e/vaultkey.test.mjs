@@ -6,17 +6,18 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { describe } from 'node:test';
 import { signIn } from './lib/client.mjs';
-import { cli, Gateway, isBuilt, sleep } from './lib/gateway.mjs';
+import { cli, Gateway, isBuilt, until } from './lib/gateway.mjs';
 
 const skip = isBuilt() ? false : 'the gateway is not built';
+
+const healthy = (gateway) => fetch(`http://127.0.0.1:${gateway.port}/healthz`, { signal: AbortSignal.timeout(1000) }).then((res) => res.ok, () => false);
 
 /** Starts, and says whether it came up and lets the owner in; ends it again. */
 async function comesUp(gateway, env) {
 	gateway.options.env = env;
 	gateway.output = '';
 	await gateway.start({ wait: false });
-	const ready = gateway.ready().then(() => true, () => false);
-	const up = await Promise.race([ready, sleep(4000).then(() => false)]);
+	const up = await until(async () => (/the box cannot be opened/.test(gateway.output) ? 'no' : (await healthy(gateway)) && 'yes'), 'up or refused') === 'yes';
 	if (up) await (await signIn(gateway)).close();
 	await gateway.stop();
 	return up;

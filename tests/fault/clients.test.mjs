@@ -60,7 +60,7 @@ describe('hostile clients', { skip }, () => {
 		const text = head(gateway, `X: ${'y'.repeat(4000)}`);
 		const timers = list.map((c, i) => { let n = 0; return setInterval(() => c.socket.write(text[n++]), 100 + i % 50); });
 		await during(t, async () => {});
-		const all = await Promise.all(list.map((c) => closedWithin(c, 14000)));
+		const all = await Promise.all(list.map((c) => closedWithin(c, 40000)));
 		timers.forEach(clearInterval);
 		list.forEach((c) => c.socket.destroy());
 		assert.equal(all.filter(Boolean).length, 300);
@@ -73,7 +73,7 @@ describe('hostile clients', { skip }, () => {
 		let n = 0;
 		const drip = setInterval(() => { stranger.socket.write(bytes.subarray(n % bytes.length, n % bytes.length + 1)); n++; }, 1000);
 		await during(t, async () => {});
-		assert.ok(await closedWithin(stranger, 14000));
+		assert.ok(await closedWithin(stranger, 40000));
 		clearInterval(drip);
 		known.text = '';
 		for (const byte of bytes) { known.socket.write(Buffer.of(byte)); await sleep(5); }
@@ -86,7 +86,7 @@ describe('hostile clients', { skip }, () => {
 			for (const more of ['', bearer(gateway)]) {
 				const c = await dial(gateway);
 				c.socket.write(head(gateway, `${more}Content-Length: 2147483648\r\n\r\n`));
-				assert.ok(await closedWithin(c, 5000));
+				assert.ok(await closedWithin(c, 30000));
 				assert.match(c.text, /^HTTP\/1\.1 (401|413) /);
 			}
 		}, { grows: 4 * MIB });
@@ -97,7 +97,7 @@ describe('hostile clients', { skip }, () => {
 			for (const open of [upgrade, signedIn]) {
 				const c = await open(gateway);
 				c.socket.write(frame(1, Buffer.alloc(0), { length: 2 ** 30 }));
-				assert.ok(await closedWithin(c, 5000), open.name);
+				assert.ok(await closedWithin(c, 30000), open.name);
 			}
 		}, { grows: 4 * MIB });
 	});
@@ -109,7 +109,7 @@ describe('hostile clients', { skip }, () => {
 				c.socket.write(frame(1, Buffer.from('{'), { fin: false }));
 				const many = Buffer.concat(Array.from({ length: 1000 }, () => frame(0, Buffer.from(' '), { fin: false })));
 				for (let i = 0; i < 1000 && !c.isClosed; i++) { c.socket.write(many); await sleep(0); }
-				assert.ok(await closedWithin(c, 5000), open.name);
+				assert.ok(await closedWithin(c, 30000), open.name);
 			}
 		}, { grows: 4 * MIB });
 	});
@@ -118,14 +118,14 @@ describe('hostile clients', { skip }, () => {
 		await during(t, async () => {
 			const stranger = await upgrade(gateway);
 			stranger.socket.write(frame(1, Buffer.from(`{"type":"req","id":"1","method":"connect","params":${'['.repeat(15000)}`)));
-			assert.ok(await closedWithin(stranger, 5000));
+			assert.ok(await closedWithin(stranger, 30000));
 			for (const open of ['[', '{"a":']) {
 				const known = await signedIn(gateway);
 				known.text = '';
 				known.socket.write(frame(1, Buffer.from(`{"type":"req","id":"1","method":"health","params":${open.repeat(100000)}`).subarray(0, 500000)));
 				// protocol 3: what is no JSON is ignored; the next call is answered
 				known.socket.write(frame(1, Buffer.from('{"type":"req","id":"next","method":"health","params":{}}')));
-				await until(() => known.text.includes('"next"'), 'an answer behind it', 5000);
+				await until(() => known.text.includes('"next"'), 'an answer behind it', 30000);
 				known.socket.destroy();
 			}
 			const body = '['.repeat(1000000);
@@ -187,7 +187,7 @@ describe('hostile clients', { skip }, () => {
 		await during(t, async () => {
 			const list = await Promise.all(Array.from({ length: 200 }, () => dial(gateway)));
 			for (const c of list) c.socket.end(`GET /healthz HTTP/1.1\r\nHost: 127.0.0.1:${gateway.port}\r\n\r\n`);
-			const all = await Promise.all(list.map((c) => closedWithin(c, 5000)));
+			const all = await Promise.all(list.map((c) => closedWithin(c, 30000)));
 			assert.equal(all.filter(Boolean).length, 200);
 			for (const c of list) assert.match(c.text, /^HTTP\/1\.1 200 /);
 		});

@@ -32,7 +32,7 @@ export class Client {
 	}
 
 	/** Waits for an event that fits; those that came before count too. */
-	event(fits, ms = 10000) {
+	event(fits, ms = 30000) {
 		const had = this.events.find(fits);
 		if (had) return Promise.resolve(had);
 		return new Promise((resolve, reject) => {
@@ -65,7 +65,7 @@ export class Client {
 
 	/** Waits for the challenge and connects. Gives the answer frame. */
 	async connect(params = {}) {
-		const challenge = await this.event((e) => e.event === 'connect.challenge');
+		const challenge = await this.event((e) => e.event === 'connect.challenge', 10000);
 		this.nonce = challenge.payload.nonce;
 		const { token, ...rest } = typeof params === 'function' ? params(this.nonce) : params;
 		return await this.request('connect', {
@@ -89,7 +89,7 @@ export async function signIn(gateway, extra = {}) {
 }
 
 /** Sends one chat message and waits for its end: {state, text, runId, events}. */
-export async function chat(client, message, { sessionKey = 'main', ms = 20000, idempotencyKey = randomUUID() } = {}) {
+export async function chat(client, message, { sessionKey = 'main', ms = 60000, idempotencyKey = randomUUID() } = {}) {
 	const ack = await client.call('chat.send', { sessionKey, message, idempotencyKey });
 	const end = await client.event((e) => e.event === 'chat' && e.payload.runId === idempotencyKey && e.payload.state !== 'delta', ms);
 	const text = (end.payload.message?.content ?? []).map((part) => part.text ?? '').join('');

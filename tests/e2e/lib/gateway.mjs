@@ -20,9 +20,11 @@ export async function freePort() {
 
 export const sleep = (ms) => new Promise((done) => setTimeout(done, ms));
 
-/** Waits until probe() is truthy; its value. */
-export async function until(probe, what, ms = 10000) {
-	const end = Date.now() + ms;
+const PATIENCE_MS = 60000; // what never comes is told from what comes late: the machine may be busy with other things
+
+/** Waits until probe() is truthy; its value. Gives up after ms or PATIENCE_MS, whichever is longer. */
+export async function until(probe, what, ms = PATIENCE_MS) {
+	const end = Date.now() + Math.max(ms, PATIENCE_MS);
 	for (;;) {
 		const value = await probe();
 		if (value) return value;
@@ -58,12 +60,13 @@ export class Gateway {
 	async ready() {
 		const ended = this.exited.then((e) => { throw new Error(`the gateway ended: ${JSON.stringify(e)}\n${this.output}`); });
 		const up = until(async () => {
+			if (this.child.exitCode !== null || this.child.signalCode !== null) throw new Error('the gateway ended');
 			try {
-				return (await fetch(`http://127.0.0.1:${this.port}/healthz`)).ok;
+				return (await fetch(`http://127.0.0.1:${this.port}/healthz`, { signal: AbortSignal.timeout(5000) })).ok;
 			} catch {
 				return false;
 			}
-		}, `gateway on ${this.port}\n${this.output}`, 15000);
+		}, `gateway on ${this.port}`).catch((e) => { throw new Error(`${e.message}\n${this.output}`); });
 		await Promise.race([up, ended]);
 		ended.catch(() => {});
 	}
@@ -126,7 +129,7 @@ function childrenOf(pid) {
 
 /** Runs a command of the command line against this gateway: {status, stdout, stderr}. */
 export function cli(gateway, args, options = {}) {
-	return spawnSync(program, args, { encoding: 'utf8', timeout: 30000,
+	return spawnSync(program, args, { encoding: 'utf8', timeout: 60000,
 		env: { PATH: process.env.PATH, HOME: gateway.dir, MOLTBOT_STATE_DIR: gateway.dir, ...options.env }, ...options });
 }
 

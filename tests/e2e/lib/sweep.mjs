@@ -134,6 +134,7 @@ export class Sweep {
 		this.times = {};
 		this.recoveries = [];
 		this.slowestEnd = 0;
+		this.late = 0;
 		this.seen = new Map();
 	}
 
@@ -153,16 +154,17 @@ export class Sweep {
 
 	/** Every process is there again and the door answers. */
 	async healthy(what, from, waits) {
+		this.late = 0;
 		await until(async () => {
 			try {
-				if (!(await fetch(`http://127.0.0.1:${this.gateway.port}/healthz`, { signal: AbortSignal.timeout(500) })).ok) return false;
+				if (!(await fetch(`http://127.0.0.1:${this.gateway.port}/healthz`, { signal: AbortSignal.timeout(250) })).ok) return false;
 			} catch {
 				return false;
 			}
 			const there = new Set(this.processes().map(programOf));
 			return PROGRAMS.every((name) => there.has(name));
 		}, `healthy again after ${what}`, 20000);
-		this.recoveries.push({ what, ms: Date.now() - from, waits });
+		this.recoveries.push({ what, ms: Date.now() - from - this.late, late: this.late, waits });
 	}
 
 	async killOne() {
@@ -223,10 +225,22 @@ export class Sweep {
 		this.gateway = await new Gateway({ config: { ...providerConfig(this.model.baseUrl), gateway: { rateLimit: { enabled: false } } } }).start();
 		const from = Date.now();
 		this.first = this.held();
+		const clock = this.watchTheClock();
 		await Promise.all([this.killer(), ...Array.from({ length: WORKERS }, () => new Worker(this).run())]);
+		clearInterval(clock);
 		this.seconds = (Date.now() - from) / 1000;
 		this.load = loadavg()[0] / cpus().length;
 		return await this.verdict();
+	}
+
+	/** How long the machine kept even this program from running: no time of the gateway's. */
+	watchTheClock() {
+		let last = Date.now();
+		return setInterval(() => {
+			const now = Date.now();
+			this.late = Math.max(this.late, now - last - 10);
+			last = now;
+		}, 10);
 	}
 
 	stored() {
