@@ -45,10 +45,11 @@ log_get_level(void)
 	return sink.level;
 }
 
-/* Code points that move the cursor, hide or reorder text: controls, line separators, bidi, zero width, tags. */
-static bool
-is_unsafe(uint32_t cp)
+bool
+log_is_unsafe(uint32_t cp)
 {
+	if (WEAK(TEXT_SAFE))
+		return false;
 	return cp < 0x20 || (cp >= 0x7f && cp < 0xa0) || cp == 0xad || cp == 0x61c ||
 	       (cp >= 0x200b && cp <= 0x200f) || (cp >= 0x2028 && cp <= 0x202e) ||
 	       (cp >= 0x2060 && cp <= 0x206f) || cp == 0xfeff || (cp >= 0xfff9 && cp <= 0xfffb) ||
@@ -73,7 +74,7 @@ log_put_safe(struct buf *out, struct span s)
 			buf_put(out, SPAN("\\n"));
 		} else if (cp == '\\') {
 			buf_put(out, SPAN("\\\\"));
-		} else if (is_unsafe(cp)) {
+		} else if (log_is_unsafe(cp)) {
 			if (cp < 0x100)
 				buf_put_fmt(out, "\\x%02x", (unsigned)cp);
 			else

@@ -63,6 +63,9 @@ void log_set_level(enum log_level level);
 enum log_level log_get_level(void);
 void log_write(enum log_level level, const char *msg, const struct log_field *fields);
 
+/* Moves the cursor, hides or turns around text on a terminal: controls, line separators, bidi, zero width, tags. */
+bool log_is_unsafe(uint32_t cp);
+
 /* The escaping above, for everything else that shows bytes to a person (terminal output, error texts). */
 void log_put_safe(struct buf *out, struct span s);
 

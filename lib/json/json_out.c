@@ -1,6 +1,7 @@
 #include "json/json_out.h"
 
 #include "base/err.h"
+#include "base/log.h"
 #include "base/utf8.h"
 #include "json/json_parse.h"
 
@@ -122,6 +123,13 @@ json_out_end_array(struct json_out *o)
 }
 
 static void
+put_unit(struct buf *b, uint16_t unit)
+{
+	buf_put(b, SPAN("\\u"));
+	buf_put_hex(b, span_of((const uint8_t[]){(uint8_t)(unit >> 8), (uint8_t)unit}, 2));
+}
+
+static void
 put_escape(struct buf *b, uint32_t c)
 {
 	static const char short_names[] = "\"\"\\\\\bb\ff\nn\rr\tt";
@@ -133,14 +141,18 @@ put_escape(struct buf *b, uint32_t c)
 			return;
 		}
 	}
-	buf_put(b, SPAN("\\u"));
-	buf_put_hex(b, span_of((const uint8_t[]){(uint8_t)(c >> 8), (uint8_t)c}, 2));
+	if (c > 0xffff) { /* as a pair of surrogates */
+		put_unit(b, (uint16_t)(0xd800 + ((c - 0x10000) >> 10)));
+		c = 0xdc00 + (c & 0x3ff);
+	}
+	put_unit(b, (uint16_t)c);
 }
 
 static bool
 is_plain(const struct json_out *o, uint8_t c)
 {
-	return c >= 0x20 && c < 0x80 && c != '"' && c != '\\' && !(c == '<' && o->opts.html_safe);
+	return c >= 0x20 && c < 0x80 && c != '"' && c != '\\' && !(c == '<' && o->opts.html_safe) &&
+	       !(c == 0x7f && o->opts.shown);
 }
 
 /* The index from at on of the first byte that cannot be copied as it is; s.len when there is none.
@@ -148,7 +160,7 @@ is_plain(const struct json_out *o, uint8_t c)
 static size_t
 skip_plain(const struct json_out *o, struct span s, size_t at)
 {
-	while (s.len - at >= 8) {
+	while (s.len - at >= 8 && !o->opts.shown) {
 		uint64_t x = json_load64(s.ptr + at);
 		uint64_t special = json_special_bytes(x, '"');
 
@@ -173,7 +185,8 @@ put_string(struct json_out *o, struct span s)
 	while ((at = skip_plain(o, s, at)) < s.len) {
 		uint32_t cp;
 		size_t n = utf8_decode(span_of(s.ptr + at, s.len - at), &cp);
-		if (n > 1 && cp != 0x2028 && cp != 0x2029) {
+		if (n > 1 && cp != 0x2028 && cp != 0x2029 &&
+			!(o->opts.shown && log_is_unsafe(cp))) {
 			at += n;
 			continue;
 		}

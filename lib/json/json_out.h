@@ -21,6 +21,7 @@ struct json_out_opts {
 	bool pretty;    /* a line for each value, two spaces a level */
 	bool html_safe; /* '<' leaves as \u003c, so that the text may stand inside a script element
 			 */
+	bool shown; /* to a person: what a terminal obeys, hides or turns around leaves as \uXXXX */
 };
 
 struct json_out {

@@ -186,7 +186,7 @@ cli_put_wrapped(struct cli *cli, unsigned indent, const char *text)
 struct json_out *
 cli_json_begin(struct cli *cli)
 {
-	json_out_init(&cli->jo, &cli->out, &(struct json_out_opts){.pretty = true});
+	json_out_init(&cli->jo, &cli->out, &(struct json_out_opts){.pretty = true, .shown = true});
 	return &cli->jo;
 }
 

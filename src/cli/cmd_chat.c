@@ -184,7 +184,7 @@ put_turn_json(struct cli *cli, const struct cli_turn *t, enum cli_turn_end end)
 	static const char *const ends[] = {"final", "aborted", "error", "lost"};
 	struct json_out *o = &cli->jo;
 
-	json_out_init(o, &cli->out, NULL);
+	json_out_init(o, &cli->out, &(struct json_out_opts){.shown = true});
 	(void)json_out_begin_object(o);
 	cli_json_str(o, "runId", span_from_cstr(t->run));
 	cli_json_str(o, "state", span_from_cstr(ends[end]));

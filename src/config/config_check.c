@@ -208,7 +208,7 @@ options(void)
 	struct buf out = {.max = MIB(1)};
 	struct json_out o;
 
-	json_out_init(&o, &out, &(struct json_out_opts){.pretty = true});
+	json_out_init(&o, &out, &(struct json_out_opts){.pretty = true, .shown = true});
 	json_out_begin_object(&o);
 	json_out_key(&o, SPAN("options"));
 	json_out_begin_array(&o);

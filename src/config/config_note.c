@@ -123,7 +123,7 @@ config_notes_put_json(const struct config *c, struct buf *out)
 	struct buf path = {.max = KIB(16)};
 	struct json_out o;
 
-	json_out_init(&o, out, NULL);
+	json_out_init(&o, out, &(struct json_out_opts){.shown = true});
 	json_out_begin_object(&o);
 	json_out_key(&o, SPAN("ok"));
 	json_out_bool(&o, c->mistakes == 0);

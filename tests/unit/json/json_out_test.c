@@ -360,10 +360,30 @@ drop_all(void **state)
 	return 0;
 }
 
+static void
+what_is_shown_moves_no_cursor_and_turns_no_text_around(void **state)
+{
+	static const char text[] =
+		"a\x1b[2J \x7f \xc2\x9b \xe2\x80\xae \xe2\x80\x8b \xf3\xa0\x81\x81 "
+		"\xf0\x9f\x98\x80 \xc3\xa9";
+	struct json_out o;
+
+	(void)state;
+	buf_reset(&buf);
+	json_out_init(&o, &buf, &(struct json_out_opts){.shown = true});
+	json_out_str(&o, span_from_cstr(text));
+	expect(&o, SPAN("\"a\\u001b[2J \\u007f \\u009b \\u202e \\u200b \\udb40\\udc41 "
+			"\xf0\x9f\x98\x80 \xc3\xa9\""));
+	start(&o, false, false);
+	json_out_str(&o, SPAN("\xc2\x9b\x7f"));
+	expect(&o, SPAN("\"\xc2\x9b\x7f\""));
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(what_is_shown_moves_no_cursor_and_turns_no_text_around),
 		cmocka_unit_test(commas_and_colons_come_by_themselves),
 		cmocka_unit_test(pretty_text_has_a_line_for_each_value),
 		cmocka_unit_test(strings_are_escaped),
