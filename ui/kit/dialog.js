@@ -18,6 +18,7 @@ export function sheet(spec, ...children) {
 	dialog.addEventListener('close', () => { dialog.remove(); spec.onClose?.(); });
 	document.body.appendChild(dialog);
 	dialog.showModal();
+	dialog.scrollTop = 0; // the button that has the focus may stand below
 	return dialog;
 }
 

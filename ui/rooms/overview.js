@@ -162,7 +162,7 @@ function stateOf(p) {
 /** @param {any[]} rows */
 function processPanel(rows) {
 	const sorted = [...rows].sort((a, b) => Number(stateOf(b).tone !== 'plain') - Number(stateOf(a).tone !== 'plain'));
-	return panel({title: 'Processes', hint: 'Each has its own rights and its own jail. What a row holds is all that somebody who takes it over gets.'},
+	return panel({title: 'Processes', hint: 'Each has its own rights and its own jail, and holds what stands beside it.'},
 		table('Processes', [{title: 'Process', class: 'key'}, {title: 'State'}, {title: 'Since'}, {title: 'Crashes', class: 'num'}, {title: 'Holds', class: 'wide'}],
 			sorted.map((p) => {
 				const state = stateOf(p);
