@@ -166,6 +166,7 @@ describe('rooms of the real gateway', { skip }, () => {
 		await press(page, 'Delete\u2026');
 		assert.match(await page.textContent(`${sheet} .points`), /items of conversation/);
 		await press(page, 'Cancel');
+		await page.waitForSelector(sheet, { state: 'detached' });
 		assert.equal((await client.call('sessions.list', { label: 'A better name' })).count, 1);
 		await manage('kept');
 		await press(page, 'Reset\u2026');
@@ -199,6 +200,7 @@ describe('rooms of the real gateway', { skip }, () => {
 		const token = await page.textContent(`${sheet} .command code`);
 		assert.ok(token.length > 20);
 		await press(page, 'Done');
+		await page.waitForSelector(sheet, { state: 'detached' });
 		assert.ok(!(await page.content()).includes(token));
 		await page.waitForSelector('.grid .badge >> text=Valid');
 		await manage();
@@ -218,8 +220,8 @@ describe('rooms of the real gateway', { skip }, () => {
 		const lines = () => page.locator('.logline').count();
 		const first = await lines();
 		process.kill(gateway.processes().find((p) => /moltbot-dial/.test(p.args)).pid, 'SIGKILL');
+		await until(async () => await lines() > first, 'new lines by themselves', 20000);
 		await page.waitForSelector('.logline.error >> text=dial');
-		assert.ok(await lines() > first);
 		await page.selectOption('.toolbar select', '4');
 		assert.equal(await page.locator('.logline:not(.error)').count(), 0);
 		await page.selectOption('.toolbar select', '0');
