@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 #include "base/err.h"
@@ -23,6 +24,7 @@ struct job {
 	struct buf text;
 	struct buf env;
 	int unreadable; /* errno of a file that is there and cannot be read */
+	struct utsname machine;
 	struct config_sources sources;
 	size_t asked; /* rows of sources that the supervisor was asked for */
 	struct config config;
@@ -57,6 +59,8 @@ setup(struct child *child, struct jail_env *jail_env)
 	job->in.text = buf_span(&job->text);
 	job->in.env = buf_span(&job->env);
 	job->in.owner_uid = getuid();
+	if (uname(&job->machine) == 0)
+		job->in.host = span_from_cstr(job->machine.nodename);
 	job->in.sources = &job->sources;
 	return 0;
 }

@@ -45,6 +45,7 @@ struct config_input {
 		/* NAME=value NUL ...; MOLTBOT_SECRET_NAMES=A,B lists those that only vault has */
 		env;
 	uint64_t owner_uid;
+	struct span host;               /* the machine's name; empty: not known */
 	struct config_sources *sources; /* empty at first; see config_translate() */
 };
 

@@ -114,6 +114,8 @@ put_gateway(struct slices *s)
 		c->is_password ? SPAN("password") : SPAN("token"));
 	put_u64(s, TO_EDGES, "control.uid", c->in->owner_uid);
 	put_str(s, TO_EDGES | TO(CORE), "version", SPAN(MOLTBOT_VERSION));
+	if (c->in->host.len > 0)
+		put_str(s, TO(USER) | TO(CORE), "gateway.host", c->in->host);
 }
 
 /* secret.<name>.source: "env:NAME" or "literal". Without one vault has, or makes, its own. */

@@ -1,5 +1,6 @@
 // Protocol 3, method by method, with the real ws client against the real gateway: the shapes of results and the words of errors.
 import assert from 'node:assert/strict';
+import { hostname } from 'node:os';
 import test, { after, before, describe } from 'node:test';
 import { chat, Client, signIn } from './lib/client.mjs';
 import { Device } from './lib/device.mjs';
@@ -36,6 +37,8 @@ describe('protocol 3', { skip }, () => {
 		const { snapshot } = client.hello;
 		assert.equal(snapshot.presence[0].reason, 'self');
 		assert.equal(snapshot.presence[0].mode, 'gateway');
+		assert.equal(snapshot.presence[0].host, hostname());
+		assert.equal(client.hello.server.host, hostname());
 		assert.equal(snapshot.health.ok, true);
 		assert.equal(snapshot.stateDir, gateway.dir);
 		assert.equal(snapshot.configPath, `${gateway.dir}/moltbot.json`);
