@@ -9,21 +9,39 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
 #include "base/err.h"
 #include "base/mem.h"
+#include "clock_module.h"
 #include "proto/audit_writer.h"
 
+/* A module that a sanitizer's library is not the first before is all right with us. */
 static void
-run_child(const char *program, const char *role, int control)
+load_clock(int page)
+{
+	char number[16];
+
+	(void)snprintf(number, sizeof(number), "%d", page);
+	if (fcntl(page, F_SETFD, 0) < 0 || setenv(CLOCK_ENV, number, 1) < 0 ||
+		setenv("LD_PRELOAD", CLOCK_MODULE, 1) < 0 ||
+		setenv("ASAN_OPTIONS", "verify_asan_link_order=0", 1) < 0)
+		_exit(125);
+}
+
+static void
+run_child(const char *program, const char *role, int control, int page)
 {
 	char *const argv[] = {(char *)(uintptr_t)program, (char *)(uintptr_t)role, NULL};
 
+	if (page >= 0)
+		load_clock(page);
 	if (control == 3)
 		(void)fcntl(3, F_SETFD, 0);
 	else if (dup2(control, 3) < 0)
@@ -59,14 +77,62 @@ send_hello(struct harness *h, const struct harness_options *o)
 			.incarnation = 1,
 			.tier = o->tier,
 			.flags = o->flags,
+			.uid = o->uid,
+			.gid = o->uid,
 			.landlock_max = UINT32_MAX,
 			.parent = (uint64_t)getpid()});
+}
+
+static int
+new_clock(struct harness *h)
+{
+	int memfd = memfd_create("clock", MFD_CLOEXEC);
+	int page = fcntl(memfd, F_DUPFD_CLOEXEC, 4); /* 3 is the control socket's */
+
+	assert_true(page >= 0);
+	close(memfd);
+	assert_int_equal(ftruncate(page, sizeof(*h->clock)), 0);
+	h->clock = mmap(NULL, sizeof(*h->clock), PROT_READ | PROT_WRITE, MAP_SHARED, page, 0);
+	assert_ptr_not_equal(h->clock, MAP_FAILED);
+	return page;
+}
+
+void
+harness_pass(struct harness *h, uint64_t ms)
+{
+	assert_non_null(h->clock);
+	(void)atomic_fetch_add(&h->clock->ahead_ms, ms);
+}
+
+static uint64_t
+clock_ns(clockid_t clock)
+{
+	struct timespec t;
+
+	(void)clock_gettime(clock, &t);
+	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
+}
+
+void
+harness_freeze(struct harness *h)
+{
+	assert_non_null(h->clock);
+	atomic_store(&h->clock->frozen_mono_ns, clock_ns(CLOCK_MONOTONIC));
+	atomic_store(&h->clock->frozen_wall_ns, clock_ns(CLOCK_REALTIME));
+}
+
+uint64_t
+harness_syncs(const struct harness *h)
+{
+	assert_non_null(h->clock);
+	return atomic_load(&h->clock->syncs);
 }
 
 struct harness *
 harness_new(const char *program, const char *role, const struct harness_options *options)
 {
 	struct harness *h = mem_alloc(1, sizeof(*h));
+	int page = options->has_clock ? new_clock(h) : -1;
 	int pair[2];
 
 	assert_int_equal(ipc_pair(pair), 0);
@@ -74,8 +140,10 @@ harness_new(const char *program, const char *role, const struct harness_options 
 	h->pid = fork();
 	assert_true(h->pid >= 0);
 	if (h->pid == 0)
-		run_child(program, role, pair[1]);
+		run_child(program, role, pair[1], page);
 	close(pair[1]);
+	if (page >= 0)
+		close(page);
 	h->control = pair[0];
 	send_hello(h, options);
 	if (!options->keep_not_ready)
@@ -142,6 +210,8 @@ harness_free(struct harness *h)
 
 	close(h->control);
 	status = reap(h->pid);
+	if (h->clock != NULL)
+		(void)munmap(h->clock, sizeof(*h->clock));
 	free(h);
 	return status;
 }

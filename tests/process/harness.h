@@ -33,17 +33,21 @@ struct harness_options {
 	uint64_t instance;
 	uint8_t tier;
 	uint32_t flags;    /* enum hello_flags */
+	uint32_t uid;      /* that it takes, and its group; 0: ours */
 	struct span slice; /* argument list; empty: no slice is sent */
 	struct harness_handle handles[HARNESS_HANDLES_MAX];
 	size_t nhandles;
 	/* do not wait for READY (processes that are expected to refuse to start) */
 	bool keep_not_ready;
+	/* harness_pass makes its time pass */
+	bool has_clock;
 };
 
 struct harness {
 	pid_t pid;
 	int control;
-	uint64_t incarnations; /* the last one given to a peer */
+	uint64_t incarnations;    /* the last one given to a peer */
+	struct clock_page *clock; /* NULL without has_clock */
 	struct child_ready ready;
 	struct ipc_received in; /* the last message of the control socket */
 };
@@ -53,6 +57,13 @@ struct harness *harness_new(
 	const char *program, const char *role, const struct harness_options *options);
 /* Ends the process (EOF on its control socket) and returns its exit status; a signal counts as 128 and its number. */
 int harness_free(struct harness *h);
+
+/* The clocks of the process, and of those that it forks, go ms ahead at once; what was to happen until then happens. */
+void harness_pass(struct harness *h, uint64_t ms);
+/* From now on they stand still, except for harness_pass. */
+void harness_freeze(struct harness *h);
+/* How often it has synced a file; with has_clock only. */
+uint64_t harness_syncs(const struct harness *h);
 
 /* Wires a peer and returns the test's end (the caller closes it). */
 int harness_peer(struct harness *h, uint8_t kind, uint64_t instance);
