@@ -58,6 +58,8 @@ uint64_t core_ask_req(
 #define CORE_ASK_AGAIN 0xfffeu
 struct core_ask *core_ask(struct core *core, uint16_t id, const void *msg, uint64_t req,
 	core_ask_fn *fn, void *arg, bool once);
+/* For a statement that one STORED answers: 1 and its code; 0 when it is asked again, so that it is still to come; ERR_PROTO. */
+int core_ask_stored(uint16_t id, const void *msg, int64_t *rc);
 /* Nobody waits any more; the statement itself stays. NULL is legal. */
 void core_ask_forget(struct core_ask *ask);
 int core_ask_answer(struct core *core, uint64_t req, uint16_t id, const void *msg); /* from msg.c */
@@ -101,6 +103,8 @@ struct core_run *core_run_by_id(struct core *core, uint64_t id);
 struct core_run *core_run_by_idem(
 	struct core *core, struct span idem, const struct core_session *session);
 void core_run_open(struct core_run *run); /* its lane is free */
+void core_turn_drop(
+	struct core *core, uint64_t turn); /* no run will be opened with it; 0: nothing */
 void core_run_opened(struct core_run *run, const struct core_gate_run_ready *msg);
 /* Asks for the agent while the message is still being committed, when the run could begin at once. */
 void core_run_agent_early(struct core_run *run);

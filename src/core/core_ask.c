@@ -113,6 +113,17 @@ core_ask(struct core *core, uint16_t id, const void *msg, uint64_t req, core_ask
 	return ask;
 }
 
+int
+core_ask_stored(uint16_t id, const void *msg, int64_t *rc)
+{
+	if (id == CORE_ASK_AGAIN)
+		return 0;
+	if (id != CORE_STORE_STORED)
+		return ERR_PROTO;
+	*rc = ((const struct core_store_stored *)msg)->rc;
+	return 1;
+}
+
 void
 core_ask_forget(struct core_ask *ask)
 {

@@ -31,6 +31,15 @@ open_at_gate(struct core_run *run)
 						    .resumed = resumed});
 }
 
+void
+core_turn_drop(struct core *core, uint64_t turn)
+{
+	struct ipc_chan *gate = child_peer(core->child, KIND_GATE, 0);
+
+	if (turn != 0 && gate != NULL)
+		(void)core_gate_turn_drop_send(gate, &(struct core_gate_turn_drop){.turn = turn});
+}
+
 static void
 on_wall(struct ev *ev, void *arg)
 {

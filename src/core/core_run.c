@@ -92,6 +92,8 @@ free_run(struct core_run *r)
 
 	unlink_run(r);
 	core_run_unslot(r);
+	if (!r->open_at_gate)
+		core_turn_drop(core, r->turn);
 	if (r->agent_asked) /* it came early, for a run that does not begin */
 		child_kill(core->child, KIND_AGENT, r->id);
 	r->session->nruns--;
@@ -356,16 +358,14 @@ on_finish_retry(struct ev *ev, void *arg)
 static int
 on_finished(struct core *core, struct core_ask *ask, uint16_t id, const void *m)
 {
-	const struct core_store_stored *msg = m;
 	struct core_run *run = ask->arg;
+	int64_t rc;
+	int got = core_ask_stored(id, m, &rc);
 
-	if (id == CORE_ASK_AGAIN)
-		return 0;
-	if (id != CORE_STORE_STORED)
-		return ERR_PROTO;
-	if (msg->rc < 0 && msg->rc != ERR_EXISTS && msg->rc != ERR_STATE &&
-		msg->rc != ERR_NOTFOUND) {
-		log_error("final answer not stored: tried again", LOG_E("why", msg->rc));
+	if (got != 1)
+		return got;
+	if (rc < 0 && rc != ERR_EXISTS && rc != ERR_STATE && rc != ERR_NOTFOUND) {
+		log_error("final answer not stored: tried again", LOG_E("why", rc));
 		run->retry_timer = ev_timer_start(core->ev, FINISH_RETRY_MS, on_finish_retry, run);
 		return 0;
 	}

@@ -358,16 +358,16 @@ static int
 on_marked(struct core *core, struct core_ask *ask, uint16_t id, const void *m)
 {
 	struct core_run *run = ask->arg;
+	int64_t rc;
+	int got = core_ask_stored(id, m, &rc);
 
 	(void)core;
-	if (id == CORE_ASK_AGAIN)
-		return 0;
-	if (id != CORE_STORE_STORED)
-		return ERR_PROTO;
+	if (got != 1)
+		return got;
 	run->call.ask = NULL;
 	if (run->call.stage != STAGE_MARK)
 		return 0;
-	if (((const struct core_store_stored *)m)->rc < 0)
+	if (rc < 0)
 		end_failed(run, "not carried out: its start could not be stored");
 	else
 		execute(run);

@@ -246,6 +246,8 @@ struct gate {
 
 /* gate_run.c: what the messages do. Return 0, or a code that ends the channel of a peer that broke the rules. */
 int gate_turn_add(struct gate *g, uint64_t principal, uint64_t turn, uint8_t integrity);
+void gate_turn_drop(
+	struct gate *g, uint64_t turn); /* no run comes for it; an unknown one is legal */
 int gate_turn_add_id(struct gate *g, uint64_t principal, const struct edge_gate_turn_id *m);
 int gate_run_open(struct gate *g, const struct core_gate_run_open *m);
 void gate_run_close(struct gate *g, uint64_t run);

@@ -82,6 +82,15 @@ gate_turn_add(struct gate *g, uint64_t principal, uint64_t turn, uint8_t integri
 	return 0;
 }
 
+void
+gate_turn_drop(struct gate *g, uint64_t turn)
+{
+	struct gate_turn *t = turn_find(g, turn);
+
+	if (t != NULL)
+		turn_clear(t);
+}
+
 int
 gate_turn_add_id(struct gate *g, uint64_t principal, const struct edge_gate_turn_id *m)
 {

@@ -49,6 +49,17 @@ on_run_open(struct ipc_chan *chan, const void *msg, void *arg)
 	return gate_run_open(gate_of(arg), msg);
 }
 
+/* Whoever takes core over can only take rights away with it. */
+static int
+on_turn_drop(struct ipc_chan *chan, const void *msg, void *arg)
+{
+	const struct core_gate_turn_drop *m = msg;
+
+	(void)chan;
+	gate_turn_drop(gate_of(arg), m->turn);
+	return 0;
+}
+
 static int
 on_run_close(struct ipc_chan *chan, const void *msg, void *arg)
 {
@@ -127,7 +138,8 @@ on_recalled(struct ipc_chan *chan, const void *msg, void *arg)
 static const struct ipc_handler from_user[] = {
 	{EDGE_GATE_TURN, on_turn}, {EDGE_GATE_TURN_ID, on_turn_id}};
 static const struct ipc_handler from_core[] = {{CORE_GATE_RUN_OPEN, on_run_open},
-	{CORE_GATE_JUDGE, on_judge}, {CORE_GATE_RUN_CLOSE, on_run_close}};
+	{CORE_GATE_JUDGE, on_judge}, {CORE_GATE_RUN_CLOSE, on_run_close},
+	{CORE_GATE_TURN_DROP, on_turn_drop}};
 static const struct ipc_handler from_egress[] = {{EXECUTOR_GATE_LABEL, on_egress_label}};
 static const struct ipc_handler from_sandbox[] = {{EXECUTOR_GATE_LABEL, on_sandbox_label}};
 static const struct ipc_handler from_store[] = {{GATE_STORE_ROW, on_row},

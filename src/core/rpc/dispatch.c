@@ -107,6 +107,7 @@ core_dispatch(struct core *core, uint64_t principal, const struct edge_core_call
 		core_reply_error(call.caller, RPC_INVALID_REQUEST, error);
 	else
 		carry_out(&call);
+	core_turn_drop(core, call.turn);
 	core_text_close(&args);
 	return 0;
 }

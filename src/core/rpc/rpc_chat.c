@@ -101,6 +101,8 @@ rpc_turn_take(struct rpc_call *call, struct core_run_request *rq)
 	if (rc < 0)
 		core_reply_error(call->caller, RPC_UNAVAILABLE,
 			"too many messages are waiting; try again later");
+	else
+		call->turn = 0; /* the run's now */
 }
 
 void

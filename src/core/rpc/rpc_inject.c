@@ -191,13 +191,11 @@ on_ended(struct core *core, struct core_ask *ask, uint16_t id, const void *m)
 {
 	struct note *n = ask->arg;
 	int64_t rc;
+	int got = core_ask_stored(id, m, &rc);
 
 	(void)core;
-	if (id == CORE_ASK_AGAIN)
-		return 0;
-	if (id != CORE_STORE_STORED)
-		return ERR_PROTO;
-	rc = ((const struct core_store_stored *)m)->rc;
+	if (got != 1)
+		return got;
 	if (rc < 0)
 		fail(n, (int)rc);
 	else

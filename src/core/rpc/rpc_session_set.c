@@ -115,13 +115,11 @@ on_changed(struct core *core, struct core_ask *ask, uint16_t id, const void *m)
 {
 	struct change *c = ask->arg;
 	int64_t rc;
+	int got = core_ask_stored(id, m, &rc);
 
 	(void)core;
-	if (id == CORE_ASK_AGAIN)
-		return 0;
-	if (id != CORE_STORE_STORED)
-		return ERR_PROTO;
-	rc = ((const struct core_store_stored *)m)->rc;
+	if (got != 1)
+		return got;
 	if (rc < 0)
 		fail(c, rc);
 	else
@@ -304,13 +302,11 @@ on_deleted(struct core *core, struct core_ask *ask, uint16_t id, const void *m)
 {
 	struct change *c = ask->arg;
 	int64_t rc;
+	int got = core_ask_stored(id, m, &rc);
 
 	(void)core;
-	if (id == CORE_ASK_AGAIN)
-		return 0;
-	if (id != CORE_STORE_STORED)
-		return ERR_PROTO;
-	rc = ((const struct core_store_stored *)m)->rc;
+	if (got != 1)
+		return got;
 	if (rc < 0 && rc != ERR_NOTFOUND) {
 		fail(c, rc);
 		return 0;
@@ -380,13 +376,11 @@ on_cut(struct core *core, struct core_ask *ask, uint16_t id, const void *m)
 {
 	struct change *c = ask->arg;
 	int64_t rc;
+	int got = core_ask_stored(id, m, &rc);
 
 	(void)core;
-	if (id == CORE_ASK_AGAIN)
-		return 0;
-	if (id != CORE_STORE_STORED)
-		return ERR_PROTO;
-	rc = ((const struct core_store_stored *)m)->rc;
+	if (got != 1)
+		return got;
 	if (rc < 0 && rc != ERR_NOTFOUND) {
 		fail(c, rc);
 		return 0;

@@ -82,6 +82,16 @@ say_duplicate(
 			.state = (uint8_t)run_state});
 }
 
+/* gate hears that no run will come of a turn. */
+static void
+dropped(struct world *w)
+{
+	const struct core_gate_turn_drop *m =
+		harness_recv(w->gate, &core_gate_proto, IPC_SIDE_B, CORE_GATE_TURN_DROP, &w->in);
+
+	assert_int_equal(m->turn, 99);
+}
+
 static void
 nothing_is_answered_before_store_has_it(void **state)
 {
@@ -95,6 +105,7 @@ nothing_is_answered_before_store_has_it(void **state)
 	harness_send(w.store, &core_store_proto, IPC_SIDE_B, CORE_STORE_ACCEPTED,
 		&(struct core_store_accepted){.req = accept->req, .rc = ERR_IO});
 	assert_int_equal(world_reply(&w)->code, RPC_UNAVAILABLE);
+	dropped(&w);
 	harness_quiet(w.gate, 50);
 	world_close(&w);
 }
@@ -106,21 +117,22 @@ a_repeated_key_runs_once(void **state)
 	int agent;
 
 	(void)state;
-	world_open(&w, OWNER);
-	world_send(&w, "main", "hello", "k");
-	agent = world_agent(&w, "hello");
+	agent = world_begin(&w);
 	say_duplicate(&w, send_again(&w, METHOD_CHAT_SEND, "k"), w.run, RUN_RUNNING);
 	assert_true(world_reply(&w)->ok);
 	assert_true(span_eq(world_get(&w, "status"), SPAN("in_flight")));
+	dropped(&w);
 	world_finish(&w, agent, "done");
 	(void)world_chat_end(&w);
+	(void)harness_recv(w.gate, &core_gate_proto, IPC_SIDE_B, CORE_GATE_RUN_CLOSE, &w.in);
 	say_duplicate(&w, send_again(&w, METHOD_CHAT_SEND, "k"), w.run, RUN_DONE);
 	assert_true(world_reply(&w)->ok);
 	assert_true(span_eq(world_get(&w, "status"), SPAN("ok")));
 	say_duplicate(&w, send_again(&w, METHOD_CHAT_SEND, "k"), w.run, RUN_REPORTED);
 	assert_false(world_reply(&w)->ok);
 	assert_true(span_eq(world_get(&w, "status"), SPAN("error")));
-	(void)harness_recv(w.gate, &core_gate_proto, IPC_SIDE_B, CORE_GATE_RUN_CLOSE, &w.in);
+	dropped(&w);
+	dropped(&w);
 	harness_quiet(w.gate, 50);
 	close(agent);
 	world_close(&w);
@@ -230,9 +242,7 @@ wait_tells_how_a_run_ended(void **state)
 	int agent;
 
 	(void)state;
-	world_open(&w, OWNER);
-	world_send(&w, "main", "hello", "k");
-	agent = world_agent(&w, "hello");
+	agent = world_begin(&w);
 	world_call(&w, METHOD_AGENT_WAIT, "runId", "k", NULL);
 	world_finish(&w, agent, "done");
 	assert_true(world_reply(&w)->ok);
@@ -345,9 +355,7 @@ abort_kills_the_agent_and_tells(void **state)
 	int agent;
 
 	(void)state;
-	world_open(&w, OWNER);
-	world_send(&w, "main", "hello", "k");
-	agent = world_agent(&w, "hello");
+	agent = world_begin(&w);
 	world_call(&w, METHOD_CHAT_ABORT, "sessionKey", "main", "runId", "k", NULL);
 	kill = harness_expect(w.h, CHILD_KILL);
 	assert_int_equal(kill->kind, KIND_AGENT);
@@ -373,9 +381,7 @@ a_stop_word_aborts_and_is_no_message(void **state)
 	int agent;
 
 	(void)state;
-	world_open(&w, OWNER);
-	world_send(&w, "main", "hello", "k");
-	agent = world_agent(&w, "hello");
+	agent = world_begin(&w);
 	world_call(&w, METHOD_CHAT_SEND, "sessionKey", "main", "message", " STOP ",
 		"idempotencyKey", "k2", NULL);
 	assert_true(world_reply(&w)->ok);
@@ -394,9 +400,7 @@ a_run_of_another_session_is_not_aborted(void **state)
 	int agent;
 
 	(void)state;
-	world_open(&w, OWNER);
-	world_send(&w, "main", "hello", "k");
-	agent = world_agent(&w, "hello");
+	agent = world_begin(&w);
 	world_call(&w, METHOD_CHAT_ABORT, "sessionKey", "other", "runId", "k", NULL);
 	assert_true(span_eq(world_reply(&w)->message, SPAN("runId does not match sessionKey")));
 	close(agent);
@@ -410,9 +414,7 @@ the_kill_switch_aborts_everything_and_refuses_turns(void **state)
 	int agent;
 
 	(void)state;
-	world_open(&w, OWNER);
-	world_send(&w, "main", "hello", "k");
-	agent = world_agent(&w, "hello");
+	agent = world_begin(&w);
 	harness_panic(w.h, true);
 	finish_of(&w, RUN_ABORTED);
 	(void)world_chat_end(&w);
@@ -480,9 +482,7 @@ an_agent_that_dies_is_run_again(void **state)
 	int agent;
 
 	(void)state;
-	world_open(&w, OWNER);
-	world_send(&w, "main", "hello", "k");
-	agent = world_agent(&w, "hello");
+	agent = world_begin(&w);
 	close(agent);
 	agent = agent_again(&w);
 	world_finish(&w, agent, "after all");
@@ -499,9 +499,7 @@ an_agent_that_always_dies_is_reported(void **state)
 	int agent;
 
 	(void)state;
-	world_open(&w, OWNER);
-	world_send(&w, "main", "hello", "k");
-	agent = world_agent(&w, "hello");
+	agent = world_begin(&w);
 	for (unsigned i = 0; i < RUN_DEATHS_MAX; i++) {
 		close(agent);
 		agent = agent_again(&w);
@@ -673,9 +671,7 @@ a_gate_that_comes_back_is_told_of_the_runs(void **state)
 	int agent;
 
 	(void)state;
-	world_open(&w, OWNER);
-	world_send(&w, "main", "hello", "k");
-	agent = world_agent(&w, "hello");
+	agent = world_begin(&w);
 	close(w.gate);
 	harness_peer_gone(w.h, KIND_GATE, 0, w.gate_incarnation);
 	w.gate = harness_peer(w.h, KIND_GATE, 0);
@@ -863,6 +859,39 @@ the_last_answers_are_kept_for_repetitions(void **state)
 }
 
 static void
+gate_hears_of_a_turn_that_no_run_comes_from(void **state)
+{
+	const struct core_store_accept *accept;
+	struct world w;
+	int agent;
+
+	(void)state;
+	agent = world_begin(&w); /* RUN_OPEN is what gate hears of a turn with a run */
+	world_call(&w, METHOD_CHAT_SEND, "sessionKey", "main", "idempotencyKey", "k1", NULL);
+	assert_false(world_reply(&w)->ok); /* refused */
+	dropped(&w);
+	world_call(&w, METHOD_CHAT_SEND, "sessionKey", "other", "message", "/stop",
+		"idempotencyKey", "k2", NULL);
+	assert_true(world_reply(&w)->ok); /* no message */
+	dropped(&w);
+	world_call(&w, METHOD_CHAT_SEND, "sessionKey", "main", "message", "hi", "idempotencyKey",
+		"k3", NULL);
+	accept = world_store(&w, CORE_STORE_ACCEPT);
+	harness_send(w.store, &core_store_proto, IPC_SIDE_B, CORE_STORE_ACCEPTED,
+		&(struct core_store_accepted){.req = accept->req,
+			.run = 77,
+			.session = 1,
+			.duplicate = true,
+			.state = RUN_DONE});
+	assert_true(world_reply(&w)->ok);
+	dropped(&w); /* a repetition of what has ended */
+	world_finish(&w, agent, "ok");
+	(void)harness_recv(w.gate, &core_gate_proto, IPC_SIDE_B, CORE_GATE_RUN_CLOSE, &w.in);
+	close(agent);
+	world_close(&w);
+}
+
+static void
 the_last_system_events_wait_for_the_next_message(void **state)
 {
 	struct world w;
@@ -916,6 +945,7 @@ main(int argc, char **argv)
 		cmocka_unit_test(store_hears_when_a_session_is_stale),
 		cmocka_unit_test(the_last_answers_are_kept_for_repetitions),
 		cmocka_unit_test(the_last_system_events_wait_for_the_next_message),
+		cmocka_unit_test(gate_hears_of_a_turn_that_no_run_comes_from),
 	};
 
 	if (argc < 2)

@@ -15,8 +15,8 @@ const char *world_program;
 
 static const uint8_t a_label[LABEL_PACKED_LEN] = {LABEL_OWNER_TYPED, LABEL_READ_OWNER};
 
-void
-world_open_raw(struct world *w, uint64_t principal)
+static void
+launch(struct world *w, uint64_t principal, bool has_clock)
 {
 	struct buf slice = {.max = 4096};
 	struct args_out out;
@@ -29,7 +29,8 @@ world_open_raw(struct world *w, uint64_t principal)
 	args_out_u64(&out, "provider.row", 3);
 	assert_int_equal(args_out_done(&out), 0);
 	w->h = harness_new(world_program, NULL,
-		&(struct harness_options){.kind = KIND_CORE, .slice = buf_span(&slice)});
+		&(struct harness_options){
+			.kind = KIND_CORE, .slice = buf_span(&slice), .has_clock = has_clock});
 	buf_clear(&slice);
 	w->principal = principal;
 	w->store = harness_peer(w->h, KIND_STORE, 0);
@@ -38,6 +39,12 @@ world_open_raw(struct world *w, uint64_t principal)
 	w->gate_incarnation = w->h->incarnations;
 	w->edge = harness_peer(w->h, KIND_USER, principal);
 	harness_start(w->h);
+}
+
+void
+world_open_raw(struct world *w, uint64_t principal)
+{
+	launch(w, principal, false);
 }
 
 void
@@ -62,16 +69,29 @@ world_answer_start(struct world *w)
 	(void)harness_wait(w->edge, &edge_core_proto, IPC_SIDE_A, EDGE_CORE_SNAPSHOT, &w->in);
 }
 
-void
-world_open(struct world *w, uint64_t principal)
+static void
+recover(struct world *w)
 {
 	const struct core_store_open_runs *open;
 
-	world_open_raw(w, principal);
 	open = harness_recv(w->store, &core_store_proto, IPC_SIDE_B, CORE_STORE_OPEN_RUNS, &w->in);
 	harness_send(w->store, &core_store_proto, IPC_SIDE_B, CORE_STORE_DONE,
 		&(struct core_store_done){.req = open->req});
 	world_answer_start(w);
+}
+
+void
+world_open(struct world *w, uint64_t principal)
+{
+	launch(w, principal, false);
+	recover(w);
+}
+
+void
+world_open_clock(struct world *w, uint64_t principal)
+{
+	launch(w, principal, true);
+	recover(w);
 }
 
 void
@@ -90,6 +110,7 @@ void
 world_call_list(struct world *w, unsigned method, unsigned scopes, struct span list)
 {
 	int body = list.len > IPC_MSG_MAX / 2 ? harness_seal(list) : -1;
+	bool is_turn = method < METHOD_N && (method_rows[method].flags & METHOD_TURN) != 0;
 
 	harness_send(w->edge, &edge_core_proto, IPC_SIDE_A, EDGE_CORE_CALL,
 		&(struct edge_core_call){.conn = 1,
@@ -97,7 +118,7 @@ world_call_list(struct world *w, unsigned method, unsigned scopes, struct span l
 			.door = DOOR_WS,
 			.method = method,
 			.scopes = scopes,
-			.turn = 99,
+			.turn = is_turn ? 99 : 0,
 			.args = body < 0 ? list : SPAN_EMPTY,
 			.body = body});
 	if (body >= 0)
@@ -303,6 +324,14 @@ world_agent(struct world *w, const char *message)
 	assert_true(span_eq(item->text, span_from_cstr(message)));
 	(void)harness_recv(agent, &core_agent_proto, IPC_SIDE_B, CORE_AGENT_GO, &w->in);
 	return agent;
+}
+
+int
+world_begin(struct world *w)
+{
+	world_open(w, OWNER);
+	world_send(w, "main", "hello", "k");
+	return world_agent(w, "hello");
 }
 
 void

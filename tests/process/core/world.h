@@ -34,6 +34,8 @@ struct world {
 
 /* Up, recovered (no open runs), healthy. */
 void world_open(struct world *w, uint64_t principal);
+/* The same with a clock of its own: harness_pass. */
+void world_open_clock(struct world *w, uint64_t principal);
 /* Started, and nothing answered yet: OPEN_RUNS is what store gets first. */
 void world_open_raw(struct world *w, uint64_t principal);
 void world_answer_start(struct world *w);
@@ -58,6 +60,8 @@ void world_stored(struct world *w, uint64_t req, int64_t rc);
 void world_send(struct world *w, const char *session, const char *message, const char *idem);
 /* The run opened at gate, an agent made, history fed, GO: the agent's socket. */
 int world_agent(struct world *w, const char *message);
+/* Up, and a run ("k", of "hello") in session main that has its agent: that one's socket. */
+int world_begin(struct world *w);
 /* FINISH of the agent, committed by store. */
 void world_finish(struct world *w, int agent, const char *text);
 

@@ -172,6 +172,17 @@ turn(struct fixture *f, uint64_t number, uint8_t integrity, bool ok)
 	assert_int_equal(m->ok, ok);
 }
 
+/* core is done with it; gate has heard so. */
+static void
+drop_turn(struct fixture *f, uint64_t number)
+{
+	harness_send(f->core, &core_gate_proto, IPC_SIDE_A, CORE_GATE_TURN_DROP,
+		&(struct core_gate_turn_drop){.turn = number});
+	harness_send(f->core, &core_gate_proto, IPC_SIDE_A, CORE_GATE_JUDGE,
+		&(struct core_gate_judge){.run = 987654, .call = 1});
+	(void)harness_recv(f->core, &core_gate_proto, IPC_SIDE_A, CORE_GATE_VERDICT, &in);
+}
+
 static struct label
 open_run(struct fixture *f, struct core_gate_run_open m, bool ok, enum reason reason)
 {
@@ -361,6 +372,14 @@ a_turn_is_for_one_run_of_its_own_principal(void **state)
 				 .integrity,
 		LABEL_UNTRUSTED);
 	(void)open_run(&f, (struct core_gate_run_open){.run = 4}, false, REASON_RUN_UNKNOWN);
+	/* one that core is done with is for no run */
+	turn(&f, 9, LABEL_OWNER_TYPED, true);
+	drop_turn(&f, 9);
+	assert_int_equal(
+		open_run(&f, (struct core_gate_run_open){.run = 6, .turn = 9, .session = 504}, true,
+			REASON_ALLOWED)
+			.integrity,
+		LABEL_UNTRUSTED);
 	/* a credential that may not write does not speak as the owner, whatever its edge says */
 	user = harness_peer(f.h, KIND_USER, reader);
 	close(f.user);
@@ -1044,6 +1063,8 @@ runs_and_turns_are_limited(void **state)
 	for (uint64_t i = 1; i <= GATE_TURNS_MAX; i++)
 		turn(&f, i, LABEL_OWNER_TYPED, true);
 	turn(&f, GATE_TURNS_MAX + 1, LABEL_OWNER_TYPED, false);
+	drop_turn(&f, 2); /* and makes room */
+	turn(&f, GATE_TURNS_MAX + 1, LABEL_OWNER_TYPED, true);
 	for (unsigned i = 0; i <= GATE_TURN_IDS_MAX; i++) {
 		const struct edge_gate_turn_ok *ok;
 
