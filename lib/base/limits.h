@@ -145,7 +145,7 @@
 #define HEALTH_REFRESH_MS 60000 /* age of the health snapshot (protocol 3) */
 
 /* store */
-#define STORE_BATCH_MAX 1024       /* statements in one commit */
+#define STORE_BATCH_MAX 64         /* statements in one commit (a channel has as many read before others have their turn) */
 #define STORE_QUEUE_MAX KIB(128u)  /* bytes waiting in a channel before a list pauses */
 #define STORE_READ_MS 1            /* until it goes on */
 #define STORE_SEARCH_MAX 20000     /* newest sessions that a search looks at */

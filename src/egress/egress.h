@@ -97,6 +97,8 @@ CURLcode egress_tls_use(CURL *easy, void *ssl_ctx, void *arg);
 void egress_request_start(struct egress *e, const void *core_egress_request);
 struct egress_request *egress_request_find(struct egress *e, uint64_t id);
 void egress_request_next(struct egress_request *r); /* the next phase that is due */
+void egress_request_alive(
+	struct egress_request *r); /* something was heard: EGRESS_IDLE_MS from now on */
 void egress_request_peer_up(
 	struct egress *e, uint8_t kind); /* goes on with those that wait for it */
 void egress_request_end(struct egress_request *r, int rc, const char *detail);

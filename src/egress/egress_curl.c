@@ -203,6 +203,7 @@ on_body(char *data, size_t size, size_t n, void *arg)
 		return 0;
 	}
 	tell_status(r);
+	egress_request_alive(r);
 	r->credit -= (int64_t)s.len;
 	while (s.len > 0) {
 		struct span part = span_sub(s, 0, CHUNK_LEN);

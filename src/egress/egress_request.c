@@ -131,6 +131,15 @@ on_idle(struct ev *ev, void *arg)
 	egress_request_end(r, ERR_TIMEOUT, "the destination did not answer in time");
 }
 
+void
+egress_request_alive(struct egress_request *r)
+{
+	struct ev *ev = r->egress->child->ev;
+
+	ev_timer_cancel(ev, r->idle_timer);
+	r->idle_timer = ev_timer_start(ev, EGRESS_IDLE_MS, on_idle, r);
+}
+
 static void
 on_begun(void *arg, int rc)
 {
@@ -196,7 +205,7 @@ egress_request_start(struct egress *e, const void *m)
 		egress_request_end(r, ERR_DENIED, why);
 		return;
 	}
-	r->idle_timer = ev_timer_start(e->child->ev, EGRESS_IDLE_MS, on_idle, r);
+	egress_request_alive(r);
 	begun = line_of(r, AUDIT_BEGUN, VERDICT_ALLOW, REASON_ALLOWED, 0);
 	rc = witness_line_then(e->witness, &begun, on_begun, r);
 	if (rc < 0)
@@ -235,8 +244,7 @@ egress_request_peer_up(struct egress *e, uint8_t kind)
 		if (r->phase == EGRESS_FREE || r->awaits != kind)
 			continue;
 		r->awaits = 0;
-		ev_timer_cancel(e->child->ev, r->idle_timer);
-		r->idle_timer = ev_timer_start(e->child->ev, EGRESS_IDLE_MS, on_idle, r);
+		egress_request_alive(r);
 		egress_request_next(r);
 	}
 }

@@ -37,6 +37,8 @@ on_credit(struct ipc_chan *chan, const void *m, void *arg)
 	if (msg->bytes > EGRESS_BODY_MAX)
 		return ERR_RANGE;
 	r->credit += (int64_t)msg->bytes;
+	if (r->paused)
+		egress_request_alive(r); /* it was core that was silent */
 	egress_curl_resume(r);
 	return 0;
 }

@@ -8,6 +8,7 @@ import test, { after, before, describe } from 'node:test';
 import { Client, signIn } from './lib/client.mjs';
 import { Device } from './lib/device.mjs';
 import { cli, Gateway, isBuilt, until } from './lib/gateway.mjs';
+import { limit } from './lib/limits.mjs';
 
 const skip = isBuilt() ? false : 'the gateway is not built';
 const MARK = '__MOLTBOT_REDACTED__';
@@ -149,12 +150,14 @@ describe('the configuration over the wire', { skip }, () => {
 		for (const name of readdirSync(folder)) assert.equal(statSync(join(folder, name)).mode & 0o777, 0o600);
 	});
 
-	test('the history is bounded', async () => {
-		for (let i = 0; i < 55; i++) {
+	test('the history is bounded: CONFIG_HISTORY_MAX', async () => {
+		const most = limit('CONFIG_HISTORY_MAX');
+		for (let i = 0; i < most + 5; i++) {
 			const { hash } = await client.call('config.get');
 			await client.call('config.patch', { raw: `{ gateway: { rateLimit: { maxRequestsPerMinute: ${100 + i} } } }`, baseHash: hash });
 		}
-		assert.equal(readdirSync(join(gateway.dir, 'config-history')).length, 50);
+		assert.equal(readdirSync(join(gateway.dir, 'config-history')).length, most);
+		assert.equal((await client.call('moltbot.config.history')).entries.length, most);
 	});
 
 	test('two writers: the second learns that it is late', async () => {

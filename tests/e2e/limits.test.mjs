@@ -2,22 +2,15 @@
 // is not; a time has passed, and not much more. Those that take a minute wait side by side.
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import test, { after, before, describe } from 'node:test';
 import { dial, frame, upgrade } from '../fault/lib.mjs';
-import { chat, signIn } from './lib/client.mjs';
+import { chat, Client, signIn } from './lib/client.mjs';
+import { Device } from './lib/device.mjs';
 import { cli, Gateway, isBuilt, providerConfig, sleep, until } from './lib/gateway.mjs';
+import { limit } from './lib/limits.mjs';
 import { ModelServer } from './lib/model.mjs';
 
-const text = readFileSync(new URL('../../lib/base/limits.h', import.meta.url), 'utf8');
 const skip = isBuilt() ? false : 'the gateway is not built';
-
-/** The value of a limit, as the header has it. */
-function limit(name) {
-	const found = new RegExp(`^#define ${name} +(?:(KIB|MIB)\\()?(\\d+)`, 'm').exec(text);
-	assert.ok(found, `${name} is no limit`);
-	return Number(found[2]) * ({ KIB: 1024, MIB: 1048576 }[found[1]] ?? 1);
-}
 
 /** Milliseconds until promise is done. */
 async function took(promise) {
@@ -204,6 +197,33 @@ describe('limits of the supervisor', { skip, concurrency: 2 }, () => {
 		await sleep(limit('CHILD_BACKOFF_MS') + 200);
 		const longer = await killed(gateway, 'dial');
 		assert.ok(longer > limit('CHILD_BACKOFF_SHORT_MS') * 0.6 && longer < limit('CHILD_BACKOFF_MS') * 0.8, `${longer}`);
+	});
+
+	test('EDGE_USERS_MAX: so many principals have a process at once; one more is told to come later, and the others go on', async (t) => {
+		const gateway = await new Gateway({ config: { gateway: { rateLimit: { enabled: false } } } }).start();
+		const owner = await signIn(gateway);
+		const clients = [owner];
+		t.after(async () => { await Promise.all(clients.map((c) => c.close())); await gateway.cleanup(); });
+		const served = () => gateway.processes().filter((p) => /moltbot-edge user/.test(p.args)).length;
+		const connect = async (device) => {
+			const client = new Client(gateway.url());
+			clients.push(client);
+			return await client.connect((nonce) => ({ token: gateway.token, scopes: ['operator.read'],
+				device: device.present({ clientId: 'cli', clientMode: 'cli', role: 'operator', scopes: ['operator.read'], token: gateway.token, nonce }) }));
+		};
+		let over;
+		for (let n = served(); n <= limit('EDGE_USERS_MAX'); n++) {
+			const device = new Device();
+			const { requestId } = (await connect(device)).error.details;
+			await owner.call('device.pair.approve', { requestId });
+			const answer = await connect(device);
+			if (n === limit('EDGE_USERS_MAX')) over = answer;
+			else assert.equal(answer.ok, true, `principal ${n + 1}: ${JSON.stringify(answer.error)}`);
+		}
+		assert.equal(over.ok, false);
+		assert.equal(over.error.code, 'UNAVAILABLE');
+		assert.equal(served(), limit('EDGE_USERS_MAX'));
+		assert.ok((await owner.request('health', {})).ok);
 	});
 
 	test('STOP_GRACE_MS: a process that does not end when told is killed, and the gateway ends', async (t) => {

@@ -1,5 +1,5 @@
 /* The audit process over its sockets, its file proved by lib/auditlog, and that file attacked. */
-#include "harness.h"
+#include "audit_kit.h"
 
 #include <fcntl.h>
 #include <setjmp.h>
@@ -17,169 +17,16 @@
 
 #include <cmocka.h>
 
-#include "auditlog/auditlog.h"
 #include "base/err.h"
 #include "base/mem.h"
-#include "crypto/crypto.h"
 #include "ev/ev.h"
 #include "proto/audit_vault.h"
 #include "proto/audit_writer.h"
-
-static const char *program;
-
-struct kit {
-	struct harness *h;
-	char path[64];
-	int fd;
-	int vault;
-	int gate;
-	int egress;
-	bool has_seed;
-	bool deaf; /* vault keeps what it is given and does not answer */
-	uint64_t epoch;
-	uint8_t seed[CRYPTO_SEED_LEN];
-	struct ipc_received in;
-};
-
-/* Plays vault for one request; false when none comes within ms. */
-static bool
-serve_vault(struct kit *k, int ms)
-{
-	if (ipc_sync_recv(k->vault, &audit_vault_proto, IPC_SIDE_B, ms, &k->in) < 0)
-		return false;
-	if (k->in.id == AUDIT_VAULT_UNSEAL) {
-		harness_send(k->vault, &audit_vault_proto, IPC_SIDE_B, AUDIT_VAULT_SEED,
-			&(struct audit_vault_seed){.found = k->has_seed,
-				.epoch = k->epoch,
-				.seed = k->has_seed ? span_of(k->seed, sizeof(k->seed))
-						    : SPAN_EMPTY});
-		return true;
-	}
-	const struct audit_vault_seal *m = (const void *)k->in.msg.bytes;
-	uint64_t epoch = m->epoch;
-
-	memcpy(k->seed, m->seed.ptr, sizeof(k->seed));
-	k->has_seed = true;
-	k->epoch = epoch;
-	if (!k->deaf)
-		harness_send(k->vault, &audit_vault_proto, IPC_SIDE_B, AUDIT_VAULT_SEALED,
-			&(struct audit_vault_sealed){.epoch = epoch, .ok = true});
-	return true;
-}
-
-/* Peers are there, and START has not come. */
-static void
-launch(struct kit *k)
-{
-	struct harness_options o = {.kind = KIND_AUDIT};
-
-	o.handles[o.nhandles++] = (struct harness_handle){
-		HANDLE_AUDIT_FILE, 0, open(k->path, O_RDWR | O_APPEND | O_CLOEXEC)};
-	assert_true(o.handles[0].fd >= 0);
-	k->h = harness_new(program, NULL, &o);
-	close(o.handles[0].fd);
-	k->gate = harness_peer(k->h, KIND_GATE, 0);
-	k->egress = harness_peer(k->h, KIND_EGRESS, 2);
-}
-
-static void
-start_without_vault(struct kit *k)
-{
-	launch(k);
-	harness_start(k->h);
-}
-
-static void
-start(struct kit *k)
-{
-	start_without_vault(k);
-	k->vault = harness_peer(k->h, KIND_VAULT, 0);
-	while (serve_vault(k, k->has_seed ? 200 : 1000) && !k->has_seed)
-		;
-}
-
-static void
-close_peers(struct kit *k)
-{
-	close(k->gate);
-	close(k->egress);
-	close(k->vault);
-}
-
-static void
-stop(struct kit *k)
-{
-	harness_drain(k->h);
-	harness_closed(k->h->control, &child_proto, IPC_SIDE_A);
-	assert_int_equal(harness_free(k->h), 0);
-	close_peers(k);
-}
-
-static void
-cut_down(struct kit *k)
-{
-	assert_int_equal(kill(k->h->pid, SIGKILL), 0);
-	assert_int_equal(harness_free(k->h), 128 + SIGKILL);
-	close_peers(k);
-}
-
-static void
-line(int fd, uint8_t event, uint8_t verdict, uint64_t run, uint64_t call)
-{
-	harness_send(fd, &audit_writer_proto, IPC_SIDE_A, AUDIT_WRITER_LINE,
-		&(struct audit_writer_line){.event = event,
-			.verdict = verdict,
-			.reason = REASON_ALLOWED,
-			.run = run,
-			.call = call,
-			.tool = 2,
-			.peer = KIND_CORE,
-			.number = -5,
-			.hash = SPAN("\x01\xfe"),
-			.text = SPAN("a \"b\" \\ \x1b c")});
-}
 
 static const char *const effect_events[] = {"BEGUN", "EXECUTED", NULL};
 static const char *const effect_writers[] = {"egress", "sandbox", NULL};
 static const struct auditlog_rule rule = {
 	effect_events, effect_writers, "VERDICT", "gate", "ALLOW"};
-
-static int
-verify(const struct kit *k, struct auditlog_report *r)
-{
-	return auditlog_verify(k->fd, NULL, NULL, r);
-}
-
-/* Until the file has at least n bytes and does not end in the middle of a line. */
-static off_t
-wait_size(const struct kit *k, off_t n)
-{
-	struct stat st = {0};
-
-	for (int i = 0; i < 2000; i++) {
-		assert_int_equal(fstat(k->fd, &st), 0);
-		if (st.st_size >= n)
-			return st.st_size;
-		usleep(5000);
-	}
-	fail_msg("the file has %ld bytes, %ld expected", (long)st.st_size, (long)n);
-	return 0;
-}
-
-static uint64_t
-wait_lines(const struct kit *k, uint64_t n)
-{
-	struct auditlog_report r;
-
-	for (int i = 0; i < 2000; i++) {
-		(void)verify(k, &r);
-		if (r.lines >= n)
-			return r.lines;
-		usleep(5000);
-	}
-	fail_msg("%llu lines, %llu expected", (unsigned long long)r.lines, (unsigned long long)n);
-	return 0;
-}
 
 /* Writers are wired before START is said, and send at once what the audit before left with them. */
 static void
@@ -189,49 +36,26 @@ lines_before_start_stand_behind_the_mark(void **state)
 	struct auditlog_report r;
 	uint64_t before;
 
-	start(k);
-	before = wait_lines(k, 2); /* the first key and its signature */
-	line(k->gate, AUDIT_VERDICT, VERDICT_ALLOW, 1, 1);
-	line(k->gate, AUDIT_VERDICT, VERDICT_ALLOW, 1, 2);
-	(void)wait_lines(k, before + 2);
-	cut_down(k);
-	launch(k);
-	line(k->gate, AUDIT_VERDICT, VERDICT_ALLOW, 1, 3);
-	line(k->egress, AUDIT_EXECUTED, VERDICT_ALLOW, 1, 3);
+	kit_start(k);
+	before = kit_wait_lines(k, 2); /* the first key and its signature */
+	kit_line(k->gate, AUDIT_VERDICT, VERDICT_ALLOW, 1, 1);
+	kit_line(k->gate, AUDIT_VERDICT, VERDICT_ALLOW, 1, 2);
+	(void)kit_wait_lines(k, before + 2);
+	kit_cut_down(k);
+	kit_launch(k);
+	kit_line(k->gate, AUDIT_VERDICT, VERDICT_ALLOW, 1, 3);
+	kit_line(k->egress, AUDIT_EXECUTED, VERDICT_ALLOW, 1, 3);
 	usleep(100000); /* both are read now, if they are read before START */
 	harness_start(k->h);
 	k->vault = harness_peer(k->h, KIND_VAULT, 0);
-	while (serve_vault(k, 300))
+	while (kit_serve_vault(k, 300))
 		;
-	(void)wait_lines(k, before + 5);
-	stop(k);
-	assert_int_equal(verify(k, &r), 0);
+	(void)kit_wait_lines(k, before + 5);
+	kit_stop(k);
+	assert_int_equal(kit_verify(k, &r), 0);
 	assert_int_equal(r.findings, 0);
 	assert_int_equal(r.restarts, 1);
 	assert_int_equal(r.unsigned_at_restart, 2);
-}
-
-static int
-fresh(void **state)
-{
-	struct kit *k = mem_alloc(1, sizeof(*k));
-
-	snprintf(k->path, sizeof(k->path), "/tmp/moltbot-audit-XXXXXX");
-	k->fd = mkstemp(k->path);
-	assert_true(k->fd >= 0);
-	*state = k;
-	return 0;
-}
-
-static int
-gone(void **state)
-{
-	struct kit *k = *state;
-
-	close(k->fd);
-	unlink(k->path);
-	free(k);
-	return 0;
 }
 
 static void
@@ -241,10 +65,10 @@ lines_are_written_signed_and_proven(void **state)
 	struct auditlog_report r;
 	char text[4096] = {0};
 
-	start(k);
-	line(k->gate, AUDIT_VERDICT, VERDICT_ALLOW, 1, 1);
-	line(k->egress, AUDIT_EXECUTED, VERDICT_ALLOW, 1, 1);
-	stop(k);
+	kit_start(k);
+	kit_line(k->gate, AUDIT_VERDICT, VERDICT_ALLOW, 1, 1);
+	kit_line(k->egress, AUDIT_EXECUTED, VERDICT_ALLOW, 1, 1);
+	kit_stop(k);
 	assert_int_equal(auditlog_verify(k->fd, NULL, &rule, &r), 0);
 	assert_int_equal(r.lines, 5); /* EPOCH, SIGNED, two lines, SIGNED */
 	assert_int_equal(r.proven, r.last);
@@ -265,19 +89,19 @@ a_signature_comes_by_itself(void **state)
 	struct auditlog_report r;
 	uint64_t from;
 
-	start(k);
-	wait_lines(k, 2);
+	kit_start(k);
+	kit_wait_lines(k, 2);
 	from = ev_wall_ms();
-	line(k->gate, AUDIT_VERDICT, VERDICT_DENY, 1, 1);
-	wait_lines(k, 4);
+	kit_line(k->gate, AUDIT_VERDICT, VERDICT_DENY, 1, 1);
+	kit_wait_lines(k, 4);
 	assert_in_range(ev_wall_ms() - from, AUDIT_SIGN_MS - 50, AUDIT_SIGN_MS + 5000);
-	assert_int_equal(verify(k, &r), 0);
+	assert_int_equal(kit_verify(k, &r), 0);
 	assert_int_equal(r.proven, 4);
 	for (int i = 0; i < AUDIT_SIGN_LINES; i++)
-		line(k->gate, AUDIT_VERDICT, VERDICT_DENY, 1, 1);
-	wait_lines(k, 4 + AUDIT_SIGN_LINES + 1);
-	stop(k);
-	assert_int_equal(verify(k, &r), 0);
+		kit_line(k->gate, AUDIT_VERDICT, VERDICT_DENY, 1, 1);
+	kit_wait_lines(k, 4 + AUDIT_SIGN_LINES + 1);
+	kit_stop(k);
+	assert_int_equal(kit_verify(k, &r), 0);
 	assert_in_range(r.signatures, 3, 4);
 }
 
@@ -294,7 +118,7 @@ a_former_audit_is_waited_for(void **state)
 			HANDLE_AUDIT_FILE, 0, open(k->path, O_RDWR | O_APPEND | O_CLOEXEC)};
 		assert_int_equal(flock(k->fd, LOCK_EX | LOCK_NB), 0);
 		from = ev_wall_ms();
-		k->h = harness_new(program, NULL, &o);
+		k->h = harness_new(kit_program, NULL, &o);
 		close(o.handles[0].fd);
 		if (goes) {
 			usleep(AUDIT_LOCK_MS / 3 * 1000);
@@ -316,17 +140,17 @@ lines_wait_for_the_first_key(void **state)
 	struct kit *k = *state;
 	struct auditlog_report r;
 
-	start_without_vault(k);
+	kit_start_without_vault(k);
 	for (int i = 0; i < 20; i++)
-		line(k->gate, AUDIT_VERDICT, VERDICT_DENY, 1, 1);
+		kit_line(k->gate, AUDIT_VERDICT, VERDICT_DENY, 1, 1);
 	usleep(100000);
-	assert_int_equal(wait_size(k, 0), 0);
+	assert_int_equal(kit_wait_size(k, 0), 0);
 	k->vault = harness_peer(k->h, KIND_VAULT, 0);
 	while (!k->has_seed)
-		assert_true(serve_vault(k, 2000));
-	wait_lines(k, 22);
-	stop(k);
-	assert_int_equal(verify(k, &r), 0);
+		assert_true(kit_serve_vault(k, 2000));
+	kit_wait_lines(k, 22);
+	kit_stop(k);
+	assert_int_equal(kit_verify(k, &r), 0);
 }
 
 static void
@@ -336,24 +160,24 @@ a_kill_is_legal_and_reported(void **state)
 	struct auditlog_report r;
 
 	for (int round = 0; round < 4; round++) {
-		start(k);
+		kit_start(k);
 		for (int i = 0; i < 30; i++)
-			line(k->gate, AUDIT_VERDICT, VERDICT_ALLOW, 1, (uint64_t)i);
+			kit_line(k->gate, AUDIT_VERDICT, VERDICT_ALLOW, 1, (uint64_t)i);
 		if (round % 2 == 0)
-			wait_size(k, 30 * 200);
-		cut_down(k);
+			kit_wait_size(k, 30 * 200);
+		kit_cut_down(k);
 	}
-	start(k);
-	stop(k);
-	assert_int_equal(verify(k, &r), 0);
+	kit_start(k);
+	kit_stop(k);
+	assert_int_equal(kit_verify(k, &r), 0);
 	assert_true(r.restarts >= 1);
 	assert_true(r.unsigned_at_restart > 0);
 	assert_int_equal(r.proven, r.last);
-	start(k); /* a clean end needs no mark */
-	stop(k);
+	kit_start(k); /* a clean end needs no mark */
+	kit_stop(k);
 	uint64_t before = r.restarts;
 
-	assert_int_equal(verify(k, &r), 0);
+	assert_int_equal(kit_verify(k, &r), 0);
 	assert_int_equal(r.restarts, before);
 }
 
@@ -365,23 +189,23 @@ a_torn_line_is_legal_wherever_it_was_torn(void **state)
 	struct auditlog_report r;
 	off_t whole;
 
-	start(k);
-	stop(k);
+	kit_start(k);
+	kit_stop(k);
 	for (int round = 0; round < 24; round++) {
-		start(k);
-		whole = wait_size(k, 0);
-		line(k->gate, AUDIT_VERDICT, VERDICT_ALLOW, 7, 7);
-		wait_size(k, whole + 1);
-		cut_down(k);
-		off_t now = wait_size(k, 0);
+		kit_start(k);
+		whole = kit_wait_size(k, 0);
+		kit_line(k->gate, AUDIT_VERDICT, VERDICT_ALLOW, 7, 7);
+		kit_wait_size(k, whole + 1);
+		kit_cut_down(k);
+		off_t now = kit_wait_size(k, 0);
 
 		assert_int_equal(ftruncate(k->fd, whole + 1 + (now - whole - 1) * round / 23), 0);
-		(void)verify(k, &r);
+		(void)kit_verify(k, &r);
 		assert_int_equal(r.findings, 0);
 	}
-	start(k);
-	stop(k);
-	assert_int_equal(verify(k, &r), 0);
+	kit_start(k);
+	kit_stop(k);
+	assert_int_equal(kit_verify(k, &r), 0);
 	assert_true(r.torn > 0);
 	/* a mark may be torn itself, and is part of the next one's bytes then */
 	assert_true(r.restarts >= 5);
@@ -394,16 +218,16 @@ an_effect_without_a_verdict_is_reported(void **state)
 	struct kit *k = *state;
 	struct auditlog_report r;
 
-	start(k);
-	line(k->gate, AUDIT_VERDICT, VERDICT_DENY, 1, 1);
-	line(k->gate, AUDIT_VERDICT, VERDICT_ALLOW, 1, 2);
-	wait_lines(k, 4);
-	line(k->egress, AUDIT_EXECUTED, VERDICT_ALLOW, 1, 1); /* denied */
-	line(k->egress, AUDIT_BEGUN, VERDICT_ALLOW, 2, 2);    /* never asked */
-	line(k->egress, AUDIT_EXECUTED, VERDICT_ALLOW, 1, 2);
-	wait_lines(k, 7);
-	line(k->gate, AUDIT_VERDICT, VERDICT_ALLOW, 2, 2); /* too late */
-	stop(k);
+	kit_start(k);
+	kit_line(k->gate, AUDIT_VERDICT, VERDICT_DENY, 1, 1);
+	kit_line(k->gate, AUDIT_VERDICT, VERDICT_ALLOW, 1, 2);
+	kit_wait_lines(k, 4);
+	kit_line(k->egress, AUDIT_EXECUTED, VERDICT_ALLOW, 1, 1); /* denied */
+	kit_line(k->egress, AUDIT_BEGUN, VERDICT_ALLOW, 2, 2);    /* never asked */
+	kit_line(k->egress, AUDIT_EXECUTED, VERDICT_ALLOW, 1, 2);
+	kit_wait_lines(k, 7);
+	kit_line(k->gate, AUDIT_VERDICT, VERDICT_ALLOW, 2, 2); /* too late */
+	kit_stop(k);
 	assert_int_equal(auditlog_verify(k->fd, NULL, &rule, &r), ERR_CRYPTO);
 	assert_int_equal(r.findings, 0);
 	assert_int_equal(r.effects, 3);
@@ -418,11 +242,11 @@ nobody_writes_lines_of_the_chain(void **state)
 {
 	struct kit *k = *state;
 
-	start(k);
-	line(k->gate, AUDIT_EPOCH, 0, 0, 0);
+	kit_start(k);
+	kit_line(k->gate, AUDIT_EPOCH, 0, 0, 0);
 	harness_closed(k->gate, &audit_writer_proto, IPC_SIDE_A);
 	(void)harness_expect(k->h, CHILD_PEER_BAD);
-	stop(k);
+	kit_stop(k);
 }
 
 static void
@@ -430,20 +254,20 @@ a_log_without_its_key_is_not_continued(void **state)
 {
 	struct kit *k = *state;
 
-	start(k);
-	stop(k);
+	kit_start(k);
+	kit_stop(k);
 	k->seed[0] ^= 1;
-	start(k);
+	kit_start(k);
 	harness_closed(k->h->control, &child_proto, IPC_SIDE_A);
 	assert_int_equal(harness_free(k->h), 1);
-	close_peers(k);
+	kit_close_peers(k);
 	k->has_seed = false;
-	start_without_vault(k);
+	kit_start_without_vault(k);
 	k->vault = harness_peer(k->h, KIND_VAULT, 0);
-	assert_true(serve_vault(k, 2000));
+	assert_true(kit_serve_vault(k, 2000));
 	harness_closed(k->h->control, &child_proto, IPC_SIDE_A);
 	assert_int_equal(harness_free(k->h), 1);
-	close_peers(k);
+	kit_close_peers(k);
 }
 
 /* ---- keys ---- */
@@ -452,7 +276,7 @@ static void
 fill_epoch(struct kit *k)
 {
 	for (unsigned i = 0; i < AUDIT_EPOCH_LINES; i++)
-		line(k->gate, AUDIT_VERDICT, VERDICT_DENY, 1, i);
+		kit_line(k->gate, AUDIT_VERDICT, VERDICT_DENY, 1, i);
 }
 
 static void
@@ -462,18 +286,18 @@ a_key_is_replaced_and_the_old_one_gone(void **state)
 	struct auditlog_report r;
 	uint8_t old[CRYPTO_SEED_LEN];
 
-	start(k);
+	kit_start(k);
 	memcpy(old, k->seed, sizeof(old));
 	fill_epoch(k);
-	assert_true(serve_vault(k, 10000));
+	assert_true(kit_serve_vault(k, 10000));
 	assert_int_equal(k->epoch, 2);
 	assert_memory_not_equal(old, k->seed, sizeof(old));
-	line(k->gate, AUDIT_VERDICT, VERDICT_DENY, 2, 2);
+	kit_line(k->gate, AUDIT_VERDICT, VERDICT_DENY, 2, 2);
 	harness_settle(k->h);
-	cut_down(k);
-	start(k);
-	stop(k);
-	assert_int_equal(verify(k, &r), 0);
+	kit_cut_down(k);
+	kit_start(k);
+	kit_stop(k);
+	assert_int_equal(kit_verify(k, &r), 0);
 	assert_int_equal(r.epochs, 2);
 	assert_int_equal(r.proven, r.last);
 }
@@ -486,22 +310,22 @@ a_kill_while_a_key_is_replaced_loses_nothing(void **state)
 	struct auditlog_report r;
 
 	for (int had_it = 0; had_it < 2; had_it++) {
-		start(k);
+		kit_start(k);
 		fill_epoch(k);
 		if (had_it == 1) {
 			k->deaf = true;
-			assert_true(serve_vault(k, 10000));
+			assert_true(kit_serve_vault(k, 10000));
 			k->deaf = false;
 		} else {
 			assert_int_equal(ipc_sync_recv(k->vault, &audit_vault_proto, IPC_SIDE_B,
 						 10000, &k->in),
 				0);
 		}
-		cut_down(k);
-		start(k);
-		line(k->gate, AUDIT_VERDICT, VERDICT_DENY, 3, 3);
-		stop(k);
-		assert_int_equal(verify(k, &r), 0);
+		kit_cut_down(k);
+		kit_start(k);
+		kit_line(k->gate, AUDIT_VERDICT, VERDICT_DENY, 3, 3);
+		kit_stop(k);
+		assert_int_equal(kit_verify(k, &r), 0);
 		assert_int_equal(r.epochs, 1u + (unsigned)had_it);
 		assert_int_equal(r.proven, r.last);
 	}
@@ -518,16 +342,16 @@ a_full_disk_makes_writers_wait_and_loses_nothing(void **state)
 	int status;
 	uint64_t from;
 
-	start(k);
-	line(k->gate, AUDIT_VERDICT, VERDICT_DENY, 1, 1);
-	wait_lines(k, 4);
+	kit_start(k);
+	kit_line(k->gate, AUDIT_VERDICT, VERDICT_DENY, 1, 1);
+	kit_wait_lines(k, 4);
 	assert_int_equal(prlimit(k->h->pid, RLIMIT_FSIZE, NULL, &old), 0);
-	small = (struct rlimit){(rlim_t)wait_size(k, 0) + 100, old.rlim_max};
+	small = (struct rlimit){(rlim_t)kit_wait_size(k, 0) + 100, old.rlim_max};
 	assert_int_equal(prlimit(k->h->pid, RLIMIT_FSIZE, &small, NULL), 0);
 	writer = fork(); /* its sends block once audit stops reading */
 	if (writer == 0) {
 		for (int i = 0; i < 6000; i++)
-			line(k->gate, AUDIT_VERDICT, VERDICT_DENY, 1, 1);
+			kit_line(k->gate, AUDIT_VERDICT, VERDICT_DENY, 1, 1);
 		_exit(0);
 	}
 	usleep(300000);
@@ -537,9 +361,9 @@ a_full_disk_makes_writers_wait_and_loses_nothing(void **state)
 	assert_int_equal(waitpid(writer, &status, 0), writer);
 	assert_in_range(ev_wall_ms() - from, 0, AUDIT_RETRY_MS + 5000);
 	assert_int_equal(status, 0);
-	wait_lines(k, 6004);
-	stop(k);
-	assert_int_equal(verify(k, &r), 0);
+	kit_wait_lines(k, 6004);
+	kit_stop(k);
+	assert_int_equal(kit_verify(k, &r), 0);
 	assert_int_equal(r.proven, r.last);
 	assert_int_equal(r.restarts, 0);
 }
@@ -582,18 +406,18 @@ expect_found(int memfd, const uint8_t *p, size_t len, const char *how, size_t at
 static void
 make_log(struct kit *k)
 {
-	start(k);
+	kit_start(k);
 	for (uint64_t i = 0; i < 3; i++)
-		line(k->gate, AUDIT_VERDICT, VERDICT_ALLOW, 1, i);
-	stop(k);
-	start(k);
-	line(k->egress, AUDIT_EXECUTED, VERDICT_ALLOW, 1, 1);
-	wait_lines(k, 7);
-	cut_down(k);
-	assert_int_equal(ftruncate(k->fd, wait_size(k, 0) - 30), 0);
-	start(k);
-	line(k->gate, AUDIT_VERDICT, VERDICT_DENY, 9, 9);
-	stop(k);
+		kit_line(k->gate, AUDIT_VERDICT, VERDICT_ALLOW, 1, i);
+	kit_stop(k);
+	kit_start(k);
+	kit_line(k->egress, AUDIT_EXECUTED, VERDICT_ALLOW, 1, 1);
+	kit_wait_lines(k, 7);
+	kit_cut_down(k);
+	assert_int_equal(ftruncate(k->fd, kit_wait_size(k, 0) - 30), 0);
+	kit_start(k);
+	kit_line(k->gate, AUDIT_VERDICT, VERDICT_DENY, 9, 9);
+	kit_stop(k);
 }
 
 static void
@@ -750,7 +574,7 @@ another_genesis_is_found(void **state)
 	uint8_t kept[CRYPTO_PUBLIC_LEN];
 
 	make_log(k);
-	assert_int_equal(verify(k, &r), 0);
+	assert_int_equal(kit_verify(k, &r), 0);
 	memcpy(kept, r.genesis, sizeof(kept));
 	assert_int_equal(auditlog_verify(k->fd, kept, NULL, &r), 0);
 	kept[5] ^= 4;
@@ -765,15 +589,15 @@ the_report_says_how_far_it_is_proven(void **state)
 	struct kit *k = *state;
 	struct auditlog_report r;
 
-	start(k);
-	line(k->gate, AUDIT_VERDICT, VERDICT_DENY, 1, 1);
-	wait_lines(k, 3);
-	cut_down(k);
-	assert_int_equal(verify(k, &r), 0);
+	kit_start(k);
+	kit_line(k->gate, AUDIT_VERDICT, VERDICT_DENY, 1, 1);
+	kit_wait_lines(k, 3);
+	kit_cut_down(k);
+	assert_int_equal(kit_verify(k, &r), 0);
 	assert_int_equal(r.last, 3);
 	assert_int_equal(r.proven, 2);
-	assert_int_equal(pwrite(k->fd, "torn", 4, wait_size(k, 0)), 4);
-	assert_int_equal(verify(k, &r), 0);
+	assert_int_equal(pwrite(k->fd, "torn", 4, kit_wait_size(k, 0)), 4);
+	assert_int_equal(kit_verify(k, &r), 0);
 	assert_int_equal(r.tail_torn, 4);
 }
 
@@ -781,7 +605,7 @@ int
 main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
-#define T(f) cmocka_unit_test_setup_teardown(f, fresh, gone)
+#define T(f) cmocka_unit_test_setup_teardown(f, kit_fresh, kit_gone)
 		T(lines_before_start_stand_behind_the_mark),
 		T(lines_are_written_signed_and_proven),
 		T(a_signature_comes_by_itself),
@@ -804,7 +628,7 @@ main(int argc, char **argv)
 
 	if (argc < 2)
 		return 1;
-	program = argv[1];
+	kit_program = argv[1];
 	(void)signal(SIGXFSZ, SIG_IGN);
 	return crypto_init() < 0 ? 1 : cmocka_run_group_tests(tests, NULL, NULL);
 }

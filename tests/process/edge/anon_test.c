@@ -870,22 +870,11 @@ clients_that_vanish_harm_nobody(void **state)
 	finish(&w);
 }
 
-static size_t
-raise_own_files(void)
-{
-	struct rlimit r;
-
-	assert_int_equal(getrlimit(RLIMIT_NOFILE, &r), 0);
-	r.rlim_cur = r.rlim_max;
-	(void)setrlimit(RLIMIT_NOFILE, &r);
-	return r.rlim_cur > 10100 ? 10000 : (size_t)r.rlim_cur - 100;
-}
-
 /* 10,000 sockets that say nothing, then a byte each, then half a head each: the growth has a limit. */
 static void
 memory_before_authentication_is_bounded(void **state)
 {
-	size_t n = raise_own_files();
+	size_t n = kit_raise_files(10000);
 	struct world w = begin(NULL);
 	long before = kit_rss_kib(w.h->pid);
 	long idle;

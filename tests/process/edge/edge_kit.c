@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -16,6 +17,7 @@
 #include <cmocka.h>
 
 #include "base/err.h"
+#include "proto/anon_user.h"
 
 #define WAIT_MS 30000
 
@@ -85,6 +87,17 @@ drop_ui(int fd)
 	close(fd);
 }
 
+size_t
+kit_raise_files(size_t most)
+{
+	struct rlimit r;
+
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &r), 0);
+	r.rlim_cur = r.rlim_max;
+	(void)setrlimit(RLIMIT_NOFILE, &r);
+	return r.rlim_cur > most + 100 ? most : (size_t)r.rlim_cur - 100;
+}
+
 struct harness *
 kit_anon(const char *program, uint16_t *port, int *vault, void (*options)(struct args_out *out))
 {
@@ -101,6 +114,7 @@ kit_anon(const char *program, uint16_t *port, int *vault, void (*options)(struct
 	assert_int_equal(args_out_done(&out), 0);
 	h = harness_new(program, "anon",
 		&(struct harness_options){.kind = KIND_ANON,
+			.has_clock = true,
 			.slice = buf_span(&slice),
 			.nhandles = 2,
 			.handles = {{HANDLE_LISTEN, *port, listener}, {HANDLE_UI, 0, ui}}});
@@ -210,6 +224,30 @@ kit_status(uint16_t port, const char *text)
 
 	close(fd);
 	return strncmp(answer, "HTTP/1.1 ", 9) == 0 ? (int)strtol(answer + 9, NULL, 10) : 0;
+}
+
+int
+kit_hand_over(int anon, bool websocket, const char *unread, bool device)
+{
+	int pair[2];
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+	harness_send(anon, &anon_user_proto, IPC_SIDE_A, ANON_USER_HANDOVER,
+		&(struct anon_user_handover){.client = pair[1],
+			.ticket = KIT_TICKET,
+			.websocket = websocket,
+			.unread = span_from_cstr(unread),
+			.connect_id = SPAN("c1"),
+			.client_id = SPAN("test"),
+			.client_mode = SPAN("test"),
+			.client_version = SPAN("1"),
+			.platform = SPAN("linux"),
+			.role = SPAN("operator"),
+			.source = SPAN("127.0.0.1"),
+			.host = SPAN("x"),
+			.device = device});
+	close(pair[1]);
+	return pair[0];
 }
 
 /* ---- WebSocket ---- */

@@ -18,6 +18,12 @@ int kit_ui(void);
 struct harness *kit_anon(
 	const char *program, uint16_t *port, int *vault, void (*options)(struct args_out *out));
 
+#define KIT_TICKET SPAN("0123456789abcdef0123456789abcdef")
+/* Plays anon: passes a client with this ticket on; the client's end. */
+int kit_hand_over(int anon, bool websocket, const char *unread, bool device);
+
+/* As many descriptors as we may have; how many of most clients that is enough for. */
+size_t kit_raise_files(size_t most);
 int kit_connect(uint16_t port);
 void kit_send(int fd, const char *text);
 /* Reads until needle has come (NULL: until the end) or 10 s are over; the answer with a NUL, valid until the next call. */

@@ -28,7 +28,7 @@ static const char *program;
 
 #define OWNER PRINCIPAL(PRINCIPAL_TOKEN, SCOPE_ALL, 7)
 #define CONTROL PRINCIPAL(PRINCIPAL_CONTROL, SCOPE_ALL, 0)
-#define TICKET SPAN("0123456789abcdef0123456789abcdef")
+#define TICKET KIT_TICKET
 #define SNAPSHOT                                                                                   \
 	"{\"presence\":[{\"mode\":\"gateway\"}],\"health\":{\"ok\":true},\"startedAtMs\":1,"       \
 	"\"sessionDefaults\":{\"mainKey\":\"main\"}}"
@@ -104,25 +104,7 @@ finish(struct world *w)
 static int
 hand_over(struct world *w, bool websocket, const char *unread, bool device)
 {
-	int pair[2];
-
-	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
-	harness_send(w->anon, &anon_user_proto, IPC_SIDE_A, ANON_USER_HANDOVER,
-		&(struct anon_user_handover){.client = pair[1],
-			.ticket = TICKET,
-			.websocket = websocket,
-			.unread = span_from_cstr(unread),
-			.connect_id = SPAN("c1"),
-			.client_id = SPAN("test"),
-			.client_mode = SPAN("test"),
-			.client_version = SPAN("1"),
-			.platform = SPAN("linux"),
-			.role = SPAN("operator"),
-			.source = SPAN("127.0.0.1"),
-			.host = SPAN("x"),
-			.device = device});
-	close(pair[1]);
-	return pair[0];
+	return kit_hand_over(w->anon, websocket, unread, device);
 }
 
 static void

@@ -5,7 +5,9 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <signal.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <time.h>
 
 #include "crypto/crypto.h"
@@ -277,6 +279,51 @@ more_entries_than_are_looked_at_is_said(void **state)
 	launch_close(&l);
 }
 
+/* The loop's clock: the machine's, until a test says what time it is. */
+static uint64_t now_is_ms;
+
+int
+clock_gettime(clockid_t clock, struct timespec *t)
+{
+	if (now_is_ms == 0 || clock != CLOCK_MONOTONIC)
+		return (int)syscall(SYS_clock_gettime, clock, t);
+	*t = (struct timespec){(time_t)(now_is_ms / 1000), (long)(now_is_ms % 1000) * 1000000};
+	return 0;
+}
+
+/* FILE_SCAN_MS: whoever looks longer is ended, and nothing that it has found by then counts. */
+static void
+a_look_has_its_time(void **state)
+{
+	const struct sandbox_scan what = {.tool = TOOL_SHELL_EXEC, .since = SCAN_SINCE_NONE};
+	const char *step = NULL;
+	struct launch l;
+
+	(void)state;
+	if (!opened(&l, JAIL_TIER_FULL))
+		return;
+	l.cell = sandbox_cell_new(&l.env, &ops, &l, &step);
+	assert_non_null(l.cell);
+	while (!l.ended && !sandbox_cell_is_ready(l.cell))
+		(void)ev_turn(l.env.ev, 1000);
+	assert_false(l.ended);
+	assert_int_equal(kill(l.init, SIGSTOP), 0);
+	(void)ev_turn(l.env.ev, 0);
+	now_is_ms = ev_now_ms(l.env.ev);
+	assert_int_equal(sandbox_cell_scan(l.cell, &what), 0);
+	now_is_ms += FILE_SCAN_MS - 1;
+	for (int i = 0; i < 5; i++)
+		(void)ev_turn(l.env.ev, 10);
+	assert_false(l.ended);
+	now_is_ms++;
+	(void)ev_turn(l.env.ev, 10);
+	now_is_ms = 0;
+	launch_wait(&l);
+	assert_int_equal(l.result.rc, ERR_TIMEOUT);
+	assert_false(l.result.ok);
+	launch_close(&l);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -288,6 +335,7 @@ main(int argc, char **argv)
 		cmocka_unit_test(what_cannot_be_looked_at_is_said),
 		cmocka_unit_test(more_than_has_room_is_said),
 		cmocka_unit_test(more_entries_than_are_looked_at_is_said),
+		cmocka_unit_test(a_look_has_its_time),
 	};
 
 	if (argc < 2 || jail_probe(&caps, -1) < 0)

@@ -32,7 +32,8 @@ kit_dir(struct kit *k)
 static struct harness *
 run(struct kit *k, bool wait)
 {
-	struct harness_options o = {.kind = KIND_STORE, .keep_not_ready = !wait};
+	struct harness_options o = {
+		.kind = KIND_STORE, .keep_not_ready = !wait, .has_clock = k->has_clock};
 
 	o.handles[o.nhandles++] = (struct harness_handle){HANDLE_STATE_DIR, 0, k->dirfd};
 	return harness_new(kit_program, NULL, &o);
@@ -83,6 +84,28 @@ kit_remove(struct kit *k)
 		(void)unlinkat(k->dirfd, names[i], 0);
 	close(k->dirfd);
 	assert_int_equal(rmdir(k->dir), 0);
+}
+
+int
+kit_setup(void **state)
+{
+	struct kit *k = mem_alloc(1, sizeof(*k));
+
+	kit_dir(k);
+	kit_start(k);
+	*state = k;
+	return 0;
+}
+
+int
+kit_teardown(void **state)
+{
+	struct kit *k = *state;
+
+	kit_stop(k);
+	kit_remove(k);
+	free(k);
+	return 0;
 }
 
 void

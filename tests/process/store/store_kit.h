@@ -15,6 +15,7 @@ struct kit {
 	char dir[64];
 	int dirfd;
 	uint64_t req;
+	bool has_clock; /* of the next start */
 	struct ipc_received in;
 	struct ipc_received from_gate;
 	struct ipc_received from_audit;
@@ -28,6 +29,10 @@ struct harness *kit_try(struct kit *k); /* the same, not waiting for READY */
 void kit_kill(struct kit *k);           /* SIGKILL */
 void kit_stop(struct kit *k);           /* drained; must end with 0 */
 void kit_remove(struct kit *k);         /* the directory */
+
+/* The two ends of a test with a store of its own: for cmocka. */
+int kit_setup(void **state);
+int kit_teardown(void **state);
 
 /* Each waits for its answer. */
 const struct core_store_accepted *kit_accept(

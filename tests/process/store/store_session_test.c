@@ -13,26 +13,6 @@
 
 #define KEY "agent:main:main"
 
-static int
-setup(void **state)
-{
-	static struct kit kit;
-
-	memset(&kit, 0, sizeof(kit));
-	kit_dir(&kit);
-	kit_start(&kit);
-	*state = &kit;
-	return 0;
-}
-
-static int
-teardown(void **state)
-{
-	kit_stop(*state);
-	kit_remove(*state);
-	return 0;
-}
-
 static void
 ask(struct kit *k, uint16_t id, const void *msg)
 {
@@ -266,7 +246,7 @@ tokens_are_counted_by_day(void **state)
 int
 main(int argc, char **argv)
 {
-#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define T(name) cmocka_unit_test_setup_teardown(name, kit_setup, kit_teardown)
 	const struct CMUnitTest tests[] = {
 		T(a_name_belongs_to_one_session),
 		T(a_parent_is_set_once),

@@ -20,28 +20,6 @@
 #include "proto/tools.h"
 #include "proto/warrant.h"
 
-static int
-fresh(void **state)
-{
-	struct kit *k = mem_alloc(1, sizeof(*k));
-
-	kit_dir(k);
-	kit_start(k);
-	*state = k;
-	return 0;
-}
-
-static int
-gone(void **state)
-{
-	struct kit *k = *state;
-
-	kit_stop(k);
-	kit_remove(k);
-	free(k);
-	return 0;
-}
-
 static void
 a_message_is_accepted_once(void **state)
 {
@@ -203,7 +181,10 @@ a_body_that_is_not_sealed_ends_the_channel(void **state)
 	close(pipes[1]);
 }
 
-/* 1,000 items of 6,000 bytes are six times what a channel holds: the list must wait for its reader, not end it. */
+/*
+ * STORE_QUEUE_MAX, STORE_READ_MS: 1,000 items of 6,000 bytes are six times what a channel holds. The list waits for its reader, does
+ * not end it, and goes on as soon as there is room.
+ */
 static void
 a_long_history_waits_for_its_reader(void **state)
 {
@@ -834,7 +815,7 @@ int
 main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
-#define T(f) cmocka_unit_test_setup_teardown(f, fresh, gone)
+#define T(f) cmocka_unit_test_setup_teardown(f, kit_setup, kit_teardown)
 		T(a_message_is_accepted_once),
 		T(a_duplicate_in_the_same_commit_is_found),
 		T(the_same_key_in_another_session_is_another_message),

@@ -73,6 +73,7 @@ launch(struct fixture *f, bool refused)
 {
 	f->h = harness_new(program, NULL,
 		&(struct harness_options){.kind = KIND_VAULT,
+			.has_clock = true,
 			.slice = buf_span(&slice),
 			.keep_not_ready = refused,
 			.handles = {{HANDLE_BOX, 0, f->box}, {HANDLE_BOX_KEY, 0, f->key},
@@ -717,6 +718,34 @@ no_more_devices_wait_than_the_limit_says(void **state)
 	finish(&f);
 }
 
+/* PAIRING_TTL_MS: until then it is the same request, then another. */
+static void
+a_device_waits_so_long(void **state)
+{
+	struct anon_vault_verify m;
+	struct fixture f;
+	struct device d;
+	char first[CRYPTO_UUID_LEN];
+
+	(void)state;
+	plain_slice();
+	begin(&f);
+	device_make(&d, 1);
+	harness_freeze(f.h);
+	m = device_sign(&d, token_of(&f), "operator.read");
+	memcpy(first, verify(&f, &m).request_id.ptr, sizeof(first));
+	harness_pass(f.h, PAIRING_TTL_MS - 1);
+	m = device_sign(&d, token_of(&f), "operator.read");
+	assert_memory_equal(first, verify(&f, &m).request_id.ptr, sizeof(first));
+	harness_pass(f.h, 1);
+	assert_int_equal(device_do(f.control, DEVICE_APPROVE, span_of(first, sizeof(first)), 0).rc,
+		ERR_NOTFOUND);
+	m = device_sign(&d, token_of(&f), "operator.read");
+	assert_memory_not_equal(first, verify(&f, &m).request_id.ptr, sizeof(first));
+	device_free(&d);
+	finish(&f);
+}
+
 /* ---- releases ---- */
 
 static struct egress_vault_credential
@@ -974,6 +1003,7 @@ main(int argc, char **argv)
 		cmocka_unit_test(a_devices_identity_is_checked_in_the_order_of_the_protocol),
 		cmocka_unit_test(a_device_waits_for_approval_and_then_has_what_is_stored),
 		cmocka_unit_test(no_more_devices_wait_than_the_limit_says),
+		cmocka_unit_test(a_device_waits_so_long),
 		cmocka_unit_test(a_credential_goes_to_the_egress_it_is_bound_to_and_to_no_other),
 		cmocka_unit_test(clear_text_carries_a_credential_on_this_machine_only),
 		cmocka_unit_test(a_literal_is_sealed_once_and_bound_where_it_was_first_given),
