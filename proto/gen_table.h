@@ -17,10 +17,10 @@
 #define TYPE_args IPC_ARGS
 #define TYPE_fd IPC_FD
 
-#define F(type, name, max) {#name, TYPE_##type, (max)},
+/* the second NUL makes a name that does not fit an error */
+#define F(type, name, max) {#name "\0", TYPE_##type, (max)},
 #define MSG(UP, lo, dir, states, rate, ...)                                                        \
-	static const struct ipc_field CAT(CAT(PROTO, lo), fields)[] = {                            \
-		__VA_ARGS__{NULL, IPC_U8, 0}};
+	static const struct ipc_field CAT(CAT(PROTO, lo), fields)[] = {__VA_ARGS__{"", IPC_U8, 0}};
 #include PROTO_FILE
 #undef MSG
 #undef F
@@ -28,7 +28,7 @@
 static const struct ipc_message CAT(PROTO, messages)[] = {
 #define F(type, name, max)
 #define MSG(UP, lo, dir, states, rate, ...)                                                        \
-	{#lo, CAT(PROTO_UP, UP), IPC_##dir, (states), (rate), CAT(CAT(PROTO, lo), fields),         \
+	{#lo "\0", CAT(PROTO_UP, UP), IPC_##dir, (states), (rate), CAT(CAT(PROTO, lo), fields),    \
 		sizeof(CAT(CAT(PROTO, lo), fields)) / sizeof(struct ipc_field) - 1,                \
 		sizeof(struct CAT(PROTO, lo))},
 #include PROTO_FILE

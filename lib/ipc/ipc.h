@@ -23,8 +23,11 @@
 
 enum ipc_type { IPC_U8, IPC_U32, IPC_U64, IPC_I64, IPC_BOOL, IPC_STR, IPC_BYTES, IPC_ARGS, IPC_FD };
 
+/* Names lie in the tables: without pointers the linker changes nothing in them, and every process shares their pages. */
+#define IPC_NAME_MAX 24
+
 struct ipc_field {
-	const char *name;
+	char name[IPC_NAME_MAX];
 	enum ipc_type type;
 	/* integers: largest value (0: no limit); str, bytes, args: most bytes; fd: 1 = must be present */
 	uint64_t max;
@@ -39,7 +42,7 @@ struct ipc_field {
 enum ipc_dir { IPC_A_TO_B, IPC_B_TO_A };
 
 struct ipc_message {
-	const char *name;
+	char name[IPC_NAME_MAX];
 	uint16_t id;
 	enum ipc_dir dir;
 	uint8_t states;

@@ -26,13 +26,14 @@
 #define __NR_fchmodat2 452
 #endif
 
+/* the second NUL makes a name that does not fit an error */
 #define ROW(call, in, no)                                                                          \
 	{                                                                                          \
-		.nr = __NR_##call, .name = #call, .groups = (in), .err = (no)                      \
+		.nr = __NR_##call, .name = #call "\0", .groups = (in), .err = (no)                 \
 	}
 #define ROW_ARG(call, in, a, m, v, no)                                                             \
 	{                                                                                          \
-		.nr = __NR_##call, .name = #call, .groups = (in), .cond = true, .arg = (a),        \
+		.nr = __NR_##call, .name = #call "\0", .groups = (in), .cond = true, .arg = (a),   \
 		.mask = (m), .value = (uint32_t)(v), .err = (no)                                   \
 	}
 

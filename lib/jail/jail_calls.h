@@ -8,11 +8,15 @@
 
 #define JAIL_ARG_NULL 0x80 /* in arg: the whole 64-bit argument must be 0 */
 
+#include <stddef.h>
 #include <stdint.h>
+
+#define JAIL_CALL_NAME_MAX 24
 
 struct jail_call {
 	int nr;
-	const char *name;
+	char name
+		[JAIL_CALL_NAME_MAX]; /* no pointer: the table is the same memory in every process */
 	uint32_t groups;
 	bool cond;
 	uint8_t arg;
