@@ -1,6 +1,7 @@
 #include "ipc/ipc.h"
 
 #include <fcntl.h>
+#include <stdlib.h>
 
 #include "base/err.h"
 #include "base/log.h"
@@ -327,23 +328,35 @@ receive(struct ipc_chan *c, struct span datagram, const int *fds, size_t nfds)
 	return c->fd >= 0;
 }
 
+/*
+ * Where a datagram lies while it is handled. Not on the stack, of which every page is probed. A handler that drains another
+ * channel, or forks and becomes another process, still has its own message.
+ */
+static uint8_t buffers[2][IPC_MSG_MAX];
+static size_t buffers_used;
+
 /* One datagram is read and handled. 0, ERR_AGAIN when there is none, ERR_CLOSED when the channel is gone. */
 static int
 read_one(struct ipc_chan *c)
 {
-	uint8_t buf[IPC_MSG_MAX] IPC_UNTOUCHED;
+	size_t mine = buffers_used++;
+	uint8_t *more =
+		mine < sizeof(buffers) / sizeof(buffers[0]) ? NULL : mem_alloc(1, IPC_MSG_MAX);
+	uint8_t *buf = more == NULL ? buffers[mine] : more;
 	int fds[IPC_FDS_MAX];
 	size_t nfds;
 	size_t len;
 	int rc = ipc_io_recv(c->fd, buf, &len, fds, &nfds);
 
-	if (rc == ERR_AGAIN)
-		return rc;
-	if (rc < 0) {
+	if (rc == 0) {
+		rc = receive(c, span_of(buf, len), fds, nfds) ? 0 : ERR_CLOSED;
+	} else if (rc != ERR_AGAIN) {
 		end(c, rc);
-		return ERR_CLOSED;
+		rc = ERR_CLOSED;
 	}
-	return receive(c, span_of(buf, len), fds, nfds) ? 0 : ERR_CLOSED;
+	free(more);
+	buffers_used = mine;
+	return rc;
 }
 
 static void

@@ -154,9 +154,9 @@ check_file(struct cli *cli, int fd, const char *path, size_t *len)
 	return 0;
 }
 
-/* The file's text is in *text, one mapping of ENV_FILE_MAX bytes. */
+/* The file's text into text (ENV_FILE_MAX bytes); *used is how much of it was written. */
 static int
-read_file(struct cli *cli, struct vars *vars, uint8_t *text)
+read_file(struct cli *cli, struct vars *vars, uint8_t *text, size_t *used)
 {
 	char path[CLI_PATH_MAX + 8];
 	struct span rest;
@@ -177,7 +177,8 @@ read_file(struct cli *cli, struct vars *vars, uint8_t *text)
 	close(fd);
 	if (n < 0)
 		return cli_fail(cli, NULL, "%s cannot be read: %s", path, strerror(errno));
-	rest = span_of(text, (size_t)n);
+	*used = (size_t)n;
+	rest = span_of(text, *used);
 	if (span_find_byte(rest, '\0') >= 0)
 		return cli_fail(cli, NULL, "%s holds a zero byte", path);
 	for (unsigned number = 1; rc == 0 && rest.len > 0; number++)
@@ -248,7 +249,7 @@ write_out(const struct vars *vars, const char *state, struct cli_env *env)
 }
 
 static int
-collect(struct cli *cli, const char *const *extra, struct vars *vars, uint8_t *text)
+collect(struct cli *cli, const char *const *extra, struct vars *vars, uint8_t *text, size_t *used)
 {
 	int rc = 0;
 
@@ -256,7 +257,7 @@ collect(struct cli *cli, const char *const *extra, struct vars *vars, uint8_t *t
 		rc = add_string(cli, vars, extra[i]);
 	for (char **e = environ; rc == 0 && *e != NULL; e++)
 		rc = add_string(cli, vars, *e);
-	rc = rc != 0 ? rc : read_file(cli, vars, text);
+	rc = rc != 0 ? rc : read_file(cli, vars, text, used);
 	return rc;
 }
 
@@ -265,13 +266,14 @@ cli_env_part(struct cli *cli, const char *const *extra, struct cli_env *env)
 {
 	struct vars *vars = mem_alloc(1, sizeof(*vars));
 	uint8_t *text = mem_alloc(1, ENV_FILE_MAX);
-	int rc = collect(cli, extra, vars, text);
+	size_t used = 0;
+	int rc = collect(cli, extra, vars, text, &used);
 
 	if (rc == 0 && write_out(vars, cli->paths.state, env) < 0)
 		rc = cli_fail(
 			cli, NULL, "the environment could not be put aside: %s", strerror(errno));
 	rc = rc != 0 ? rc : cli_vault_key(cli, value_of(vars, SPAN("MOLTBOT_VAULT_KEY")), env);
-	secret_wipe(text, ENV_FILE_MAX);
+	secret_wipe(text, used);
 	free(text);
 	free(vars);
 	return rc;

@@ -11,7 +11,7 @@
 #include "base/err.h"
 #include "proto/config_supervisor.h"
 
-#define CHUNK KIB(64)
+#define CHUNK KIB(8)
 
 int
 config_read_fd(int fd, struct buf *out, bool regular)

@@ -253,7 +253,7 @@ anon_peer_up(struct child *child, uint8_t kind, struct ipc_chan *chan)
 static void
 fail_asks(struct anon *anon, enum anon_phase phase, uint64_t principal)
 {
-	for (size_t i = 0; i < EDGE_ANON_CONNS_MAX; i++) {
+	for (size_t i = 0; i < anon->asks_top; i++) {
 		struct anon_conn *a = anon->asks[i];
 
 		if (a != NULL && a->phase == phase &&

@@ -65,6 +65,7 @@ struct anon {
 	bool chat_api;
 	struct span base; /* gateway.controlUi.basePath: "" or "/x" */
 	struct anon_conn *asks[EDGE_ANON_CONNS_MAX];
+	size_t asks_top; /* places in it that have ever been taken */
 	uint32_t next_slot;
 	uint64_t next_req;
 };

@@ -32,6 +32,8 @@ take_slot(struct anon *anon, struct anon_conn *a, struct anon_ask *ask)
 		anon->next_slot = (anon->next_slot + 1) % EDGE_ANON_CONNS_MAX;
 	ask->slot = anon->next_slot;
 	anon->asks[ask->slot] = a;
+	if (anon->asks_top <= ask->slot)
+		anon->asks_top = ask->slot + 1u;
 	anon->next_slot = (anon->next_slot + 1) % EDGE_ANON_CONNS_MAX;
 	ask->req = ++anon->next_req << SLOT_BITS | ask->slot;
 }
@@ -258,7 +260,7 @@ pass_on(struct anon_conn *a, struct ipc_chan *user)
 void
 anon_hand_over(struct anon *anon, struct ipc_chan *user)
 {
-	for (size_t i = 0; i < EDGE_ANON_CONNS_MAX; i++) {
+	for (size_t i = 0; i < anon->asks_top; i++) {
 		struct anon_conn *a = anon->asks[i];
 
 		if (a != NULL && a->phase == ANON_HANDOVER &&

@@ -81,11 +81,10 @@ read_all(int fd, size_t len, uint8_t *out)
 }
 
 static int
-load_file(int dirfd, const char *name, struct span path)
+open_file(int dirfd, const char *name, struct span path)
 {
 	int fd = openat(dirfd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 	struct stat st;
-	uint8_t *body;
 	int rc = ERR_SYS;
 
 	if (fd < 0)
@@ -94,18 +93,35 @@ load_file(int dirfd, const char *name, struct span path)
 		rc = ERR_TOOBIG;
 		if (nfiles < EDGE_UI_FILES_MAX && st.st_size >= 0 &&
 			(uint64_t)st.st_size <= EDGE_UI_MAX - total) {
-			body = mem_alloc((size_t)st.st_size + 1, 1);
-			rc = read_all(fd, (size_t)st.st_size, body);
 			total += (size_t)st.st_size;
-			files[nfiles].path = span_of(mem_copy(path), path.len);
-			files[nfiles].type = type_of(path);
-			files[nfiles].body = span_of(body, (size_t)st.st_size);
-			files[nfiles].etag = etag_of(files[nfiles].body);
-			nfiles++;
+			files[nfiles++] = (struct edge_file){
+				.path = span_of(mem_copy(path), path.len),
+				.type = type_of(path),
+				.body = span_of(NULL, (size_t)st.st_size),
+				.fd = fd,
+			};
+			return 0;
 		}
 	}
 	close(fd);
 	return rc;
+}
+
+static int
+read_file(struct edge_file *f)
+{
+	uint8_t *body = mem_alloc(f->body.len + 1, 1);
+
+	if (read_all(f->fd, f->body.len, body) < 0) {
+		free(body);
+		(void)lseek(f->fd, 0, SEEK_SET); /* it may be whole at the next request */
+		return ERR_SYS;
+	}
+	close(f->fd);
+	f->fd = -1;
+	f->body = span_of(body, f->body.len);
+	f->etag = etag_of(f->body);
+	return 0;
 }
 
 struct folder {
@@ -157,7 +173,7 @@ take_entry(struct walk *w, const struct dirent *e)
 		return ERR_TOOBIG;
 	if (S_ISDIR(st.st_mode))
 		return enter(w, dirfd(f->dir), e->d_name);
-	rc = S_ISREG(st.st_mode) ? load_file(dirfd(f->dir), e->d_name, buf_span(&w->path)) : 0;
+	rc = S_ISREG(st.st_mode) ? open_file(dirfd(f->dir), e->d_name, buf_span(&w->path)) : 0;
 	return rc;
 }
 
@@ -198,7 +214,7 @@ edge_static_find(struct span path)
 
 	for (size_t i = 0; i < nfiles; i++) {
 		if (span_eq(files[i].path, want))
-			return &files[i];
+			return files[i].fd >= 0 && read_file(&files[i]) < 0 ? NULL : &files[i];
 	}
 	return NULL;
 }

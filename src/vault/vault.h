@@ -72,6 +72,7 @@ struct vault_rate {
 	struct vault_source sources[AUTH_SOURCES_MAX];
 };
 
+/* *r is all zero: what nobody has knocked at yet is never touched. */
 void vault_rate_init(struct vault_rate *r, uint64_t now_ms);
 /*
  * Takes one try of this source, of this class and of all strangers together, before anything is compared. NULL when one of

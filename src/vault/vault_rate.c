@@ -35,7 +35,6 @@ bucket_wait(const struct vault_bucket *b, uint64_t per_min)
 void
 vault_rate_init(struct vault_rate *r, uint64_t now_ms)
 {
-	memset(r, 0, sizeof(*r));
 	crypto_random(r->key, sizeof(r->key));
 	r->all = (struct vault_bucket){
 		.level = (uint64_t)AUTH_GLOBAL_PER_MIN * TRY, .at_ms = now_ms};

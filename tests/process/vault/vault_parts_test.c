@@ -252,6 +252,7 @@ a_source_has_its_burst_and_then_a_lock_that_grows(void **state)
 	uint64_t last_lock = 0;
 
 	(void)state;
+	rate = (struct vault_rate){0};
 	vault_rate_init(&rate, now);
 	assert_int_equal(tries(1, 1, VAULT_CLASS_TOKEN, now, 100, false), AUTH_TRIES_BURST);
 	for (unsigned round = 0; round < 14; round++) {
@@ -294,6 +295,7 @@ static void
 a_good_credential_costs_nothing(void **state)
 {
 	(void)state;
+	rate = (struct vault_rate){0};
 	vault_rate_init(&rate, 1000);
 	assert_int_equal(tries(1, 1, VAULT_CLASS_TOKEN, 1000, 5000, true), 5000);
 	assert_int_equal(tries(1, 1, VAULT_CLASS_TOKEN, 1000, 100, false), AUTH_TRIES_BURST);
@@ -303,6 +305,7 @@ static void
 one_host_is_one_source_however_it_is_written(void **state)
 {
 	(void)state;
+	rate = (struct vault_rate){0};
 	vault_rate_init(&rate, 1000);
 	/* IPv4 plain and mapped */
 	assert_int_equal(tries(0, 0x7f000001u, VAULT_CLASS_TOKEN, 1000, 6, false) +
@@ -322,6 +325,7 @@ many_sources_share_the_budget_of_their_class_and_of_all(void **state)
 	unsigned n = 0;
 
 	(void)state;
+	rate = (struct vault_rate){0};
 	vault_rate_init(&rate, 1000);
 	for (uint64_t i = 1; i <= 2 * AUTH_SOURCES_MAX; i++)
 		n += tries(i << 32, 0, VAULT_CLASS_TOKEN, 1000, 1, false);
