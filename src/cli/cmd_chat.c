@@ -1,6 +1,7 @@
 /* moltbot chat: a conversation in the terminal. */
 #include "cli_commands.h"
 
+#include <dlfcn.h>
 #include <errno.h>
 #include <histedit.h>
 #include <locale.h>
@@ -54,6 +55,42 @@ struct chat {
 	size_t cap;
 };
 
+/* Loaded when there is a line to edit: every other command, the gateway's start above all, does without its four libraries. */
+static struct {
+	__typeof__(el_init) *init;
+	__typeof__(el_set) *set;
+	__typeof__(el_gets) *read;
+	__typeof__(el_reset) *reset;
+	__typeof__(el_end) *end;
+	__typeof__(history_init) *history_init;
+	__typeof__(history) *history;
+	__typeof__(history_end) *history_end;
+} edit;
+
+static bool
+load_editor(void)
+{
+	static const struct {
+		const char *name;
+		void **to;
+	} names[] = {
+		{"el_init", (void **)&edit.init},
+		{"el_set", (void **)&edit.set},
+		{"el_gets", (void **)&edit.read},
+		{"el_reset", (void **)&edit.reset},
+		{"el_end", (void **)&edit.end},
+		{"history_init", (void **)&edit.history_init},
+		{"history", (void **)&edit.history},
+		{"history_end", (void **)&edit.history_end},
+	};
+	void *lib = dlopen("libedit.so.2", RTLD_NOW | RTLD_LOCAL);
+	bool all = lib != NULL;
+
+	for (size_t i = 0; all && i < sizeof(names) / sizeof(names[0]); i++)
+		all = (*names[i].to = dlsym(lib, names[i].name)) != NULL;
+	return all;
+}
+
 static const char *
 prompt(EditLine *el)
 {
@@ -64,29 +101,29 @@ prompt(EditLine *el)
 static void
 open_editor(struct chat *c)
 {
-	if (!isatty(0) || !c->cli->tty || c->cli->json)
-		return;
+	if (!isatty(0) || !c->cli->tty || c->cli->json || !load_editor())
+		return; /* lines as they come */
 	setlocale(LC_CTYPE, "");
-	c->el = el_init("moltbot", stdin, stdout, stderr);
-	c->history = history_init();
+	c->el = edit.init("moltbot", stdin, stdout, stderr);
+	c->history = edit.history_init();
 	if (c->el == NULL || c->history == NULL)
 		return;
-	el_set(c->el, EL_PROMPT, prompt);
-	el_set(c->el, EL_EDITOR, "emacs");
-	el_set(c->el, EL_SIGNAL, 0);
-	history(c->history, &c->event, H_SETSIZE, HISTORY_LINES);
-	history(c->history, &c->event, H_SETUNIQUE, 1);
-	el_set(c->el, EL_HIST, history, c->history);
-	el_set(c->el, EL_BIND, "^R", "em-inc-search-prev", NULL);
+	edit.set(c->el, EL_PROMPT, prompt);
+	edit.set(c->el, EL_EDITOR, "emacs");
+	edit.set(c->el, EL_SIGNAL, 0);
+	edit.history(c->history, &c->event, H_SETSIZE, HISTORY_LINES);
+	edit.history(c->history, &c->event, H_SETUNIQUE, 1);
+	edit.set(c->el, EL_HIST, edit.history, c->history);
+	edit.set(c->el, EL_BIND, "^R", "em-inc-search-prev", NULL);
 }
 
 static void
 close_editor(struct chat *c)
 {
 	if (c->el != NULL)
-		el_end(c->el);
+		edit.end(c->el);
 	if (c->history != NULL)
-		history_end(c->history);
+		edit.history_end(c->history);
 	free(c->line);
 }
 
@@ -110,17 +147,17 @@ read_line(struct chat *c, struct span *line)
 
 		interrupts = 0;
 		block_interrupt(false);
-		text = el_gets(c->el, &len);
+		text = edit.read(c->el, &len);
 		block_interrupt(true);
 		if (text != NULL && len > 0) {
 			*line = span_trim(span_of(text, (size_t)len));
 			if (line->len > 0)
-				history(c->history, &c->event, H_ENTER, text);
+				edit.history(c->history, &c->event, H_ENTER, text);
 			return true;
 		}
 		if (interrupts == 0)
 			break;
-		el_reset(c->el);
+		edit.reset(c->el);
 		cli_put(c->cli, tries == 0 ? "\nCtrl-C again or /quit leaves.\n" : "\n");
 		cli_flush(c->cli);
 	}
