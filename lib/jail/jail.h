@@ -225,6 +225,11 @@ struct jail_caps {
 /* abi_max as in jail_env. 0 or ERR_SYS (not even a child could be made; *out then says tier none).
  */
 int jail_probe(struct jail_caps *out, int abi_max);
+/*
+ * Root that may change its uid to another and make namespaces: tried with the real uid and gid, which are put back. No other
+ * thread may run.
+ */
+bool jail_is_privileged(void);
 /* The tier that these facts make; also sets why. For emulating lesser machines in tests. */
 enum jail_tier jail_caps_tier(struct jail_caps *caps);
 

@@ -8,6 +8,7 @@
 #include <linux/seccomp.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
@@ -16,6 +17,8 @@
 #include <unistd.h>
 
 #include "base/err.h"
+
+#define OTHER_ID 60001 /* somebody else's uid and gid */
 
 /*
  * Every answer comes from a child that did the thing, not from a version number or a sysctl:
@@ -205,9 +208,9 @@ try_setuid(void)
 {
 	if (syscall(__NR_setgroups, 0, NULL) != 0)
 		return -1;
-	if (syscall(__NR_setresgid, 60001, 60001, 60001) != 0)
+	if (syscall(__NR_setresgid, OTHER_ID, OTHER_ID, OTHER_ID) != 0)
 		return -1;
-	return (int)syscall(__NR_setresuid, 60001, 60001, 60001);
+	return (int)syscall(__NR_setresuid, OTHER_ID, OTHER_ID, OTHER_ID);
 }
 
 /* A group can be made, and it has the file that the limit is written to. */
@@ -279,6 +282,32 @@ probe_each(struct jail_caps *out)
 		out->err = err;
 	out->clone3 = try(try_clone3) == 0;
 	return 0;
+}
+
+bool
+jail_is_privileged(void)
+{
+	struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3, .pid = 0};
+	struct __user_cap_data_struct data[2];
+	gid_t groups[64];
+	uid_t uid = getuid();
+	gid_t gid = getgid();
+	int n = getgroups(sizeof(groups) / sizeof(groups[0]), groups);
+
+	if (n < 0 || syscall(__NR_setgroups, n, groups) != 0 || geteuid() != 0 ||
+		syscall(__NR_capget, &head, data) != 0 ||
+		(data[CAP_SYS_ADMIN / 32].effective & 1u << CAP_SYS_ADMIN % 32) == 0)
+		return false;
+	/* the effective ones stay, and with them what this process may do and who may look into it */
+	if (syscall(__NR_setresgid, OTHER_ID, -1, -1) != 0)
+		return false;
+	if (syscall(__NR_setresgid, gid, -1, -1) != 0)
+		abort();
+	if (syscall(__NR_setresuid, OTHER_ID, -1, -1) != 0)
+		return false;
+	if (syscall(__NR_setresuid, uid, -1, -1) != 0)
+		abort();
+	return true;
 }
 
 int

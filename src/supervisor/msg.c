@@ -26,7 +26,7 @@ count(const struct sup *sup, unsigned kind)
 {
 	unsigned n = 0;
 
-	for (size_t i = 0; i < SUP_CHILDREN_MAX; i++)
+	for (size_t i = 0; i < sup->nchildren; i++)
 		n += sup->children[i].state != SUP_FREE && sup->children[i].state != SUP_SPARE &&
 		     sup->children[i].kind == kind;
 	return n;

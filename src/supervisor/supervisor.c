@@ -142,19 +142,37 @@ reserve_low_fds(struct sup *sup)
 	return fd < 0 ? ERR_SYS : 0;
 }
 
-/* While they are loaded the machine is probed: none of them is told anything before. */
+static void
+probe(struct sup *sup)
+{
+	(void)jail_probe(&sup->caps, sup->landlock_max);
+	sup->probed = true;
+	supervisor_tier_check(sup);
+}
+
+/*
+ * Config comes first, as the others wait for its slices. Who may change uids and make namespaces gives each process its jail
+ * without asking what the machine offers cells; who may not must know it first, and looks while the others are loaded.
+ */
 static int
 start_children(struct sup *sup)
 {
 	static const uint8_t kinds[] = {
 		KIND_STORE, KIND_VAULT, KIND_CORE, KIND_ANON, KIND_AUDIT, KIND_GATE};
 	struct sup_child *config = supervisor_child_new(sup, KIND_CONFIG, 0);
+	bool privileged = jail_is_privileged();
 	int rc = config == NULL ? ERR_SYS : 0;
 
 	sup->late_pending = true;
+	sup->root = privileged;
+	if (rc == 0 && privileged)
+		rc = supervisor_config_start(sup, config);
 	for (size_t i = 0; i < sizeof(kinds) && rc == 0; i++)
 		rc = supervisor_child_new(sup, kinds[i], 0) == NULL ? ERR_SYS : 0;
-	(void)jail_probe(&sup->caps, sup->landlock_max);
+	supervisor_spare_user(sup);
+	if (privileged)
+		return rc;
+	probe(sup);
 	sup->root = geteuid() == 0 && sup->caps.setuid;
 	return rc < 0 ? rc : supervisor_config_start(sup, config);
 }
@@ -169,6 +187,9 @@ on_late(struct ev *ev, void *arg)
 	(void)ev;
 	sup->late_timer = 0;
 	sup->late_pending = false;
+	if (!sup->probed && !sup->stopping)
+		probe(sup);
+	log_info("sandbox", LOG_C("tier", jail_tier_name(sup->caps.tier)));
 	for (size_t i = 0; i < sizeof(kinds) && !sup->stopping; i++) {
 		if (supervisor_child_new(sup, kinds[i], 0) == NULL)
 			supervisor_stop(sup, 1);
@@ -179,10 +200,18 @@ on_late(struct ev *ev, void *arg)
 	}
 }
 
+static void
+on_spare_user_over(struct ev *ev, void *arg)
+{
+	(void)ev;
+	supervisor_spare_user_end(arg);
+}
+
 void
 supervisor_start_late(struct sup *sup)
 {
 	sup->late_timer = ev_timer_start(sup->ev, SUP_LATE_MS, on_late, sup);
+	(void)ev_timer_start(sup->ev, SUP_SPARE_USER_MS, on_spare_user_over, sup);
 }
 
 static int

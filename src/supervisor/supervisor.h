@@ -21,6 +21,8 @@
 #define SUP_WORKSPACES_MAX 32
 #define SUP_LOW_FDS 5  /* a child's 0 to 4; nothing of ours lies there */
 #define SUP_LATE_MS 50 /* from serving to starting those that the first answer does not need */
+#define SUP_SPARE_USER_MS                                                                          \
+	1000 /* from serving to ending the first client's edge when there is no client */
 
 enum sup_state {
 	SUP_FREE,
@@ -79,11 +81,13 @@ struct sup {
 	int control_fd; /* the control socket's listener */
 	struct ev_fd *control_watch;
 	bool root;
+	bool probed; /* caps is what the machine offers */
 	uint32_t uid_base;
 	struct jail_caps caps;
 	int landlock_max; /* -1: what the kernel has */
 	uint64_t next_incarnation;
 	struct sup_child children[SUP_CHILDREN_MAX];
+	size_t nchildren; /* places in it that have ever been taken: the others are not looked at */
 	struct sup_task tasks[SUP_TASKS_MAX];
 	int slices[KIND_N];
 	uint64_t values[VALUE_N];
@@ -146,6 +150,8 @@ void supervisor_child_greet(struct sup *sup, struct sup_child *c); /* handles an
 /* What waits for a zygote is forked now that it is up; and one agent is kept that has only to be told which run it is. */
 void supervisor_child_forked_by(struct sup *sup, const struct sup_child *zygote);
 void supervisor_spare_fill(struct sup *sup);
+void supervisor_spare_user(struct sup *sup);
+void supervisor_spare_user_end(struct sup *sup);
 void supervisor_child_kill(struct sup *sup, struct sup_child *c);
 void supervisor_child_reap(struct sup *sup);
 void supervisor_child_ended(struct sup *sup, struct sup_child *c, bool crashed);
@@ -155,6 +161,8 @@ void supervisor_task_kill(struct sup *sup, uint8_t kind, uint64_t key);
 
 /* supervisor.c: dial, the zygotes and the sandboxes, a moment after the first START. */
 void supervisor_start_late(struct sup *sup);
+/* What the machine offers cells is known: says where that is less than the configuration wants. */
+void supervisor_tier_check(const struct sup *sup);
 
 /* supervisor_wire.c: socketpairs and keys by peers.def. */
 void supervisor_wire_init(struct sup *sup);                       /* when there is a loop */

@@ -31,7 +31,7 @@ supervisor_census(const struct sup *sup, struct ipc_chan *to)
 {
 	struct child_census_row rows[KIND_N] = {{0}};
 
-	for (size_t i = 0; i < SUP_CHILDREN_MAX; i++) {
+	for (size_t i = 0; i < sup->nchildren; i++) {
 		const struct sup_child *c = &sup->children[i];
 
 		if (c->state != SUP_FREE)

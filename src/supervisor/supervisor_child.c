@@ -40,7 +40,7 @@ supervisor_uid(const struct sup *sup, unsigned kind)
 struct sup_child *
 supervisor_child_find(struct sup *sup, unsigned kind, uint64_t instance)
 {
-	for (size_t i = 0; i < SUP_CHILDREN_MAX; i++) {
+	for (size_t i = 0; i < sup->nchildren; i++) {
 		struct sup_child *c = &sup->children[i];
 
 		if (c->state != SUP_FREE && c->state != SUP_SPARE && c->kind == kind &&
@@ -53,7 +53,7 @@ supervisor_child_find(struct sup *sup, unsigned kind, uint64_t instance)
 struct sup_child *
 supervisor_child_born(struct sup *sup, unsigned kind, uint64_t incarnation)
 {
-	for (size_t i = 0; i < SUP_CHILDREN_MAX; i++) {
+	for (size_t i = 0; i < sup->nchildren; i++) {
 		struct sup_child *c = &sup->children[i];
 
 		if (c->state != SUP_FREE && c->kind == kind && c->incarnation == incarnation)
@@ -168,7 +168,7 @@ fork_child(struct sup *sup, struct sup_child *c, int theirs)
 void
 supervisor_child_forked_by(struct sup *sup, const struct sup_child *zygote)
 {
-	for (size_t i = 0; i < SUP_CHILDREN_MAX; i++) {
+	for (size_t i = 0; i < sup->nchildren; i++) {
 		struct sup_child *c = &sup->children[i];
 
 		if (c->state != SUP_FREE && is_forked(c) && c->theirs >= 0 &&
@@ -298,11 +298,11 @@ supervisor_child_greet(struct sup *sup, struct sup_child *c)
 static struct sup_child *
 free_slot(struct sup *sup)
 {
-	for (size_t i = 0; i < SUP_CHILDREN_MAX; i++) {
+	for (size_t i = 0; i < sup->nchildren; i++) {
 		if (sup->children[i].state == SUP_FREE)
 			return &sup->children[i];
 	}
-	return NULL;
+	return sup->nchildren == SUP_CHILDREN_MAX ? NULL : &sup->children[sup->nchildren++];
 }
 
 static int
@@ -354,7 +354,7 @@ make(struct sup *sup, uint8_t kind, uint64_t instance, enum sup_state state)
 static struct sup_child *
 find_spare(struct sup *sup, uint8_t kind)
 {
-	for (size_t i = 0; i < SUP_CHILDREN_MAX; i++) {
+	for (size_t i = 0; i < sup->nchildren; i++) {
 		struct sup_child *c = &sup->children[i];
 
 		if (c->state == SUP_SPARE && c->kind == kind && c->control != NULL)
@@ -371,6 +371,25 @@ supervisor_spare_fill(struct sup *sup)
 	if (!sup->stopping && !sup->panic && zygote != NULL && zygote->state == SUP_UP &&
 		find_spare(sup, KIND_AGENT) == NULL)
 		(void)make(sup, KIND_AGENT, 0, SUP_SPARE);
+}
+
+/* The first client's, loaded beside the others; who that is decides vault, and only then it is greeted and jailed. */
+void
+supervisor_spare_user(struct sup *sup)
+{
+	(void)make(sup, KIND_USER, 0, SUP_SPARE);
+}
+
+/* It has no jail before it is greeted, so it does not wait for a client for long. */
+void
+supervisor_spare_user_end(struct sup *sup)
+{
+	struct sup_child *c = find_spare(sup, KIND_USER);
+
+	if (c == NULL)
+		return;
+	ipc_chan_free(c->control);
+	c->control = NULL;
 }
 
 struct sup_child *
@@ -463,7 +482,8 @@ supervisor_child_ended(struct sup *sup, struct sup_child *c, bool crashed)
 	uint8_t kind = c->kind;
 	bool was_up = c->state == SUP_UP;
 
-	if (crashed) {
+	/* a spare one without its socket was told to go */
+	if (crashed && (c->state != SUP_SPARE || c->control != NULL)) {
 		sup->crashes[kind]++;
 		sup->crashed_ms[kind] = ev_now_ms(sup->ev);
 	}
@@ -519,7 +539,7 @@ supervisor_child_reap(struct sup *sup)
 	pid_t pid;
 
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
-		for (size_t i = 0; i < SUP_CHILDREN_MAX; i++) {
+		for (size_t i = 0; i < sup->nchildren; i++) {
 			struct sup_child *c = &sup->children[i];
 
 			if (c->state == SUP_FREE || c->pid != pid)

@@ -144,7 +144,13 @@ apply_values(struct sup *sup)
 		sup->uid_base = (uint32_t)sup->values[VALUE_UID_BASE];
 	if (sup->values[VALUE_LOG_LEVEL] != 0)
 		log_set_level((enum log_level)sup->values[VALUE_LOG_LEVEL]);
-	if (sup->caps.tier < (enum jail_tier)sup->values[VALUE_TIER_MIN])
+	supervisor_tier_check(sup);
+}
+
+void
+supervisor_tier_check(const struct sup *sup)
+{
+	if (sup->probed && sup->caps.tier < (enum jail_tier)sup->values[VALUE_TIER_MIN])
 		log_warn("the sandbox tier of this machine is below the configured least: tools "
 			 "that run programs are off",
 			LOG_C("tier", jail_tier_name(sup->caps.tier)));
@@ -167,7 +173,7 @@ on_done(struct ipc_chan *chan, const void *m, void *arg)
 	}
 	sup->configured = true;
 	apply_values(sup);
-	for (size_t i = 0; i < SUP_CHILDREN_MAX; i++) {
+	for (size_t i = 0; i < sup->nchildren; i++) {
 		if (sup->children[i].state == SUP_STARTING)
 			supervisor_child_greet(sup, &sup->children[i]);
 	}

@@ -160,7 +160,7 @@ supervisor_reload_listen(struct sup *sup, const char *address, bool v6)
 static void
 give_slice(struct sup *sup, unsigned kind)
 {
-	for (size_t i = 0; i < SUP_CHILDREN_MAX; i++) {
+	for (size_t i = 0; i < sup->nchildren; i++) {
 		struct sup_child *c = &sup->children[i];
 
 		if (c->kind == kind && c->state == SUP_UP && c->control != NULL)
@@ -186,7 +186,7 @@ on_drained(struct ev *ev, void *arg)
 static void
 restart_kind(struct sup *sup, unsigned kind)
 {
-	for (size_t i = 0; i < SUP_CHILDREN_MAX; i++) {
+	for (size_t i = 0; i < sup->nchildren; i++) {
 		struct sup_child *c = &sup->children[i];
 
 		if (c->kind != kind || c->state == SUP_FREE || c->state == SUP_WAITING ||
@@ -306,11 +306,11 @@ on_proven(struct ev *ev, void *arg)
 static bool
 is_settled(const struct sup *sup)
 {
-	for (size_t i = 0; i < SUP_CHILDREN_MAX; i++) {
+	for (size_t i = 0; i < sup->nchildren; i++) {
 		const struct sup_child *c = &sup->children[i];
 
-		if (c->state != SUP_FREE && (sup->on_trial >> c->kind & 1) != 0 &&
-			(c->state != SUP_UP || c->planned))
+		if (c->state != SUP_FREE && c->state != SUP_SPARE &&
+			(sup->on_trial >> c->kind & 1) != 0 && (c->state != SUP_UP || c->planned))
 			return false;
 	}
 	return true;

@@ -16,7 +16,7 @@ kill_actors(struct sup *sup)
 		if (sup->tasks[i].used)
 			(void)pidfd_send_signal(sup->tasks[i].pidfd, SIGKILL, NULL, 0);
 	}
-	for (size_t i = 0; i < SUP_CHILDREN_MAX; i++) {
+	for (size_t i = 0; i < sup->nchildren; i++) {
 		struct sup_child *c = &sup->children[i];
 
 		if (c->state != SUP_FREE && (c->kind == KIND_AGENT || c->kind == KIND_EGRESS))
@@ -31,7 +31,7 @@ supervisor_panic(struct sup *sup, bool on)
 		kill_actors(sup);
 	sup->panic = on;
 	supervisor_panic_store(sup, on);
-	for (size_t i = 0; i < SUP_CHILDREN_MAX; i++) {
+	for (size_t i = 0; i < sup->nchildren; i++) {
 		if (sup->children[i].state == SUP_UP && sup->children[i].control != NULL)
 			(void)child_panic_state_send(
 				sup->children[i].control, &(struct child_panic_state){.on = on});
@@ -55,7 +55,7 @@ is_front(unsigned kind)
 static void
 drain(struct sup *sup, bool front)
 {
-	for (size_t i = 0; i < SUP_CHILDREN_MAX; i++) {
+	for (size_t i = 0; i < sup->nchildren; i++) {
 		struct sup_child *c = &sup->children[i];
 
 		if (c->state == SUP_FREE || c->control == NULL || is_front(c->kind) != front)
@@ -73,7 +73,7 @@ alive(const struct sup *sup, bool front)
 {
 	size_t n = 0;
 
-	for (size_t i = 0; i < SUP_CHILDREN_MAX; i++)
+	for (size_t i = 0; i < sup->nchildren; i++)
 		n += sup->children[i].state != SUP_FREE && sup->children[i].state != SUP_WAITING &&
 		     is_front(sup->children[i].kind) == front;
 	return n;
@@ -86,7 +86,7 @@ on_grace_over(struct ev *ev, void *arg)
 
 	(void)ev;
 	sup->stop_timer = 0;
-	for (size_t i = 0; i < SUP_CHILDREN_MAX; i++) {
+	for (size_t i = 0; i < sup->nchildren; i++) {
 		if (sup->children[i].state != SUP_FREE)
 			supervisor_child_kill(sup, &sup->children[i]);
 	}
@@ -119,6 +119,7 @@ supervisor_stop(struct sup *sup, int status)
 	if (status == 0)
 		log_info("gateway stopping");
 	kill_actors(sup);
+	supervisor_spare_user_end(sup);
 	sup->stop_timer = ev_timer_start(sup->ev, STOP_GRACE_MS, on_grace_over, sup);
 	drain(sup, true);
 	supervisor_stop_step(sup);

@@ -135,7 +135,7 @@ wire_with_all(struct sup *sup, struct sup_child *c)
 	if (c->kind == KIND_DESK)
 		supervisor_desk_wire(sup, c); /* before it can be asked anything */
 	for (int pass = 0; pass < 3; pass++) {
-		for (size_t i = 0; i < SUP_CHILDREN_MAX; i++) {
+		for (size_t i = 0; i < sup->nchildren; i++) {
 			struct sup_child *other = &sup->children[i];
 
 			if (other == c || other->state != SUP_UP || other->control == NULL)
@@ -152,7 +152,7 @@ wire_with_all(struct sup *sup, struct sup_child *c)
 static bool
 everybody_is_ready(const struct sup *sup)
 {
-	for (size_t i = 0; i < SUP_CHILDREN_MAX; i++) {
+	for (size_t i = 0; i < sup->nchildren; i++) {
 		const struct sup_child *c = &sup->children[i];
 
 		if (c->state != SUP_FREE && process_rows[c->kind].life == LIFE_ALWAYS &&
@@ -166,7 +166,7 @@ everybody_is_ready(const struct sup *sup)
 static void
 start_all(struct sup *sup)
 {
-	for (size_t i = 0; i < SUP_CHILDREN_MAX; i++) {
+	for (size_t i = 0; i < sup->nchildren; i++) {
 		struct sup_child *c = &sup->children[i];
 
 		if (c->state != SUP_READY)
@@ -174,16 +174,15 @@ start_all(struct sup *sup)
 		wire_with_all(sup, c);
 		c->state = SUP_UP;
 	}
-	for (size_t i = 0; i < SUP_CHILDREN_MAX; i++) {
+	for (size_t i = 0; i < sup->nchildren; i++) {
 		if (sup->children[i].state == SUP_UP)
 			(void)child_start_send(sup->children[i].control, &(struct child_start){});
 	}
 	sup->running = true;
-	supervisor_audit(sup, AUDIT_START, KIND_SUPERVISOR, 0, (int64_t)sup->caps.tier);
+	supervisor_audit(sup, AUDIT_START, KIND_SUPERVISOR, 0, 0);
 	for (size_t i = 0; i < sup->nlisteners; i++)
 		log_info("listening", LOG_C("address", sup->addresses[i]));
-	log_info("gateway ready", LOG_C("tier", jail_tier_name(sup->caps.tier)),
-		LOG_U("pid", getpid()), LOG_C("state", sup->paths.state));
+	log_info("gateway ready", LOG_U("pid", getpid()), LOG_C("state", sup->paths.state));
 	if (sup->panic)
 		log_warn("the kill switch is on: nothing runs until `moltbot gateway resume`");
 	supervisor_start_late(sup);
@@ -212,7 +211,7 @@ supervisor_wire_ready(struct sup *sup, struct sup_child *c)
 void
 supervisor_wire_gone(struct sup *sup, struct sup_child *c)
 {
-	for (size_t i = 0; i < SUP_CHILDREN_MAX; i++) {
+	for (size_t i = 0; i < sup->nchildren; i++) {
 		struct sup_child *other = &sup->children[i];
 
 		if (other == c || other->state != SUP_UP || other->control == NULL ||
