@@ -1,6 +1,7 @@
 #include "proto/child.h"
 
 #include <fcntl.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -554,7 +555,8 @@ take_handle(struct child *child, const struct child_handle *msg)
 static int
 read_hello(struct child *child, int control, struct jail_env *env)
 {
-	struct ipc_received *in = mem_alloc(1, sizeof(*in));
+	static struct ipc_received received;
+	struct ipc_received *in = &received;
 	int rc;
 
 	while ((rc = ipc_sync_recv(control, &child_proto, IPC_SIDE_B, -1, in)) == 0) {
@@ -586,7 +588,6 @@ read_hello(struct child *child, int control, struct jail_env *env)
 		env->userns = (hello->flags & HELLO_USERNS) != 0;
 		break;
 	}
-	free(in);
 	return rc;
 }
 
@@ -611,6 +612,9 @@ prepare(struct child *child, int control)
 	struct jail_env env = JAIL_ENV_INIT;
 	int rc = crypto_init();
 
+	env.landlock_abi_max = child->landlock_max;
+	if (rc == 0 && child->spec->jail_first)
+		rc = enter_jail(child, &env);
 	if (rc == 0)
 		rc = read_hello(child, control, &env);
 	if (rc < 0)
@@ -620,14 +624,15 @@ prepare(struct child *child, int control)
 	if (child->spec->setup != NULL)
 		rc = child->spec->setup(child, &env);
 	close_held(child);
-	return rc < 0 ? rc : enter_jail(child, &env);
+	return rc < 0 || child->spec->jail_first ? rc : enter_jail(child, &env);
 }
 
 int
-child_run(const struct child_spec *spec, int control)
+child_run(const struct child_spec *spec, int control, int landlock_max)
 {
 	struct child_link_state state = {0};
-	struct child child = {.spec = spec, .ev = ev_new(), .state = &state};
+	struct child child = {
+		.spec = spec, .ev = ev_new(), .landlock_max = landlock_max, .state = &state};
 	int rc;
 
 	signal(SIGPIPE, SIG_IGN);
@@ -667,7 +672,9 @@ child_main(const struct child_spec *const *specs, size_t n, int argc, char **arg
 {
 	if (!WEAK(JAIL_DUMPABLE))
 		(void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+	/* what a large table takes from the heap comes fresh from the kernel, and only what is used of it is touched */
+	(void)mallopt(M_TOP_PAD, 0);
 	if (argc > 1 && strcmp(argv[1], "--describe") == 0)
 		return child_describe(specs, n);
-	return child_run(pick(specs, n, argc > 1 ? argv[1] : NULL), CHILD_CONTROL_FD);
+	return child_run(pick(specs, n, argc > 1 ? argv[1] : NULL), CHILD_CONTROL_FD, -1);
 }

@@ -39,6 +39,11 @@ struct child_spec {
 	uint8_t kind;
 	const char *name;             /* in the log */
 	const struct jail_spec *jail; /* NULL only for a child forked from a jailed zygote */
+	/*
+	 * Forked ahead by a zygote, and jailed before it knows who it will be: setup needs nothing that the jail forbids, and
+	 * gets an empty jail_env.
+	 */
+	bool jail_first;
 	const struct child_link *links;
 	size_t nlinks;
 	/*
@@ -100,8 +105,10 @@ struct child {
  */
 int child_main(const struct child_spec *const *specs, size_t n, int argc, char **argv);
 
-/* Runs one spec on a control socket (zygotes: in the forked process). Returns the exit status. */
-int child_run(const struct child_spec *spec, int control);
+/*
+ * Runs one spec on a control socket (zygotes: in the forked process; landlock_max is the zygote's). Returns the exit status.
+ */
+int child_run(const struct child_spec *spec, int control, int landlock_max);
 
 /* The open channel to a peer (of the first row of links with that kind, where there are two), or NULL. */
 struct ipc_chan *child_peer(struct child *child, uint8_t kind, uint64_t instance);

@@ -36,6 +36,7 @@ static const struct child_spec agent_spec = {
 	.kind = KIND_AGENT,
 	.name = "agent",
 	.jail = &agent_jail,
+	.jail_first = true,
 	.links = agent_links,
 	.nlinks = 1,
 	.setup = setup,
