@@ -168,7 +168,7 @@ state_of(pid_t pid)
 	close(fd);
 	for (ssize_t i = n - 1; i > 0; i--)
 		if (text[i] == ')')
-			return i + 2 < n ? text[i + 2] : 0;
+			return (char)(i + 2 < n ? text[i + 2] : 0);
 	return 0;
 }
 
@@ -422,9 +422,9 @@ void
 harness_census(struct harness *h, uint8_t kind)
 {
 	(void)harness_expect(h, CHILD_CENSUS);
-	for (uint8_t k = 0; k < KIND_N; k++)
+	for (unsigned k = 0; k < KIND_N; k++)
 		control_send(h, CHILD_CENSUS_ROW,
-			&(struct child_census_row){.kind = k,
+			&(struct child_census_row){.kind = (uint8_t)k,
 				.up = k == kind,
 				.waiting = k == kind,
 				.crashes = k == kind ? 3 : 0,
