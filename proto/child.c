@@ -363,6 +363,19 @@ on_census_row(struct ipc_chan *control, const void *m, void *arg)
 }
 
 static int
+on_readiness(struct ipc_chan *control, const void *m, void *arg)
+{
+	const struct child_readiness *msg = m;
+	struct child *child = arg;
+
+	(void)control;
+	if (child->spec->readiness == NULL)
+		return ERR_STATE;
+	child->spec->readiness(child, msg->ready);
+	return 0;
+}
+
+static int
 on_drain(struct ipc_chan *control, const void *m, void *arg)
 {
 	struct child *child = arg;
@@ -387,6 +400,7 @@ static const struct ipc_handler control_handlers[] = {
 	{CHILD_SLICE, on_slice},
 	{CHILD_CONFIG_STATE, on_config_state},
 	{CHILD_CENSUS_ROW, on_census_row},
+	{CHILD_READINESS, on_readiness},
 	{CHILD_DRAIN, on_drain},
 };
 

@@ -73,6 +73,8 @@ struct child_spec {
 	void (*config_state)(struct child *child, uint8_t state);
 	/* one row of what child_census() asked for */
 	int (*census)(struct child *child, const struct child_census_row *row);
+	/* edge/anon: whether core, store, gate and audit are up now */
+	void (*readiness)(struct child *child, bool ready);
 	/* orderly stop: finish, then child_stop(); NULL: at once */
 	void (*drain)(struct child *child);
 	/* Zygotes: fork; in the new process call child_run(spec, control) and exit. control is the callee's. */

@@ -59,7 +59,7 @@
 #define HTTP_TARGET_MAX KIB(4u)    /* bytes of a request target */
 #define HTTP_HOST_MAX 261          /* bytes of a Host field: a name of 255 and :65535 */
 #define HTTP_TRAILER_MAX KIB(4u)   /* bytes of the trailers behind a chunked body */
-#define HTTP_BODY_MAX MIB(1u)      /* bytes of a body after authentication, unless the route says less */
+#define HTTP_BODY_MAX MIB(2u)      /* bytes of a body after authentication, unless the route says less */
 #define HTTP_ANON_BODY_MAX KIB(4u) /* bytes of a body before authentication */
 #define WS_FRAME_MAX KIB(512u)     /* bytes of one message of an authenticated client (protocol 3: maxPayload) */
 #define WS_ANON_FRAME_MAX KIB(16u) /* bytes of one message before authentication (connect) */
@@ -76,6 +76,7 @@
 #define EDGE_ANON_HELD_MAX MIB(6u) /* bytes held for all connections before authentication */
 #define EDGE_WINDOW_MAX KIB(8u)    /* bytes read ahead of a request whose head is not complete */
 #define EDGE_LINGER_MS 2000        /* a refused client may read its answer that long */
+#define EDGE_SSE_SILENCE_MS 15000  /* a stream that long without an event gets a comment */
 #define EDGE_CALLS_MAX 64          /* calls of one connection under way */
 #define EDGE_TURN_FRAMES 8         /* frames of one connection before the others have their turn */
 #define EDGE_HOSTS_MAX 32          /* configured hosts, origins, trusted proxies: of each */

@@ -11,6 +11,7 @@
 #include "ipc/ipc.h"
 #include "proto/child.def.h"
 #include "proto/ids.h"
+#include "proto/routes.h"
 #include "text/text_table.h"
 
 #define DESCRIBE_MAX KIB(256u)
@@ -311,6 +312,7 @@ where_done(const struct method_row *row)
 		[AT_VAULT] = "vault",
 		[AT_SUPERVISOR] = "supervisor",
 		[AT_EDGE] = "edge",
+		[AT_CONFIG] = "config/desk",
 		[AT_NOWHERE] = ""};
 
 	if (row->where == AT_NOWHERE)
@@ -361,12 +363,78 @@ put_methods(struct cli *cli)
 	text_table_free(t);
 }
 
+/* "GET HEAD": what OPTIONS and 405 say, too. */
+static const char *
+route_methods(const struct route_row *row)
+{
+	return (row->methods & ROUTE_GET) != 0 ? "GET HEAD" : "POST";
+}
+
+static const char *
+route_who(const struct route_row *row)
+{
+	return row->who == ROUTE_PUBLIC ? "anybody" : who_may(&method_rows[row->method]);
+}
+
+static void
+json_routes(struct cli *cli)
+{
+	struct json_out *o = cli_json_begin(cli);
+
+	(void)json_out_begin_array(o);
+	for (unsigned i = 0; i < ROUTE_N; i++) {
+		const struct route_row *row = &route_rows[i];
+
+		(void)json_out_begin_object(o);
+		put_str(o, "path", row->path);
+		put_str(o, "methods", route_methods(row));
+		put_str(o, "who", route_who(row));
+		if (row->who == ROUTE_CALL)
+			put_str(o, "calls", method_rows[row->method].name);
+		cli_json_u64(o, "maxBody", row->body_max);
+		if (row->option[0] != 0)
+			put_str(o, "option", row->option);
+		put_str(o, "what", row->help);
+		(void)json_out_end_object(o);
+	}
+	(void)json_out_end_array(o);
+	cli_json_end(cli);
+}
+
+static void
+put_routes(struct cli *cli)
+{
+	static const char *const titles[] = {"Route", "Methods", "Who", "Calls", "What"};
+	struct text_table *t = text_table_new(titles, 5);
+
+	cli_put_title(cli, "Routes: every path that HTTP answers at, besides the files of the "
+			   "Control UI");
+	for (unsigned i = 0; i < ROUTE_N; i++) {
+		const struct route_row *row = &route_rows[i];
+		const char *calls = row->who == ROUTE_CALL ? method_rows[row->method].name : "";
+
+		(void)text_table_add(t,
+			(const struct span[]){span_from_cstr(row->path),
+				span_from_cstr(route_methods(row)), span_from_cstr(route_who(row)),
+				span_from_cstr(calls), span_from_cstr(row->help)});
+	}
+	cli_put_table(cli, t);
+	text_table_free(t);
+}
+
 static int
 run(struct cli *cli)
 {
 	struct jails jails;
 	int rc;
 
+	if (cli_has(cli, "routes")) {
+		if (cli->json)
+			json_routes(cli);
+		else
+			put_routes(cli);
+		return CLI_OK;
+	}
 	if (cli_has(cli, "methods")) {
 		if (cli->json)
 			json_methods(cli);
@@ -400,6 +468,7 @@ run(struct cli *cli)
 
 static const struct cli_option options[] = {
 	{"methods", 0, CLI_FLAG, NULL, 0, 0, "only the methods, and who may call each"},
+	{"routes", 0, CLI_FLAG, NULL, 0, 0, "only the HTTP routes, and who may call each"},
 	{NULL, 0, CLI_FLAG, NULL, 0, 0, NULL},
 };
 

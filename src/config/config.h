@@ -129,6 +129,7 @@ struct config {
 	uint64_t max_tokens;
 	uint64_t allow_mask;
 	uint64_t deny_mask;
+	uint64_t http_mask; /* what /tools/invoke may call of them */
 };
 
 /*

@@ -268,6 +268,7 @@ put_runs(struct slices *s)
 	put_u64(s, TO(GATE), "tools.allow_mask", c->allow_mask);
 	put_u64(s, TO(GATE), "tools.deny_mask", c->deny_mask);
 	put_u64(s, TO(CORE) | TO(SANDBOX), "tools.allow_mask", c->allow_mask & ~c->deny_mask);
+	put_u64(s, TO(CORE), "tools.http_mask", c->http_mask & c->allow_mask & ~c->deny_mask);
 	put_str(s, TO(CORE), "config.path", c->in->path);
 	if (config_env_get(c, SPAN("MOLTBOT_STATE_DIR"), &state))
 		put_str(s, TO(CORE), "state.dir", state);

@@ -274,4 +274,7 @@ config_tools(struct config *c)
 		OPT_BY_PROVIDER_DENY);
 	narrow_hits(c, OPT_LIST_PROFILE, OPT_LIST_ALLOW, OPT_LIST_ALSO, OPT_LIST_DENY);
 	exec_options(c);
+	/* Files and programs are for runs; over HTTP only where the owner says so. */
+	c->http_mask = list_mask(c, OPT_HTTP_TOOLS, &c->values[OPT_HTTP_TOOLS]);
+	(void)one_mask(SPAN("group:moltbot"), &c->http_mask);
 }

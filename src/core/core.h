@@ -85,7 +85,7 @@ unsigned core_lane_queued(const struct core *core);
 struct core_run_request {
 	uint64_t principal;
 	uint64_t turn;
-	unsigned method;      /* METHOD_CHAT_SEND or METHOD_AGENT */
+	unsigned method;      /* METHOD_CHAT_SEND, METHOD_AGENT or METHOD_TOOLS_INVOKE */
 	struct span spelling; /* of the session key, as the client wrote it */
 	struct span key;      /* canonical */
 	struct span idem;
@@ -93,6 +93,8 @@ struct core_run_request {
 	struct span extra;   /* extra system prompt; may be empty */
 	uint64_t timeout_ms; /* 0: RUN_WALL_MS */
 	bool fresh;          /* in a new session */
+	uint8_t tool;        /* METHOD_TOOLS_INVOKE: the one call of a run without an agent */
+	struct span args;    /* its arguments */
 };
 /* Has store accept the message; caller is answered after the commit. Takes caller. ERR_FULL, ERR_TOOBIG: caller still yours. */
 int core_run_accept(
@@ -154,6 +156,10 @@ struct core_run *core_model_of(struct core *core, const struct ipc_chan *egress,
 void core_model_end(struct core_run *run, int64_t rc, struct span detail);
 
 int core_tool_call(struct core_run *run, const struct core_agent_tool_call *msg, int body);
+/* The one call of a run that has no agent; its result is the run's. */
+void core_tool_direct(struct core_run *run);
+/* May /tools/invoke call it? */
+bool core_tool_is_direct(const struct core *core, unsigned tool);
 void core_tool_verdict(struct core_run *run, const struct core_gate_verdict *msg);
 void core_tool_done(struct core_run *run, const struct core_sandbox_done *msg);
 void core_tool_output(struct core_run *run, struct span data);

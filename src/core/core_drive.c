@@ -142,7 +142,9 @@ core_run_opened(struct core_run *run, const struct core_gate_run_ready *msg)
 	}
 	if (msg->label.len == LABEL_PACKED_LEN)
 		memcpy(run->label, msg->label.ptr, LABEL_PACKED_LEN);
-	if (run->phase == PHASE_OPENING)
+	if (run->phase == PHASE_OPENING && run->method == METHOD_TOOLS_INVOKE)
+		core_tool_direct(run);
+	else if (run->phase == PHASE_OPENING)
 		spawn(run);
 	else if (run->call.kind != CALL_NONE && run->call.stage == STAGE_JUDGE && !run->call.asked)
 		core_call_judge(run);

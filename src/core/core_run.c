@@ -51,6 +51,7 @@ new_run(struct core *core, uint64_t id, struct span key, struct span spelling, s
 	buf_init(&r->final, RUN_TEXT_MAX);
 	buf_init(&r->reason, 512);
 	buf_init(&r->model, 128);
+	buf_init(&r->args, HTTP_BODY_MAX * 2);
 	(void)buf_put(&r->spelling, spelling);
 	(void)buf_put(&r->idem, idem);
 	r->prev = core->runs_last;
@@ -113,6 +114,7 @@ free_run(struct core_run *r)
 	buf_clear(&r->final);
 	buf_clear(&r->reason);
 	buf_clear(&r->model);
+	buf_clear(&r->args);
 	free(r);
 }
 
@@ -244,6 +246,11 @@ core_run_accept(struct core *core, const struct core_run_request *rq, struct cor
 	run->principal = rq->principal;
 	run->turn = rq->turn;
 	run->method = rq->method;
+	run->tool = rq->tool;
+	if (buf_put(&run->args, rq->args) < 0) {
+		free_run(run);
+		return ERR_TOOBIG;
+	}
 	run->timeout_ms = rq->timeout_ms;
 	run->accepted_ms = msg.at;
 	run->gate_epoch = core->gate_epoch;
@@ -261,7 +268,8 @@ core_run_accept(struct core *core, const struct core_run_request *rq, struct cor
 	buf_clear(&options);
 	if (sent) {
 		put_extra(run, rq->extra);
-		core_run_agent_early(run);
+		if (rq->method != METHOD_TOOLS_INVOKE)
+			core_run_agent_early(run);
 	} else {
 		core_waiters_refuse(run, ERR_RANGE);
 		free_run(run);
@@ -273,6 +281,7 @@ void
 core_run_recover(struct core *core, const struct core_store_run *row)
 {
 	struct span spelling = row->session_key;
+	struct span method = SPAN_EMPTY;
 	struct core_run *run;
 
 	if (core_run_by_id(core, row->run) != NULL)
@@ -289,7 +298,12 @@ core_run_recover(struct core *core, const struct core_store_run *row)
 	(void)args_get_u64(row->options, "timeoutMs", 0, RUN_WALL_MS, &run->timeout_ms);
 	if (row->label.len == LABEL_PACKED_LEN)
 		memcpy(run->label, row->label.ptr, LABEL_PACKED_LEN);
-	if (row->state == RUN_EFFECT)
+	(void)args_get_str(row->options, "method", &method);
+	if (span_eq(method, span_from_cstr(method_rows[METHOD_TOOLS_INVOKE].name)))
+		core_run_finish(run, RUN_REPORTED, SPAN("interrupted"),
+			SPAN("Interrupted: the gateway stopped while a tool was called over HTTP. "
+			     "It may or may not have taken effect, and was not repeated."));
+	else if (row->state == RUN_EFFECT)
 		core_run_finish(run, RUN_REPORTED, SPAN("interrupted"),
 			SPAN("Interrupted: the gateway stopped while a tool that changes things "
 			     "was running. It may or may not have taken "

@@ -104,6 +104,8 @@ struct core_run {
 	uint64_t principal;
 	uint64_t turn;
 	unsigned method;
+	uint8_t tool;    /* METHOD_TOOLS_INVOKE: the one call of a run without an agent */
+	struct buf args; /* its arguments */
 	bool resumed;
 	bool quiet;          /* its tool calls are not shown: the session's verbose level */
 	unsigned gate_epoch; /* its turn was registered at the gate of this time */

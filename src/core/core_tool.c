@@ -3,6 +3,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/utf8.h"
 #include "base/weak.h"
 #include "proto/tools.h"
 
@@ -59,6 +60,13 @@ core_tools_offered(const struct core *core)
 	return bits & child_option_u64(core->child, "tools.allow_mask", UINT64_MAX);
 }
 
+bool
+core_tool_is_direct(const struct core *core, unsigned tool)
+{
+	return tool < TOOL_N && (core_tools_offered(core) >> tool & 1) != 0 &&
+	       (child_option_u64(core->child, "tools.http_mask", 0) >> tool & 1) != 0;
+}
+
 static bool
 must_not_repeat(const struct core_call *c)
 {
@@ -105,6 +113,35 @@ core_tool_unmark(struct core_run *run)
 	run->call.marked = false;
 }
 
+/* What a tool wrote may be any bytes; an answer is text. */
+static void
+put_as_text(struct buf *out, struct span bytes)
+{
+	while (bytes.len > 0 && out->err == 0) {
+		uint32_t cp;
+		size_t n = utf8_decode(bytes, &cp);
+
+		(void)buf_put(out, n == 0 ? SPAN("\xef\xbf\xbd") : span_sub(bytes, 0, n));
+		bytes = span_sub(bytes, n == 0 ? 1 : n, bytes.len);
+	}
+}
+
+/* The run had this one call. */
+static void
+end_direct(struct core_run *run, bool ok, struct span text)
+{
+	struct buf kept = {.max = RUN_TEXT_MAX};
+
+	put_as_text(&kept, text);
+	core_call_clear(&run->call);
+	if (kept.err < 0)
+		core_run_finish(run, RUN_FAILED, SPAN("limit"),
+			SPAN("the result is over the limit of 1 MiB"));
+	else
+		core_run_finish(run, ok ? RUN_DONE : RUN_FAILED, SPAN_EMPTY, buf_span(&kept));
+	buf_clear(&kept);
+}
+
 /*
  * The call is over: into the transcript first, and only behind that the state in which it might be repeated, then to
  * whoever looks, then to the agent.
@@ -125,7 +162,10 @@ end_call(struct core_run *run, bool ok, bool truncated, struct span text)
 		(void)core_agent_tool_result_send(agent, &msg);
 	if (msg.body >= 0)
 		close(msg.body);
-	core_call_clear(&run->call);
+	if (run->method == METHOD_TOOLS_INVOKE)
+		end_direct(run, ok, text);
+	else
+		core_call_clear(&run->call);
 }
 
 static void
@@ -247,6 +287,23 @@ core_tool_call(struct core_run *run, const struct core_agent_tool_call *msg, int
 			 : may_start(run->core, c->tool);
 	begin(run, reason, true);
 	return 0;
+}
+
+void
+core_tool_direct(struct core_run *run)
+{
+	struct core_agent_tool_call msg = {.call = 1,
+		.call_id = SPAN("invoke"),
+		.tool = run->tool,
+		.args = buf_span(&run->args)};
+	int body = -1;
+
+	run->phase = PHASE_RUNNING;
+	core_event_lifecycle(run, "start", SPAN_EMPTY);
+	run->lifecycle_started = true;
+	msg.args = core_text_split(buf_span(&run->args), RESULT_INLINE, &body);
+	if (core_tool_call(run, &msg, body) < 0)
+		core_run_finish(run, RUN_FAILED, SPAN_EMPTY, SPAN("the call could not be made"));
 }
 
 void

@@ -13,6 +13,7 @@ static struct child_spec anon_spec = {
 	.peer_up = anon_peer_up,
 	.peer_gone = anon_peer_gone,
 	.refused = anon_refused,
+	.readiness = anon_readiness,
 };
 
 static struct child_spec user_spec = {

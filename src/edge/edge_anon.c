@@ -278,3 +278,11 @@ anon_refused(struct child *child, uint8_t kind, uint64_t instance, int why)
 		LOG_X("principal", span_of(&instance, sizeof(instance))), LOG_E("why", why));
 	fail_asks(child->ctx, ANON_HANDOVER, instance);
 }
+
+void
+anon_readiness(struct child *child, bool ready)
+{
+	struct anon *anon = child->ctx;
+
+	anon->ready = ready;
+}

@@ -9,6 +9,7 @@
 #include "proto/anon_user.h"
 #include "proto/anon_vault.h"
 #include "proto/child.h"
+#include "proto/routes.h"
 #include "ws/ws.h"
 
 enum anon_phase {
@@ -26,6 +27,7 @@ struct anon_ask {
 	bool claim;
 	bool secure;
 	bool keep_alive;
+	bool head_only;
 	bool has_cookie;
 	uint8_t credential; /* enum credential */
 	struct addr client;
@@ -62,7 +64,7 @@ struct anon {
 	size_t conns_max;
 	bool ui;
 	bool allow_insecure_auth;
-	bool chat_api;
+	bool ready;
 	struct span base; /* gateway.controlUi.basePath: "" or "/x" */
 	struct anon_conn *asks[EDGE_ANON_CONNS_MAX];
 	size_t asks_top; /* places in it that have ever been taken */
@@ -76,6 +78,7 @@ int anon_setup(struct child *child, struct jail_env *jail_env);
 void anon_start(struct child *child);
 void anon_peer_up(struct child *child, uint8_t kind, struct ipc_chan *chan);
 void anon_peer_gone(struct child *child, uint8_t kind, struct ipc_chan *chan);
+void anon_readiness(struct child *child, bool ready);
 void anon_refused(struct child *child, uint8_t kind, uint64_t instance, int why);
 /* A connection of a client, accepted or returned; unread bytes are handled at once. NULL: refused and closed. */
 struct anon_conn *anon_conn_new(struct anon *anon, int fd, struct span unread);

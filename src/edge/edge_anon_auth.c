@@ -53,6 +53,7 @@ anon_ask_new(struct anon_conn *a, const struct http_request *req, bool secure)
 	ask->user_agent = store(ask, agent, 256);
 	ask->secure = secure;
 	ask->keep_alive = req->keep_alive;
+	ask->head_only = req->method == HTTP_HEAD;
 	ask->client = edge_source_client(&anon_of(a)->hosts, req, &a->peer);
 	a->c.extra = sizeof(*ask) + ask->store.cap;
 	edge_conn_account(&a->c);
@@ -169,7 +170,7 @@ anon_ask_claim(struct anon_conn *a, struct span code)
 static void
 refuse_http(struct anon_conn *a, unsigned why, uint64_t retry_ms)
 {
-	struct edge_answer like = {.secure = a->ask->secure};
+	struct edge_answer like = {.secure = a->ask->secure, .head_only = a->ask->head_only};
 	struct buf after = {.max = 32};
 	struct http_field fields[1] = {{SPAN("WWW-Authenticate"), SPAN("Bearer")}};
 

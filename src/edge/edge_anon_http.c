@@ -13,6 +13,8 @@ struct request {
 	bool secure;
 	bool has_body;
 	enum edge_origin origin;
+	enum route route;
+	struct span tail; /* what stands for the star of its path */
 };
 
 /* The answer's common part. A body nobody reads ends the connection: its bytes must not become the next request. */
@@ -87,10 +89,6 @@ health(const struct request *r)
 {
 	struct edge_answer a = answer_for(r, 200);
 
-	if (!is_read(r)) {
-		say_allowed(r, SPAN("GET, HEAD"));
-		return;
-	}
 	a.type = SPAN("application/json");
 	a.body = SPAN("{\"ok\":true}");
 	edge_http_send(&r->a->c, &a);
@@ -120,10 +118,6 @@ claim(const struct request *r)
 	struct span code;
 	size_t len = (size_t)r->req->content_length;
 
-	if (r->req->method != HTTP_POST) {
-		say_allowed(r, SPAN("POST"));
-		return;
-	}
 	if (r->origin != EDGE_ORIGIN_OWN) {
 		say_error(r, 403, "forbidden", SPAN("Forbidden"));
 		return;
@@ -231,7 +225,7 @@ page(const struct request *r)
 	const struct edge_file *f;
 
 	if (!is_read(r)) {
-		say_allowed(r, SPAN("GET, HEAD"));
+		say_allowed(r, SPAN("GET, HEAD, OPTIONS"));
 		return;
 	}
 	if (anon->base.len > 0) {
@@ -252,37 +246,100 @@ page(const struct request *r)
 		send_file(r, f);
 }
 
-/*
- * What is not a row here is a file of the Control UI or nothing. A row's path in other letters is nobody's: two spellings of
- * one place must not be judged differently by anybody before or behind us.
- */
-static const struct route {
-	struct span path;
-	void (*serve)(const struct request *r);
-} routes[] = {
-	{SPAN("/healthz"), health},
-	{SPAN("/claim"), claim},
+/* An agent's name: [a-z0-9][a-z0-9_-]{0,63}. */
+static bool
+is_agent_name(struct span s)
+{
+	for (size_t i = 0; i < s.len; i++) {
+		bool word = (s.ptr[i] >= 'a' && s.ptr[i] <= 'z') ||
+			    (s.ptr[i] >= '0' && s.ptr[i] <= '9');
+
+		if (!word && (i == 0 || (s.ptr[i] != '_' && s.ptr[i] != '-')))
+			return false;
+	}
+	return s.len > 0 && s.len <= 64;
+}
+
+static void
+avatar(const struct request *r)
+{
+	struct edge_answer a = answer_for(r, 200);
+
+	if (!is_agent_name(r->tail) || !span_eq(r->req->query, SPAN("meta=1"))) {
+		say_text(r, 404, SPAN("Not Found\n"));
+		return;
+	}
+	a.type = SPAN("application/json");
+	a.body = SPAN("{\"avatarUrl\":null}");
+	edge_http_send(&r->a->c, &a);
+	done(r);
+}
+
+/* One bit to whoever asks: what is missing is in the log, and for those who have signed in. */
+static void
+readiness(const struct request *r)
+{
+	bool ready = anon_of(r->a)->ready;
+	struct edge_answer a = answer_for(r, ready ? 200 : 503);
+
+	a.type = SPAN("application/json");
+	a.body = ready ? SPAN("{\"ready\":true}") : SPAN("{\"ready\":false}");
+	edge_http_send(&r->a->c, &a);
+	done(r);
+}
+
+/* Which methods there are is in the published table, so it is no secret; a preflight gets no permission with it. */
+static void
+options(const struct request *r)
+{
+	struct edge_answer a = answer_for(r, 204);
+	const struct http_field allow = {SPAN("Allow"), r->route != ROUTE_N ? route_allow(r->route)
+							: span_eq(r->req->path, SPAN("*"))
+								? SPAN("GET, HEAD, POST, OPTIONS")
+								: SPAN("GET, HEAD, OPTIONS")};
+
+	a.fields = &allow;
+	a.nfields = 1;
+	edge_http_send(&r->a->c, &a);
+	done(r);
+}
+
+static void (*const public_routes[ROUTE_N])(const struct request *r) = {
+	[ROUTE_HEALTHZ] = health,
+	[ROUTE_READYZ] = readiness,
+	[ROUTE_CLAIM] = claim,
+	[ROUTE_AVATAR] = avatar,
 };
 
 static void
-serve(const struct request *r)
+serve_public(const struct request *r)
+{
+	bool reads = (route_rows[r->route].methods & ROUTE_GET) != 0;
+
+	if (reads ? is_read(r) : r->req->method == HTTP_POST)
+		public_routes[r->route](r);
+	else
+		say_allowed(r, route_allow(r->route));
+}
+
+/*
+ * What is no row of routes.def is a file of the Control UI or nothing. A row's path in other letters is nobody's: two
+ * spellings of one place must not be judged differently by anybody before or behind us.
+ */
+static void
+serve(struct request *r)
 {
 	struct span path = r->req->path;
 
-	for (size_t i = 0; i < sizeof(routes) / sizeof(routes[0]); i++) {
-		if (span_eq(path, routes[i].path)) {
-			routes[i].serve(r);
-			return;
-		}
-		if (span_eq_nocase(path, routes[i].path)) {
-			say_text(r, 400, SPAN("Bad Request\n"));
-			return;
-		}
-	}
-	if (edge_http_is_api(path))
-		api(r);
-	else if (edge_http_is_api_misspelt(path))
+	r->route = route_find(path, &r->tail);
+	if (route_is_misspelt(path) || edge_http_is_api_misspelt(path))
 		say_text(r, 400, SPAN("Bad Request\n"));
+	else if (r->req->method == HTTP_OPTIONS)
+		options(r);
+	else if (r->route != ROUTE_N && route_rows[r->route].who == ROUTE_PUBLIC)
+		serve_public(r);
+	else if (r->route != ROUTE_N || edge_http_is_api(path))
+		api(r);
 	else
 		page(r);
 }

@@ -154,6 +154,7 @@ user_call_start(struct user_conn *u, unsigned method, struct span id, struct buf
 		return NULL;
 	}
 	if ((row->flags & METHOD_WORK) != 0 && !is_within_rate(user, &r->retry_ms)) {
+		r->limited = true;
 		edge_refuse(r, RPC_UNAVAILABLE, 0,
 			"rate limit: more than %llu requests a minute (gateway.rateLimit)",
 			(unsigned long long)user->rate_max);

@@ -14,6 +14,7 @@ struct edge_refusal {
 	struct span request_id; /* details.requestId */
 	unsigned expected;      /* details.expectedProtocol */
 	uint64_t retry_ms;      /* retryable, retryAfterMs */
+	bool limited;           /* gateway.rateLimit */
 };
 
 /* message: printf-like; cut when too long. */

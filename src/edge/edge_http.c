@@ -63,7 +63,9 @@ edge_http_head(struct buf *out, const struct edge_answer *a)
 		f[n++] = (struct http_field){SPAN("Content-Type"), a->type};
 	for (size_t i = 0; i < a->nfields && n < FIELDS_MAX; i++)
 		f[n++] = a->fields[i];
-	return http_response_head(out, a->status, f, n, a->status == 304 ? HTTP_LEN_NONE : length);
+	if (a->status == 304 || a->status == 204)
+		length = HTTP_LEN_NONE;
+	return http_response_head(out, a->status, f, n, length);
 }
 
 void

@@ -324,8 +324,9 @@ user_slice(struct child *child)
 	user->control_uid = child_option_u64(child, "control.uid", 0);
 	user->rate_max = 0;
 	user->behind_tls = child_option_bool(child, "gateway.behindTlsProxy", false);
-	user->chat_api =
-		child_option_bool(child, "gateway.http.endpoints.chatCompletions.enabled", true);
+	for (unsigned i = 0; i < ROUTE_N; i++)
+		user->route_off[i] = route_rows[i].option[0] != 0 &&
+				     !child_option_bool(child, route_rows[i].option, true);
 	if (child_option_bool(child, "gateway.rateLimit.enabled", false))
 		user->rate_max =
 			child_option_u64(child, "gateway.rateLimit.maxRequestsPerMinute", 60);

@@ -10,6 +10,7 @@
 #include "proto/child.h"
 #include "proto/edge_core.h"
 #include "proto/edge_gate.h"
+#include "proto/routes.h"
 #include "proto/user_vault.h"
 #include "ws/ws.h"
 
@@ -85,9 +86,9 @@ struct user {
 	struct ev_fd *listen_watch;
 	uint64_t control_uid;
 	bool behind_tls;
-	bool chat_api;
-	uint64_t rate_max;   /* calls a minute of METHOD_WORK methods; 0: no limit */
-	uint64_t rate_level; /* thousandths */
+	bool route_off[ROUTE_N]; /* switched off by its option */
+	uint64_t rate_max;       /* calls a minute of METHOD_WORK methods; 0: no limit */
+	uint64_t rate_level;     /* thousandths */
 	uint64_t rate_at_ms;
 	bool desk_wanted;  /* one is being started, or is at work */
 	uint64_t desk_seq; /* the call that it was asked, until it answers */
@@ -179,7 +180,7 @@ int user_on_event(struct ipc_chan *chan, const void *m, void *arg);
 /* An event of our own to this principal's clients. payload: JSON. */
 void user_event_send(struct user *user, enum event event, struct span payload, bool droppable);
 
-/* edge_user_http.c: requests; edge_chat_http.c: chat completions */
+/* edge_user_http.c: requests; edge_turn_http.c: turns and their events */
 void user_http_new(struct user_conn *u);
 void user_http_free(struct user_conn *u);
 void user_http_bytes(struct user_conn *u, struct buf *in);

@@ -19,6 +19,7 @@ user_http_new(struct user_conn *u)
 		crypto_random(hash_key, sizeof(hash_key));
 	has_hash_key = true;
 	buf_init(&h->body, HTTP_BODY_MAX);
+	buf_init(&h->tail, HTTP_TARGET_MAX);
 	buf_init(&h->session_header, SESSION_KEY_MAX);
 	buf_init(&h->agent_header, 64);
 	u->http = h;
@@ -30,8 +31,9 @@ user_http_free(struct user_conn *u)
 {
 	if (u->http == NULL)
 		return;
-	user_chat_free(u);
+	user_turn_free(u);
 	buf_clear(&u->http->body);
+	buf_clear(&u->http->tail);
 	buf_clear(&u->http->session_header);
 	buf_clear(&u->http->agent_header);
 	free(u->http);
@@ -54,7 +56,7 @@ user_http_window(const struct user_conn *u)
 void
 user_http_gone(struct user_conn *u)
 {
-	user_chat_abort(u);
+	user_turn_abort(u);
 }
 
 /* ---- answers ---- */
@@ -65,6 +67,7 @@ user_http_answer(const struct user_conn *u, unsigned status)
 	const struct user *user = user_of(u);
 
 	return (struct edge_answer){.status = status,
+		.head_only = u->http->head_only,
 		.keep_alive = u->http->keep_alive && !user->behind_tls,
 		.secure = user->behind_tls};
 }
@@ -74,7 +77,7 @@ user_http_done(struct user_conn *u)
 {
 	struct user_http *h = u->http;
 
-	user_chat_free(u);
+	user_turn_free(u);
 	buf_clear(&h->body);
 	h->phase = IN_HEAD;
 	u->c.deadline_ms = ev_now_ms(u->c.conns->ev) + EDGE_IDLE_MS;
@@ -92,6 +95,40 @@ user_http_fail(struct user_conn *u, unsigned status, const char *type, struct sp
 		like.keep_alive = u->http->keep_alive =
 			false; /* the rest of it would be taken for a request */
 	edge_http_error(&u->c, status, type, message, &like);
+	if (!u->c.is_dead)
+		user_http_done(u);
+}
+
+void
+user_http_refuse(struct user_conn *u, const struct edge_refusal *r)
+{
+	struct edge_answer like = user_http_answer(u, r->limited ? 429 : 503);
+	struct buf after = {.max = 32};
+	struct http_field field;
+
+	(void)buf_put_u64_dec(&after, (r->retry_ms + 999) / 1000);
+	field = (struct http_field){SPAN("Retry-After"), buf_span(&after)};
+	like.fields = &field;
+	like.nfields = 1;
+	edge_http_error(&u->c, like.status, r->limited ? "rate_limited" : "unavailable",
+		span_from_cstr(r->message), &like);
+	buf_clear(&after);
+	if (!u->c.is_dead)
+		user_http_done(u);
+}
+
+void
+user_http_json(struct user_conn *u, unsigned status, struct json_out *o)
+{
+	struct edge_answer answer = user_http_answer(u, status);
+
+	if (json_out_finish(o) < 0) {
+		user_http_fail(u, 500, "api_error", SPAN("the answer is too large"));
+		return;
+	}
+	answer.type = SPAN("application/json");
+	answer.body = buf_span(o->buf);
+	edge_http_send(&u->c, &answer);
 	if (!u->c.is_dead)
 		user_http_done(u);
 }
@@ -162,35 +199,86 @@ keep_headers(struct user_http *h, const struct http_request *req)
 	keep_header(&h->agent_header, req, agent, 6);
 }
 
+static bool
+is_method(const struct route_row *row, enum http_method method)
+{
+	bool read = method == HTTP_GET || method == HTTP_HEAD;
+
+	return (read && (row->methods & ROUTE_GET) != 0) ||
+	       (method == HTTP_POST && (row->methods & ROUTE_POST) != 0);
+}
+
+static void
+refuse_method(struct user_conn *u, enum route route)
+{
+	struct edge_answer like = user_http_answer(u, 405);
+	const struct http_field allow = {SPAN("Allow"), route_allow(route)};
+
+	like.fields = &allow;
+	like.nfields = 1;
+	/* a body under way would be taken for a request */
+	like.keep_alive = u->http->keep_alive = u->http->keep_alive && u->http->phase != IN_BODY;
+	edge_http_error(&u->c, 405, "invalid_request_error", SPAN("Method Not Allowed"), &like);
+	if (!u->c.is_dead)
+		user_http_done(u);
+}
+
+/* What can be refused before anything of the body is read. */
+static bool
+is_refused(struct user_conn *u, enum route route, enum http_method method)
+{
+	const struct user *user = user_of(u);
+	const char *denied;
+
+	if (route == ROUTE_N) {
+		user_http_fail(u, 404, "not_found", SPAN("Not Found"));
+	} else if (user->route_off[route]) {
+		struct buf text = {.max = 256};
+
+		(void)buf_put_fmt(&text, "switched off: %s", route_rows[route].option);
+		user_http_fail(u, 404, "not_found", buf_span(&text));
+		buf_clear(&text);
+	} else if (!is_method(&route_rows[route], method)) {
+		refuse_method(u, route);
+	} else if ((denied = method_denied(
+			    user->child->instance, u->scopes, route_rows[route].method)) != NULL) {
+		user_http_fail(u, 403, "forbidden", span_from_cstr(denied));
+	} else {
+		return false;
+	}
+	return true;
+}
+
 static void
 on_head(struct user_conn *u, struct buf *in, const struct http_request *req)
 {
 	struct user_http *h = u->http;
-	bool chat = span_eq(req->path, SPAN("/v1/chat/completions"));
+	enum http_method method = req->method;
+	struct span tail;
+	enum route route = route_find(req->path, &tail);
+	bool too_large;
 
-	if (!edge_http_is_api(req->path) || !is_same_caller(h, req)) {
+	if ((route == ROUTE_N ? !edge_http_is_api(req->path)
+			      : route_rows[route].who != ROUTE_CALL) ||
+		method == HTTP_OPTIONS || !is_same_caller(h, req)) {
 		give_back(u, in);
 		return;
 	}
+	h->route = (uint8_t)route;
 	h->keep_alive = req->keep_alive;
-	keep_headers(h, req);
+	h->head_only = method == HTTP_HEAD;
 	h->expects = req->expects_continue;
-	if (http_body_init(&h->body_reader, req, HTTP_BODY_MAX) < 0) {
-		h->keep_alive = false;
-		user_http_fail(u, 413, "invalid_request_error", SPAN("the body is too large"));
-		return;
-	}
+	keep_headers(h, req);
+	buf_reset(&h->tail);
+	(void)buf_put(&h->tail, tail);
+	too_large = http_body_init(&h->body_reader, req,
+			    route == ROUTE_N ? 0 : route_rows[route].body_max) < 0;
 	h->phase = req->is_chunked || req->content_length > 0 ? IN_BODY : IN_HEAD;
 	buf_consume(in, req->head_len); /* the request's spans end here */
-	if (!chat || !user_of(u)->chat_api) {
-		user_http_fail(u, 404, "not_found",
-			chat ? SPAN("chat completions are off "
-				    "(gateway.http.endpoints.chatCompletions.enabled)")
-			     : SPAN("Not Found"));
+	if (is_refused(u, route, method))
 		return;
-	}
-	if (req->method != HTTP_POST) {
-		user_http_fail(u, 405, "invalid_request_error", SPAN("Method Not Allowed"));
+	if (too_large) {
+		user_http_fail(u, 413, "invalid_request_error", SPAN("the body is too large"));
 		return;
 	}
 	h->phase = IN_BODY;
@@ -224,6 +312,31 @@ read_head(struct user_conn *u, struct buf *in)
 	on_head(u, in, &req);
 }
 
+static void (*const starters[ROUTE_N])(struct user_conn *u, struct span body) = {
+	[ROUTE_CHAT] = user_chat_start,
+	[ROUTE_RESPONSES] = user_responses_start,
+	[ROUTE_MODELS] = user_models_start,
+	[ROUTE_MODEL] = user_models_start,
+	[ROUTE_TOOLS_INVOKE] = user_tools_start,
+};
+
+void
+user_http_reply(struct user_conn *u, struct user_call *call, const struct edge_core_reply *reply,
+	struct span result)
+{
+	(void)call;
+	if (u->http->phase != IN_ANSWER)
+		return;
+	if (route_rows[u->http->route].method == METHOD_AGENT)
+		user_turn_reply(u, reply, result);
+	else if (!reply->final)
+		return;
+	else if (u->http->route == ROUTE_TOOLS_INVOKE)
+		user_tools_reply(u, reply, result);
+	else
+		user_models_reply(u, reply, result);
+}
+
 /* False when more bytes are needed. */
 static bool
 read_body(struct user_conn *u, struct buf *in)
@@ -249,7 +362,7 @@ read_body(struct user_conn *u, struct buf *in)
 	}
 	h->phase = IN_ANSWER;
 	u->c.deadline_ms = 0;
-	user_chat_start(u, buf_span(&h->body));
+	starters[h->route](u, buf_span(&h->body));
 	return true;
 }
 

@@ -119,6 +119,7 @@ struct sup {
 	int inotify_fd;
 	int folder_watch;
 	bool running; /* the first START has been said */
+	bool ready;   /* core, store, gate and audit are up */
 	uint64_t late_timer;
 	bool panic;
 	bool stopping;
@@ -168,6 +169,8 @@ void supervisor_tier_check(const struct sup *sup);
 void supervisor_wire_init(struct sup *sup);                       /* when there is a loop */
 void supervisor_wire_ready(struct sup *sup, struct sup_child *c); /* c has said READY */
 void supervisor_wire_gone(struct sup *sup, struct sup_child *c);
+/* Tells edge/anon when readiness has changed; anew: whether it has or not. */
+void supervisor_wire_readiness(struct sup *sup, bool anew);
 void supervisor_audit(
 	struct sup *sup, uint8_t event, unsigned kind, uint64_t instance, int64_t number);
 

@@ -517,16 +517,16 @@ supervisor_child_ended(struct sup *sup, struct sup_child *c, bool crashed)
 	}
 	ev_timer_cancel(sup->ev, c->drain_timer);
 	c->drain_timer = 0;
+	c->state = SUP_WAITING;
+	supervisor_wire_readiness(sup, false);
 	if (c->planned) {
 		c->planned = false;
-		c->state = SUP_WAITING;
 		c->restart_timer = ev_timer_start(sup->ev, 0, restart, c);
 		return;
 	}
 	delay = backoff_ms(c, ev_now_ms(sup->ev));
 	log_error("process ended: restarting", LOG_C("process", kind_name(kind)),
 		LOG_U("instance", c->instance), LOG_U("delay_ms", delay));
-	c->state = SUP_WAITING;
 	c->restart_timer = ev_timer_start(sup->ev, delay, restart, c);
 	if (!was_up)
 		supervisor_reload_failed(sup, kind);

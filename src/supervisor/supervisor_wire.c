@@ -149,6 +149,26 @@ wire_with_all(struct sup *sup, struct sup_child *c)
 	wire_self(sup, c);
 }
 
+void
+supervisor_wire_readiness(struct sup *sup, bool anew)
+{
+	static const uint8_t needed[] = {KIND_CORE, KIND_STORE, KIND_GATE, KIND_AUDIT};
+	const struct sup_child *anon = supervisor_child_find(sup, KIND_ANON, 0);
+	bool ready = true;
+
+	for (size_t i = 0; i < sizeof(needed); i++) {
+		const struct sup_child *c = supervisor_child_find(sup, needed[i], 0);
+
+		ready = ready && c != NULL && c->state == SUP_UP;
+	}
+	if (!anew && ready == sup->ready)
+		return;
+	sup->ready = ready;
+	if (anon != NULL && anon->state == SUP_UP && anon->control != NULL)
+		(void)child_readiness_send(
+			anon->control, &(struct child_readiness){.ready = ready});
+}
+
 static bool
 everybody_is_ready(const struct sup *sup)
 {
@@ -179,6 +199,7 @@ start_all(struct sup *sup)
 			(void)child_start_send(sup->children[i].control, &(struct child_start){});
 	}
 	sup->running = true;
+	supervisor_wire_readiness(sup, true);
 	supervisor_audit(sup, AUDIT_START, KIND_SUPERVISOR, 0, 0);
 	for (size_t i = 0; i < sup->nlisteners; i++)
 		log_info("listening", LOG_C("address", sup->addresses[i]));
@@ -201,6 +222,7 @@ supervisor_wire_ready(struct sup *sup, struct sup_child *c)
 	wire_with_all(sup, c);
 	c->state = SUP_UP;
 	(void)child_start_send(c->control, &(struct child_start){});
+	supervisor_wire_readiness(sup, c->kind == KIND_ANON);
 	if (process_rows[c->kind].life == LIFE_ALWAYS)
 		supervisor_audit(sup, AUDIT_PROCESS_START, c->kind, c->instance, 0);
 	supervisor_child_forked_by(sup, c);

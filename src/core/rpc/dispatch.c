@@ -39,6 +39,7 @@ static rpc_fn *const handlers[METHOD_N] = {
 	[METHOD_CHAT_ABORT] = rpc_chat_abort,
 	[METHOD_AGENT] = rpc_agent,
 	[METHOD_AGENT_WAIT] = rpc_agent_wait,
+	[METHOD_TOOLS_INVOKE] = rpc_tools_invoke,
 	[METHOD_PROVE] = rpc_prove,
 	[METHOD_PROCESSES] = rpc_processes,
 	[METHOD_GATEWAY_STOP] = rpc_gateway_stop,

@@ -58,7 +58,9 @@ rpc_fn rpc_sessions_delete, rpc_sessions_compact, rpc_chat_inject;
 rpc_fn rpc_agents_list, rpc_agent_identity, rpc_models_list, rpc_node_list, rpc_channels_status;
 rpc_fn rpc_node_pair_list;
 rpc_fn rpc_sessions_list, rpc_chat_history, rpc_chat_send, rpc_chat_abort;
-rpc_fn rpc_agent, rpc_agent_wait;
+rpc_fn rpc_agent, rpc_agent_wait, rpc_tools_invoke;
+/* False: answered already, because nothing may begin now. */
+bool rpc_is_running(struct rpc_call *call);
 rpc_fn rpc_gateway_stop, rpc_panic, rpc_resume;
 
 #endif

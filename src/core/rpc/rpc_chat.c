@@ -64,9 +64,8 @@ add_system_events(struct core *core, struct core_run_request *rq, struct buf *ex
 	rq->extra = buf_span(extra);
 }
 
-/* False: answered already. */
-static bool
-is_running(struct rpc_call *call)
+bool
+rpc_is_running(struct rpc_call *call)
 {
 	if (call->core->child->panic) {
 		core_reply_error(call->caller, RPC_UNAVAILABLE, reason_text(REASON_PANIC));
@@ -86,7 +85,7 @@ rpc_turn_take(struct rpc_call *call, struct core_run_request *rq)
 	struct span rest;
 	int rc;
 
-	if (!is_running(call))
+	if (!rpc_is_running(call))
 		return;
 	rq->fresh = core_is_reset(call->core, rq->text, &rest);
 	if (rq->fresh && rest.len == 0) {

@@ -784,7 +784,7 @@ a_chat_completion_is_answered_whole(void **state)
 		 "there\"},\"finish_reason\":\"stop\"");
 	holds(a, "\"usage\":{\"prompt_tokens\":11,\"completion_tokens\":4,\"total_tokens\":15}");
 	/* the connection goes on with the same credential */
-	a = kit_ask(fd, "GET /v1/models HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer t\r\n\r\n");
+	a = kit_ask(fd, "GET /v1/none HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer t\r\n\r\n");
 	holds(a, "HTTP/1.1 404 ");
 	close(fd);
 	finish(&w);
