@@ -78,7 +78,7 @@
 #define EDGE_LINGER_MS 2000        /* a refused client may read its answer that long */
 #define EDGE_SSE_SILENCE_MS 15000  /* a stream that long without an event gets a comment */
 #define EDGE_CALLS_MAX 64          /* calls of one connection under way */
-#define EDGE_TURN_FRAMES 8         /* frames of one connection before the others have their turn */
+#define EDGE_TURN_FRAMES 8         /* frames or requests of one connection before the others have their turn */
 #define EDGE_HOSTS_MAX 32          /* configured hosts, origins, trusted proxies: of each */
 #define EDGE_UI_MAX MIB(8u)        /* bytes of all files of the Control UI */
 #define EDGE_UI_FILES_MAX 256      /* files of the Control UI */

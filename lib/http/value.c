@@ -85,11 +85,12 @@ http_range_parse(struct span value, uint64_t size, struct http_range *out)
 /* Cuts one entity tag off *s, its opaque part with the quotes to *tag: [ W/ ] DQUOTE *etagc DQUOTE.
  */
 static bool
-cut_etag(struct span *s, struct span *tag)
+cut_etag(struct span *s, struct span *tag, bool *weak)
 {
 	ptrdiff_t end;
 
-	if (span_starts_with(*s, SPAN("W/")))
+	*weak = span_starts_with(*s, SPAN("W/"));
+	if (*weak)
 		*s = span_sub(*s, 2, s->len);
 	if (s->len < 2 || s->ptr[0] != '"')
 		return false;
@@ -105,22 +106,23 @@ cut_etag(struct span *s, struct span *tag)
 	return true;
 }
 
-bool
-http_etag_matches(struct span if_none_match, struct span etag)
+static bool
+is_in(struct span list, struct span etag, bool strong)
 {
-	struct span s = span_trim(if_none_match);
+	struct span s = span_trim(list);
 	struct span own;
 	struct span tag;
 	bool found = false;
+	bool weak;
 
 	if (span_eq(s, SPAN("*")))
 		return true;
-	if (!cut_etag(&etag, &own))
+	if (!cut_etag(&etag, &own, &weak) || (strong && weak))
 		return false;
 	for (;;) {
-		if (!cut_etag(&s, &tag))
+		if (!cut_etag(&s, &tag, &weak))
 			return false;
-		found = found || span_eq(tag, own);
+		found = found || (span_eq(tag, own) && !(strong && weak));
 		s = span_trim(s);
 		if (s.len == 0)
 			return found;
@@ -128,4 +130,16 @@ http_etag_matches(struct span if_none_match, struct span etag)
 			return false;
 		s = span_trim(span_sub(s, 1, s.len));
 	}
+}
+
+bool
+http_etag_matches(struct span if_none_match, struct span etag)
+{
+	return is_in(if_none_match, etag, false);
+}
+
+bool
+http_etag_is_listed(struct span if_match, struct span etag)
+{
+	return is_in(if_match, etag, true);
 }

@@ -33,5 +33,7 @@ int http_range_parse(struct span value, uint64_t size, struct http_range *out);
  * (RFC 9110, 8.8.3.2). A malformed list matches nothing.
  */
 bool http_etag_matches(struct span if_none_match, struct span etag);
+/* The same for If-Match: strong comparison, a weak tag is never the same. */
+bool http_etag_is_listed(struct span if_match, struct span etag);
 
 #endif

@@ -35,12 +35,17 @@ static void
 on_bytes(struct edge_conn *c, struct buf *in)
 {
 	struct anon_conn *a = (struct anon_conn *)c;
+	unsigned n = 0;
 
 	shed(anon_of(a));
 	while (!c->is_dead && !c->is_finishing && in->len > 0) {
 		size_t before = in->len;
 		uint8_t phase = a->phase;
 
+		if (n++ == EDGE_TURN_FRAMES) {
+			edge_conn_yield(c);
+			return;
+		}
 		if (phase == ANON_HTTP && edge_conn_waiting(c) == 0)
 			anon_http_bytes(a, in);
 		else if (phase == ANON_CONNECT)

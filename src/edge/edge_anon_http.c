@@ -4,7 +4,6 @@
 #include "base/weak.h"
 #include "edge_http.h"
 #include "edge_static.h"
-#include "http/value.h"
 
 struct request {
 	struct anon_conn *a;
@@ -23,7 +22,7 @@ answer_for(const struct request *r, unsigned status)
 {
 	return (struct edge_answer){.status = status,
 		.head_only = r->req->method == HTTP_HEAD,
-		.keep_alive = r->req->keep_alive && !r->has_body,
+		.keep_alive = r->req->keep_alive && (!r->has_body || WEAK(UNREAD_BODY)),
 		.secure = r->secure};
 }
 
@@ -169,30 +168,9 @@ api(const struct request *r)
 static void
 send_file(const struct request *r, const struct edge_file *f)
 {
-	const struct http_field etag = {SPAN("ETag"), f->etag};
 	struct edge_answer a = answer_for(r, 200);
-	struct buf head = {.max = KIB(4)};
-	struct span known;
-	int rc;
 
-	a.is_static = true;
-	a.type = f->type;
-	a.fields = &etag;
-	a.nfields = 1;
-	a.body = f->body;
-	if (http_field_get(r->req, SPAN("if-none-match"), &known) == 0 &&
-		http_etag_matches(known, f->etag))
-		a.status = 304;
-	rc = edge_http_head(&head, &a);
-	if (rc == 0)
-		rc = edge_conn_send_file(&r->a->c, buf_span(&head),
-			a.head_only || a.status == 304 ? SPAN_EMPTY : f->body);
-	buf_clear(&head);
-	if (rc < 0)
-		edge_conn_close(&r->a->c);
-	else if (!a.keep_alive)
-		edge_conn_finish(&r->a->c);
-	else
+	if (edge_file_send(&r->a->c, r->req, f, &a))
 		done(r);
 }
 

@@ -234,16 +234,31 @@ is_proxy(const struct edge_hosts *h, const struct addr *a)
 	return false;
 }
 
+/* A chain of proxies may have written several: each hop must have been HTTPS. */
+static bool
+is_all_https(struct span list)
+{
+	do {
+		struct span hop = span_trim(span_cut(&list, ','));
+
+		if (!span_eq_nocase(hop, SPAN("https")) && !span_eq_nocase(hop, SPAN("wss")))
+			return false;
+	} while (list.ptr != NULL);
+	return true;
+}
+
 bool
 edge_host_is_plain(
 	const struct edge_hosts *h, const struct http_request *req, const struct addr *peer)
 {
-	struct span proto;
-
-	if (!h->behind_tls || (h->proxies_n > 0 && !is_proxy(h, peer)))
+	if (!h->behind_tls || (h->proxies_n > 0 && !is_proxy(h, peer)) || WEAK(PLAIN_PROXY))
 		return false;
-	return http_field_get(req, SPAN("x-forwarded-proto"), &proto) == 0 &&
-	       span_eq_nocase(proto, SPAN("http"));
+	for (size_t i = 0; i < req->fields_n; i++) {
+		if (span_eq_nocase(req->fields[i].name, SPAN("x-forwarded-proto")) &&
+			!is_all_https(req->fields[i].value))
+			return true;
+	}
+	return false;
 }
 
 enum edge_origin

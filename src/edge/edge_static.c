@@ -99,6 +99,7 @@ open_file(int dirfd, const char *name, struct span path)
 				.type = type_of(path),
 				.body = span_of(NULL, (size_t)st.st_size),
 				.fd = fd,
+				.modified = st.st_mtime,
 			};
 			return 0;
 		}
@@ -177,6 +178,50 @@ take_entry(struct walk *w, const struct dirent *e)
 	return rc;
 }
 
+static const struct {
+	const char *ext;
+	const char *name;
+} codings[EDGE_CODINGS] = {
+	[EDGE_IDENTITY] = {"", ""},
+	[EDGE_GZIP] = {".gz", "gzip"},
+	[EDGE_BROTLI] = {".br", "br"},
+};
+
+struct span
+edge_coding_name(enum edge_coding coding)
+{
+	return span_from_cstr(codings[coding].name);
+}
+
+static struct edge_file *
+file_of(struct span path)
+{
+	for (size_t i = 0; i < nfiles; i++) {
+		if (span_eq(files[i].path, path))
+			return &files[i];
+	}
+	return NULL;
+}
+
+/* One that is older than what it was made of is not of it any more. */
+static void
+join_variants(void)
+{
+	for (size_t i = 0; i < nfiles; i++) {
+		for (unsigned k = EDGE_IDENTITY + 1; k < EDGE_CODINGS; k++) {
+			struct span ext = span_from_cstr(codings[k].ext);
+			struct edge_file *whole = NULL;
+
+			if (span_ends_with(files[i].path, ext))
+				whole = file_of(
+					span_sub(files[i].path, 0, files[i].path.len - ext.len));
+			files[i].is_coded = files[i].is_coded || whole != NULL;
+			if (whole != NULL && files[i].modified >= whole->modified)
+				whole->coded[k] = &files[i];
+		}
+	}
+}
+
 int
 edge_static_load(int dirfd)
 {
@@ -194,6 +239,7 @@ edge_static_load(int dirfd)
 	while (w.depth > 0)
 		closedir(w.stack[--w.depth].dir);
 	buf_clear(&w.path);
+	join_variants();
 	return rc;
 }
 
@@ -207,14 +253,25 @@ has_extension(struct span path)
 	return false;
 }
 
+static bool
+is_read(struct edge_file *f)
+{
+	return f->fd < 0 || read_file(f) == 0;
+}
+
 const struct edge_file *
 edge_static_find(struct span path)
 {
 	struct span want = has_extension(path) ? path : SPAN("/index.html");
+	struct edge_file *f = file_of(want);
 
-	for (size_t i = 0; i < nfiles; i++) {
-		if (span_eq(files[i].path, want))
-			return files[i].fd >= 0 && read_file(&files[i]) < 0 ? NULL : &files[i];
-	}
-	return NULL;
+	return f != NULL && !f->is_coded && is_read(f) ? f : NULL;
+}
+
+const struct edge_file *
+edge_static_coded(const struct edge_file *file, enum edge_coding coding)
+{
+	struct edge_file *f = file->coded[coding];
+
+	return f != NULL && is_read(f) ? f : NULL;
 }

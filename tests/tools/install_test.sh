@@ -60,6 +60,19 @@ answers() {
 	"$moltbot" agent -m 'what is 17 * 23' | grep -q 391
 }
 
+# as it was compressed at the installation, and the file itself to whoever does not take that
+compressed() {
+	python3 -c 'import gzip, sys, urllib.request
+def get(coding):
+    return urllib.request.urlopen(urllib.request.Request(sys.argv[1], headers={"Accept-Encoding": coding}))
+small, whole = get("gzip"), get("identity")
+body = whole.read()
+packed = small.read()
+sys.exit(not (small.headers["Content-Encoding"] == "gzip" and gzip.decompress(packed) == body and len(packed) < len(body)
+    and whole.headers["Content-Encoding"] is None and whole.headers["Vary"] == "Accept-Encoding" and small.headers["ETag"] != whole.headers["ETag"]))' \
+		"http://127.0.0.1:$port/app.js"
+}
+
 page() {
 	python3 -c 'import sys, urllib.request; sys.exit(b"<html" not in urllib.request.urlopen(sys.argv[1]).read().lower())' \
 		"http://127.0.0.1:$port/"
@@ -80,6 +93,7 @@ expect 'completions for three shells' completions
 expect 'the gateway starts from where it was moved to, with its own programs' starts
 expect 'it answers' answers
 expect 'its page is served' page
+expect 'its files are served as they were compressed' compressed
 expect 'it stops when told' stops
 pid=
 echo "1..$number"

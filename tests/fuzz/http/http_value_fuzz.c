@@ -3,6 +3,8 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
+#include "http/choose.h"
+#include "http/date.h"
 #include "http/path.h"
 #include "http/value.h"
 
@@ -30,6 +32,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct span s = span_of(data, size);
 	struct http_range range = {0};
 	struct span value;
+	time_t t;
 
 	(void)http_path_check(s);
 	(void)http_query_check(s);
@@ -41,5 +44,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		(range.first > range.last || range.last >= 1000))
 		abort();
 	(void)http_etag_matches(s, SPAN("\"x\""));
+	if (http_etag_is_listed(s, SPAN("\"x\"")) && !http_etag_matches(s, SPAN("\"x\"")))
+		abort();
+	(void)http_coding_accepts(s, SPAN("gzip"));
+	if (http_date_parse(s, 1000000000, &t) == 0 && t < 0)
+		abort();
 	return 0;
 }

@@ -127,6 +127,65 @@ pipelined_requests_are_answered_in_order(void **state)
 }
 
 static void
+parts_and_codings_of_a_file(void **state)
+{
+	struct world w = begin(NULL);
+
+	(void)state;
+	assert_int_equal(
+		kit_status(w.port, request(&w, "GET /app.js", "Accept-Encoding: br, gzip\r\n")),
+		200);
+	assert_non_null(strstr(kit_last, "Content-Encoding: gzip\r\n"));
+	assert_non_null(strstr(kit_last, "Vary: Accept-Encoding\r\n"));
+	assert_non_null(strstr(kit_last, "Content-Type: text/javascript"));
+	assert_non_null(strstr(kit_last, "\r\n\r\npacked"));
+	assert_int_equal(
+		kit_status(w.port, request(&w, "GET /app.js", "Accept-Encoding: gzip;q=0\r\n")),
+		200);
+	assert_null(strstr(kit_last, "Content-Encoding"));
+	assert_non_null(strstr(kit_last, "Vary: Accept-Encoding\r\n"));
+	assert_non_null(strstr(kit_last, "Last-Modified: "));
+	assert_int_equal(kit_status(w.port, request(&w, "GET /app.js.gz", "")), 404);
+	/* parts are of the file itself */
+	assert_int_equal(kit_status(w.port, request(&w, "GET /app.js",
+						    "Accept-Encoding: gzip\r\nRange: "
+						    "bytes=7-11\r\n")),
+		206);
+	assert_non_null(strstr(kit_last, "Content-Range: bytes 7-11/19\r\n"));
+	assert_non_null(strstr(kit_last, "Content-Length: 5\r\n"));
+	assert_non_null(strstr(kit_last, "\r\n\r\nconst"));
+	assert_int_equal(
+		kit_status(w.port, request(&w, "GET /app.js", "Range: bytes=19-\r\n")), 416);
+	assert_non_null(strstr(kit_last, "Content-Range: bytes */19\r\n"));
+	assert_int_equal(
+		kit_status(w.port, request(&w, "GET /app.js", "If-Match: \"x\"\r\n")), 412);
+	assert_int_equal(kit_status(w.port, request(&w, "GET /app.js",
+						    "If-Modified-Since: Fri, 31 Dec 9999 23:59:59 "
+						    "GMT\r\n")),
+		304);
+	finish(&w);
+}
+
+static void
+readiness_is_one_bit_of_the_supervisor(void **state)
+{
+	struct world w = begin(NULL);
+	struct child_readiness yes = {.ready = true};
+	int tries = 0;
+
+	(void)state;
+	assert_int_equal(kit_status(w.port, request(&w, "GET /readyz", "")), 503);
+	assert_non_null(strstr(kit_last, "\r\n\r\n{\"ready\":false}"));
+	harness_send(w.h->control, &child_proto, IPC_SIDE_A, CHILD_READINESS, &yes);
+	while (kit_status(w.port, request(&w, "GET /readyz", "")) != 200 && tries++ < 1000)
+		(void)poll(NULL, 0, 10);
+	assert_non_null(strstr(kit_last, "\r\n\r\n{\"ready\":true}"));
+	assert_int_equal(kit_status(w.port, request(&w, "OPTIONS /readyz", "")), 204);
+	assert_non_null(strstr(kit_last, "Allow: GET, HEAD, OPTIONS\r\n"));
+	finish(&w);
+}
+
+static void
 the_control_ui_is_served_from_memory(void **state)
 {
 	struct world w = begin(NULL);
@@ -915,6 +974,8 @@ main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(healthz_answers_without_a_credential),
 		cmocka_unit_test(pipelined_requests_are_answered_in_order),
+		cmocka_unit_test(parts_and_codings_of_a_file),
+		cmocka_unit_test(readiness_is_one_bit_of_the_supervisor),
 		cmocka_unit_test(the_control_ui_is_served_from_memory),
 		cmocka_unit_test(the_control_ui_can_live_below_a_path),
 		cmocka_unit_test(every_api_route_asks_for_a_credential),

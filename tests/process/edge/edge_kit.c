@@ -59,6 +59,7 @@ kit_ui(void)
 	assert_true(fd >= 0);
 	put_file(fd, "index.html", "<!doctype html><title>ui</title>");
 	put_file(fd, "app.js", "export const x = 1;");
+	put_file(fd, "app.js.gz", "packed");
 	put_file(fd, ".hidden", "secret");
 	assert_int_equal(mkdirat(fd, "assets", 0700), 0);
 	put_file(fd, "assets/logo.svg", "<svg/>");
@@ -70,7 +71,7 @@ static void
 drop_ui(int fd)
 {
 	static const char *const names[] = {
-		"index.html", "app.js", ".hidden", "assets/logo.svg", "link.txt"};
+		"index.html", "app.js", "app.js.gz", ".hidden", "assets/logo.svg", "link.txt"};
 	char self[64];
 	char path[256];
 	ssize_t n;
