@@ -292,18 +292,19 @@ core_tool_call(struct core_run *run, const struct core_agent_tool_call *msg, int
 void
 core_tool_direct(struct core_run *run)
 {
-	struct core_agent_tool_call msg = {.call = 1,
-		.call_id = SPAN("invoke"),
-		.tool = run->tool,
-		.args = buf_span(&run->args)};
+	struct core_agent_tool_call msg = {.call = 1, .tool = run->tool};
+	struct buf call_id = {.max = 32};
 	int body = -1;
 
 	run->phase = PHASE_RUNNING;
 	core_event_lifecycle(run, "start", SPAN_EMPTY);
 	run->lifecycle_started = true;
+	(void)buf_put_fmt(&call_id, "call_%llx", (unsigned long long)run->id);
+	msg.call_id = buf_span(&call_id);
 	msg.args = core_text_split(buf_span(&run->args), RESULT_INLINE, &body);
 	if (core_tool_call(run, &msg, body) < 0)
 		core_run_finish(run, RUN_FAILED, SPAN_EMPTY, SPAN("the call could not be made"));
+	buf_clear(&call_id);
 }
 
 void
