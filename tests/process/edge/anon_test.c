@@ -180,7 +180,8 @@ readiness_is_one_bit_of_the_supervisor(void **state)
 	while (kit_status(w.port, request(&w, "GET /readyz", "")) != 200 && tries++ < 1000)
 		(void)poll(NULL, 0, 10);
 	assert_non_null(strstr(kit_last, "\r\n\r\n{\"ready\":true}"));
-	assert_int_equal(kit_status(w.port, request(&w, "OPTIONS /readyz", "")), 204);
+	assert_int_equal(
+		kit_status(w.port, request(&w, "OPTIONS /readyz", "Connection: close\r\n")), 204);
 	assert_non_null(strstr(kit_last, "Allow: GET, HEAD, OPTIONS\r\n"));
 	finish(&w);
 }
