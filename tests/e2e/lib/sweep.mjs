@@ -306,9 +306,9 @@ export class Sweep {
 		return result;
 	}
 
-	/** The names in the state directory, without the workspace's. */
+	/** The names in the state directory, without what a run may add there: the workspace's, former texts, the versions of labels. */
 	files() {
-		return readdirSync(this.gateway.dir, { recursive: true }).filter((name) => !/^(workspace|config-history)/.test(name));
+		return readdirSync(this.gateway.dir, { recursive: true }).filter((name) => !/^(workspace|config-history|gate\.labels$)/.test(name));
 	}
 
 	/** What a next start must not leave behind: processes, control groups, files that no start makes. */
