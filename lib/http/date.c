@@ -137,8 +137,8 @@ http_date_parse(struct span s, time_t now, time_t *out)
 	if (!read_fixed(s, &p) && !read_long(s, &p, (uint64_t)tm.tm_year + 1900) &&
 		!read_asctime(s, &p))
 		return ERR_SYNTAX;
-	if (p.year < 1970 || p.day == 0 || p.day > days_in(p.year, p.month) || p.hour > 23 ||
-		p.minute > 59 || p.second > 60)
+	if (p.year < 1970 || p.month < 1 || p.month > 12 || p.day == 0 ||
+		p.day > days_in(p.year, p.month) || p.hour > 23 || p.minute > 59 || p.second > 60)
 		return ERR_RANGE;
 	*out = (time_t)(((days_before(p.year, p.month) + p.day - 1) * 24 + p.hour) * 3600 +
 			p.minute * 60 + p.second);

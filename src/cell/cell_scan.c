@@ -101,11 +101,10 @@ tell(struct scan *s, uint64_t size, const uint8_t hash[SCAN_HASH_LEN], bool chan
 	memcpy(record + SCAN_SIZE_LEN, hash, SCAN_HASH_LEN);
 	if (!changed && !has_record(s, record, sizeof(record)))
 		return;
-	if (changed && ++s->changed > FILE_LABELS_MAX)
-		s->missed = true;
-	else if (cell_msg_send(SANDBOX_CELL_FOUND, &(struct sandbox_cell_found){.size = size,
-							   .hash = span_of(hash, SCAN_HASH_LEN),
-							   .changed = changed}) < 0)
+	if ((changed && ++s->changed > FILE_LABELS_MAX) ||
+		cell_msg_send(SANDBOX_CELL_FOUND, &(struct sandbox_cell_found){.size = size,
+							  .hash = span_of(hash, SCAN_HASH_LEN),
+							  .changed = changed}) < 0)
 		s->missed = true;
 }
 

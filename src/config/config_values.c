@@ -36,7 +36,7 @@ put_place(struct values *v, const struct json_node *node)
 {
 	uint32_t file = node->at.off >> CONFIG_FILE_SHIFT;
 
-	if (file > 0)
+	if (file > 0 && v->c->in->sources != NULL)
 		json_out_member_str(v->o, "file", v->c->in->sources->rows[file - 1].name);
 	json_out_member_u64(v->o, "line", node->at.line);
 	json_out_member_u64(v->o, "col", node->at.col);

@@ -339,7 +339,7 @@ try_cap(struct scene *s)
 {
 	int fd = open(in(s->l.dir, "huge"), O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
 
-	assert_int_equal(ftruncate(fd, 100000000000ll), 0);
+	assert_int_equal(ftruncate(fd, 100000000000LL), 0);
 	(void)fchmod(fd, 0666);
 	close(fd);
 	(void)launch_call(&s->l, TOOL_FILE_READ, "path", SPAN("huge"), NULL, SPAN_EMPTY);
