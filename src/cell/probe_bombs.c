@@ -67,7 +67,7 @@ attempt_BIG_FILE(void)
 	if (fd < 0)
 		return 0;
 	(void)signal(SIGXFSZ, SIG_IGN);
-	rc = pwrite(fd, "x", 1, 100000000000ll);
+	rc = pwrite(fd, "x", 1, 100000000000LL);
 	saved = errno;
 	close(fd);
 	(void)unlink(".moltbot-probe");
