@@ -34,7 +34,7 @@ try_client(struct cli *cli, struct door *d, uint64_t *port)
 {
 	struct cli_client *client = NULL;
 	const char *why = NULL;
-	struct cli_frame frame;
+	struct cli_frame frame = {0};
 	double start = now_ms();
 	int rc = cli_client_open_quiet(cli, &client, &why);
 
