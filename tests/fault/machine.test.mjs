@@ -80,7 +80,8 @@ test('no descriptors left: those who wait are let in when others go, and nobody 
 	const gateway = new Gateway({ program: few });
 	t.after(async () => { await gateway.cleanup(); rmSync(dir, { recursive: true, force: true }); });
 	await gateway.start();
-	const before = lasting(gateway);
+	// the edge that waits for the first client ends by itself
+	const before = lasting(gateway).filter((p) => !p.endsWith('edge user'));
 	const crowd = await Promise.all(Array.from({ length: 400 }, () => dial(gateway)));
 	const from = cpu(gateway, /moltbot-edge/);
 	await sleep(2000);
