@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import test, { after, before, describe } from 'node:test';
 import OpenAI from 'openai';
 import { signIn } from './lib/client.mjs';
-import { Gateway, isBuilt, providerConfig, until } from './lib/gateway.mjs';
+import { Gateway, isBuilt, providerConfig, serving, until } from './lib/gateway.mjs';
 import { lastUser, ModelServer } from './lib/model.mjs';
 
 const skip = isBuilt() ? false : 'the gateway is not built';
@@ -20,7 +20,7 @@ describe('the openai package', { skip }, () => {
 			return /slow/.test(text) ? { text: 'at last', delayMs: SSE_SILENCE_MS + 2000 } : /broken/.test(text) ? { status: 400, error: 'no' } : { text: `you said: ${text}` };
 		});
 		await model.listen();
-		gateway = await new Gateway({ config: providerConfig(model.baseUrl) }).start();
+		gateway = await serving(await new Gateway({ config: providerConfig(model.baseUrl) }).start());
 		openai = new OpenAI({ baseURL: `http://127.0.0.1:${gateway.port}/v1`, apiKey: gateway.token, maxRetries: 0 });
 	});
 	after(async () => { await gateway?.cleanup(); await model?.close(); });
@@ -135,7 +135,7 @@ describe('/tools/invoke', { skip }, () => {
 	};
 
 	before(async () => {
-		gateway = await new Gateway({ config: { gateway: { tools: { allow: ['file_read', 'file_write'] } }, tools: { deny: ['memory_save'] } } }).start();
+		gateway = await serving(await new Gateway({ config: { gateway: { tools: { allow: ['file_read', 'file_write'] } }, tools: { deny: ['memory_save'] } } }).start());
 	});
 	after(() => gateway?.cleanup());
 
@@ -181,7 +181,7 @@ describe('/tools/invoke', { skip }, () => {
 
 describe('gateway.rateLimit over HTTP', { skip }, () => {
 	test('all that does work shares one bucket, and says when to come back; reading does not count', async () => {
-		const gateway = await new Gateway({ config: { gateway: { rateLimit: { maxRequestsPerMinute: 1 } } } }).start();
+		const gateway = await serving(await new Gateway({ config: { gateway: { rateLimit: { maxRequestsPerMinute: 1 } } } }).start());
 		try {
 			const headers = { authorization: `Bearer ${gateway.token}` };
 			const post = (path, body) => fetch(`http://127.0.0.1:${gateway.port}${path}`, { method: 'POST', headers, body: JSON.stringify(body) });

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import test, { after, before, describe } from 'node:test';
 import { chat, Client } from './lib/client.mjs';
 import { Device } from './lib/device.mjs';
-import { cli, Gateway, isBuilt, providerConfig, until } from './lib/gateway.mjs';
+import { cli, Gateway, isBuilt, providerConfig, serving, until } from './lib/gateway.mjs';
 import { ModelServer, toolResults } from './lib/model.mjs';
 
 const skip = isBuilt() ? false : 'the gateway is not built';
@@ -81,7 +81,7 @@ describe('methods and routes, doors and principals: no difference to the tables'
 			return toolResults(body).length === 0 && names ? { calls: names.map((name, i) => ({ id: `c${i}`, name, args: {} })) } : { text: 'done' };
 		});
 		await model.listen();
-		gateway = await new Gateway({ config: { ...providerConfig(model.baseUrl), gateway: { rateLimit: { enabled: false } } } }).start();
+		gateway = await serving(await new Gateway({ config: { ...providerConfig(model.baseUrl), gateway: { rateLimit: { enabled: false } } } }).start());
 		methods = table('methods');
 		routes = table('routes');
 		principals['the shared token'].headers = { authorization: `Bearer ${gateway.token}` };

@@ -33,6 +33,12 @@ export async function until(probe, what, ms = PATIENCE_MS) {
 	}
 }
 
+/** The gateway, when it does work over HTTP: a client that comes in its first moments is told to try again. */
+export async function serving(gateway) {
+	await until(async () => (await fetch(`http://127.0.0.1:${gateway.port}/v1/models`, { headers: { authorization: `Bearer ${gateway.token}` } })).ok, 'models are told');
+	return gateway;
+}
+
 export class Gateway {
 	/** @param {{config?: object, configText?: string, env?: Record<string, string>, dir?: string, token?: string, port?: number, args?: string[], user?: number}} options */
 	constructor(options = {}) {
