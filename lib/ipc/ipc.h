@@ -9,7 +9,8 @@
  *
  * Anything else than that, an unknown id, an id of the other direction, one that the receiver has no row for, one that is not
  * legal in the channel's state, or more of them a second than the table says means that the peer is compromised: the
- * channel ends with ERR_PROTO (ERR_RATE), and whoever owns it tells the supervisor.
+ * channel ends with ERR_PROTO (ERR_RATE), and whoever owns it tells the supervisor. ipc_send keeps well within that rate by itself:
+ * what comes too early waits, so that no stranger can make an honest process look compromised by keeping it busy.
  */
 #ifndef IPC_IPC_H
 #define IPC_IPC_H
@@ -46,7 +47,7 @@ struct ipc_message {
 	uint16_t id;
 	enum ipc_dir dir;
 	uint8_t states;
-	uint32_t rate; /* most a second; a burst of one second's worth may come at once */
+	uint32_t rate; /* most a second that a receiver takes; ipc_send sends half of them at once, and a quarter a second */
 	const struct ipc_field *fields;
 	size_t nfields;
 	size_t size; /* of the struct */
@@ -139,7 +140,7 @@ void ipc_chan_pause(struct ipc_chan *chan, bool paused);
 void ipc_chan_drain(struct ipc_chan *chan);
 
 /*
- * Sends, or queues while the socket is full. Descriptors stay the caller's. 0, ERR_CLOSED, ERR_FULL or ERR_AGAIN by the
+ * Sends, or queues while the socket is full or the rate of that message does not allow it yet; order is kept. Descriptors stay the caller's. 0, ERR_CLOSED, ERR_FULL or ERR_AGAIN by the
  * rule above, or what ipc_encode says. The typed <proto>_<message>_send functions of proto/ are the way to call it.
  */
 int ipc_send(struct ipc_chan *chan, uint16_t id, const void *msg);

@@ -12,17 +12,25 @@
 
 struct queued {
 	struct queued *next;
+	const struct ipc_message *m;
+	bool is_due; /* its rate allows it: it waits for the socket alone */
 	int fds[IPC_FDS_MAX];
 	size_t nfds;
 	size_t len;
 	uint8_t data[];
 };
 
-/* Messages left of this second's allowance, per message id. */
+/*
+ * What is left per message id. Of one that comes: this second's. Of one that goes: half a second's worth may go at once, and then
+ * a quarter of the rate, so that whoever reads late and then all at once, up to two seconds, still sees no more than the rate.
+ */
 struct allowance {
 	uint64_t since_ms;
 	uint32_t used;
+	uint64_t spent; /* of one that goes: its burst's part that has been sent, in 4000 a message */
 };
+
+#define SPENT_EACH 4000u
 
 struct ipc_chan {
 	struct ev *ev;
@@ -39,6 +47,7 @@ struct ipc_chan {
 	bool in_handler;
 	bool freed;      /* ipc_chan_free came while a handler ran */
 	bool wants_room; /* ERR_AGAIN was said */
+	uint64_t pace_timer; /* the first that waits goes when its rate allows it; 0: it waits for the socket */
 	int ended;       /* why, once it has */
 	uint64_t end_timer;
 	struct queued *head;
@@ -94,6 +103,8 @@ shut(struct ipc_chan *c)
 	if (c->fd >= 0)
 		close(c->fd);
 	c->fd = -1;
+	ev_timer_cancel(c->ev, c->pace_timer);
+	c->pace_timer = 0;
 	close_queue(c);
 }
 
@@ -135,7 +146,60 @@ static void
 update_watch(struct ipc_chan *c)
 {
 	if (c->watch != NULL)
-		ev_fd_set(c->watch, (c->paused ? 0 : EV_READ) | (c->head != NULL ? EV_WRITE : 0));
+		ev_fd_set(c->watch, (c->paused ? 0 : EV_READ) |
+					    (c->head != NULL && c->pace_timer == 0 ? EV_WRITE : 0));
+}
+
+/* False when the channel is gone. */
+static bool
+tell_room(struct ipc_chan *c)
+{
+	if (c->fd < 0 || c->head != NULL || !c->wants_room)
+		return true;
+	c->wants_room = false;
+	if (c->ops->on_room == NULL)
+		return true;
+	c->in_handler = true;
+	c->ops->on_room(c, c->arg);
+	c->in_handler = false;
+	if (!c->freed)
+		return true;
+	free(c);
+	return false;
+}
+
+static void flush(struct ipc_chan *c);
+
+static void
+on_pace(struct ev *ev, void *arg)
+{
+	struct ipc_chan *c = arg;
+
+	(void)ev;
+	c->pace_timer = 0;
+	flush(c);
+	(void)tell_room(c);
+}
+
+/* Takes one message from what may go of its kind. False: not yet, and the timer is set. */
+static bool
+may_go(struct ipc_chan *c, const struct ipc_message *m)
+{
+	struct allowance *a = &c->allowance[m->id - 1];
+	uint64_t burst = m->rate < 2 ? SPENT_EACH : (uint64_t)m->rate * (SPENT_EACH / 2);
+	uint64_t now = ev_now_ms(c->ev);
+	uint64_t back = (now - a->since_ms) * m->rate; /* a quarter of the rate, in 4000 a message and ms */
+
+	a->spent -= back < a->spent ? back : a->spent;
+	a->since_ms = now;
+	if (a->spent + SPENT_EACH <= burst) {
+		a->spent += SPENT_EACH;
+		return true;
+	}
+	if (c->pace_timer == 0)
+		c->pace_timer = ev_timer_start(c->ev,
+			(a->spent + SPENT_EACH - burst) / m->rate + 1, on_pace, c);
+	return false;
 }
 
 static void
@@ -143,10 +207,14 @@ flush(struct ipc_chan *c)
 {
 	while (c->head != NULL) {
 		struct queued *q = c->head;
-		int rc = ipc_io_send(c->fd, span_of(q->data, q->len), q->fds, q->nfds, false);
+		int rc;
 
+		q->is_due = q->is_due || may_go(c, q->m);
+		if (!q->is_due)
+			break;
+		rc = ipc_io_send(c->fd, span_of(q->data, q->len), q->fds, q->nfds, false);
 		if (rc == ERR_AGAIN)
-			return;
+			break;
 		if (rc < 0) {
 			end(c, ERR_EOF);
 			return;
@@ -163,7 +231,8 @@ flush(struct ipc_chan *c)
 }
 
 static int
-enqueue(struct ipc_chan *c, struct span datagram, const int *fds, size_t nfds)
+enqueue(struct ipc_chan *c, const struct ipc_message *m, bool is_due, struct span datagram,
+	const int *fds, size_t nfds)
 {
 	struct queued *q;
 
@@ -177,6 +246,8 @@ enqueue(struct ipc_chan *c, struct span datagram, const int *fds, size_t nfds)
 		return ERR_FULL;
 	}
 	q = mem_alloc(1, sizeof(*q) + datagram.len);
+	q->m = m;
+	q->is_due = is_due;
 	memcpy(q->data, datagram.ptr, datagram.len);
 	q->len = datagram.len;
 	for (size_t i = 0; i < nfds; i++) {
@@ -223,11 +294,11 @@ ipc_send(struct ipc_chan *c, uint16_t id, const void *msg)
 			LOG_C("message", m->name), LOG_E("why", len));
 		return len;
 	}
-	if (c->head != NULL)
-		return enqueue(c, span_of(buf, (size_t)len), fds, nfds);
+	if (c->head != NULL || !may_go(c, m))
+		return enqueue(c, m, false, span_of(buf, (size_t)len), fds, nfds);
 	rc = ipc_io_send(c->fd, span_of(buf, (size_t)len), fds, nfds, false);
 	if (rc == ERR_AGAIN)
-		return enqueue(c, span_of(buf, (size_t)len), fds, nfds);
+		return enqueue(c, m, true, span_of(buf, (size_t)len), fds, nfds);
 	if (rc < 0) {
 		/* what the peer sent before it closed is still read; the reader then sees the end */
 		return rc == ERR_CLOSED ? ERR_CLOSED : rc;
@@ -386,18 +457,8 @@ on_fd(struct ev *ev, int fd, unsigned events, void *arg)
 	(void)fd;
 	if ((events & EV_WRITE) != 0) {
 		flush(c);
-		if (c->fd >= 0 && c->head == NULL && c->wants_room) {
-			c->wants_room = false;
-			if (c->ops->on_room != NULL) {
-				c->in_handler = true;
-				c->ops->on_room(c, c->arg);
-				c->in_handler = false;
-				if (c->freed) {
-					free(c);
-					return;
-				}
-			}
-		}
+		if (!tell_room(c))
+			return;
 	}
 	if (c->fd >= 0 && (events & (EV_READ | EV_HANGUP)) != 0) {
 		if (c->paused && (events & EV_HANGUP) != 0)

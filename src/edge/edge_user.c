@@ -394,6 +394,8 @@ user_peer_gone(struct child *child, uint8_t kind, struct ipc_chan *chan)
 		next = c->next;
 		if (kind == KIND_VAULT && u->phase == USER_REDEEM)
 			edge_conn_close(c);
+		else if (kind == KIND_VAULT)
+			user_vault_gone(u, &r);
 		else if (kind == KIND_CORE)
 			while (!c->is_dead && u->calls != NULL)
 				user_call_fail(u, u->calls, &r);

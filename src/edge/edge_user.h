@@ -45,6 +45,7 @@ struct user_call {
 	unsigned method;
 	bool is_sent;    /* core has it */
 	bool needs_desk; /* no desk has been asked yet */
+	bool is_asked;   /* vault has it */
 	bool is_silent;  /* nobody waits for the answer */
 	struct buf id;   /* the client's; empty for HTTP */
 	struct buf args; /* until it is sent; of methods that vault carries out until the answer */
@@ -158,6 +159,8 @@ int user_on_turn_ok(struct ipc_chan *chan, const void *m, void *arg);
 
 /* edge_vault_ops.c: what vault carries out once core's dispatch has allowed it */
 void user_vault_do(struct user_conn *u, struct user_call *call);
+/* vault has ended: the calls of u that it was asked fail with r. */
+void user_vault_gone(struct user_conn *u, const struct edge_refusal *r);
 int user_on_pairing(struct ipc_chan *chan, const void *m, void *arg);
 int user_on_device(struct ipc_chan *chan, const void *m, void *arg);
 int user_on_device_did(struct ipc_chan *chan, const void *m, void *arg);

@@ -120,10 +120,23 @@ user_vault_do(struct user_conn *u, struct user_call *call)
 	buf_init(&call->rows, RESULT_MAX);
 	buf_init(&call->more, RESULT_MAX);
 	rc = vault == NULL ? ERR_NOPEER : ask(vault, call);
+	call->is_asked = rc == 0;
 	if (rc == ERR_UNKNOWN)
 		fail(u, call, RPC_INVALID_REQUEST, "unknown scope");
 	else if (rc < 0)
 		fail(u, call, RPC_UNAVAILABLE, "vault is not there: try again");
+}
+
+void
+user_vault_gone(struct user_conn *u, const struct edge_refusal *r)
+{
+	struct user_call *next;
+
+	for (struct user_call *call = u->calls; call != NULL && !u->c.is_dead; call = next) {
+		next = call->next;
+		if (call->is_asked)
+			user_call_fail(u, call, r);
+	}
 }
 
 static struct user_call *

@@ -12,6 +12,7 @@
 #include "base/mem.h"
 #include "ipc/ipc.h"
 #include "proto/core_gate.h"
+#include "proto/core_sandbox.h"
 #include "proto/core_store.h"
 #include "proto/edge_core.h"
 #include "proto/ids.h"
@@ -275,6 +276,49 @@ too_many_messages_a_second_end_the_channel(void **state)
 	close_pair(&p);
 }
 
+static int
+on_prove(struct ipc_chan *chan, const void *m, void *arg)
+{
+	const struct core_sandbox_prove *msg = m;
+	struct side *s = arg;
+
+	(void)chan;
+	assert_int_equal(msg->req, s->last + 1);
+	s->last = msg->req;
+	s->got++;
+	return 0;
+}
+
+/* Whoever is kept busy by a stranger is not taken for a compromised process. */
+static void
+what_is_sent_too_fast_waits_and_keeps_its_order(void **state)
+{
+	static const struct ipc_handler handlers[] = {{CORE_SANDBOX_PROVE, on_prove}};
+	static const struct ipc_ops to = {.handlers = handlers, .n = 1, .on_end = on_end};
+	static const struct ipc_ops from = {.on_end = on_end};
+	struct pair p = {.ev = ev_new(), .raw = -1};
+	uint32_t rate = ipc_message_find(&core_sandbox_proto, CORE_SANDBOX_PROVE)->rate;
+	int fds[2];
+
+	(void)state;
+	assert_int_equal(ipc_pair(fds), 0);
+	p.core.chan = ipc_chan_new(p.ev, fds[0], &core_sandbox_proto, IPC_SIDE_A, IPC_FULL_END,
+		&from, &p.core);
+	p.gate.chan = ipc_chan_new(
+		p.ev, fds[1], &core_sandbox_proto, IPC_SIDE_B, IPC_FULL_END, &to, &p.gate);
+	for (unsigned i = 1; i <= rate + 5; i++)
+		assert_int_equal(core_sandbox_prove_send(p.core.chan,
+					 &(struct core_sandbox_prove){.req = i}),
+			0);
+	assert_true(ipc_chan_queued(p.core.chan) > 0);
+	while (p.gate.ended == 0 && p.core.ended == 0 && p.gate.got < rate + 5)
+		ev_turn(p.ev, -1);
+	assert_int_equal(p.gate.ended, 0);
+	assert_int_equal(p.gate.got, rate + 5);
+	assert_int_equal(ipc_chan_queued(p.core.chan), 0);
+	close_pair(&p);
+}
+
 static void
 values_of_ours_that_break_the_table_are_not_sent(void **state)
 {
@@ -397,6 +441,7 @@ main(void)
 		cmocka_unit_test(whatever_breaks_the_table_ends_the_channel),
 		cmocka_unit_test(an_uninvited_descriptor_ends_the_channel_and_is_closed),
 		cmocka_unit_test(too_many_messages_a_second_end_the_channel),
+		cmocka_unit_test(what_is_sent_too_fast_waits_and_keeps_its_order),
 		cmocka_unit_test(values_of_ours_that_break_the_table_are_not_sent),
 		cmocka_unit_test(a_body_must_be_sealed_and_small_enough),
 		cmocka_unit_test(every_message_of_every_pair_round_trips),
