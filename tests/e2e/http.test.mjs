@@ -1,5 +1,6 @@
 // HTTP as other people's programs use it: the openai package for models, chat and responses; scripts at /tools/invoke; probes.
 import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
 import test, { after, before, describe } from 'node:test';
 import OpenAI from 'openai';
 import { signIn } from './lib/client.mjs';
@@ -148,6 +149,21 @@ describe('/tools/invoke', { skip }, () => {
 		assert.equal((await invoke({ tool: 'file_write', args: { path: 'over-http.txt', content: 'hello' } })).status, 200);
 		const read = await invoke({ tool: 'read', args: { path: 'over-http.txt' }, sessionKey: 'main' });
 		assert.match(read.body.result.content[0].text, /hello/);
+	});
+
+	test('a call is the owner\'s own turn: it may replace a file, and leaves a session that may', async () => {
+		assert.equal((await invoke({ tool: 'file_write', args: { path: 'mine.txt', content: 'one' }, sessionKey: 'own' })).status, 200);
+		const again = await invoke({ tool: 'file_write', args: { path: 'mine.txt', content: 'two' }, sessionKey: 'own' });
+		assert.equal(again.status, 200, JSON.stringify(again.body));
+		const client = await signIn(gateway);
+		const provenance = async (key) => (await client.call('sessions.list', {})).sessions.find((s) => s.key.endsWith(key))?.provenance;
+		assert.equal((await provenance(':own')).tainted, false);
+		const id = randomUUID();
+		const [, done] = await client.request('agent', { message: 'hello', sessionId: id, idempotencyKey: randomUUID() }, 2);
+		assert.equal(done.ok, true, JSON.stringify(done));
+		const row = await until(() => provenance(id), 'the session of that number');
+		assert.equal(row.tainted, false);
+		await client.close();
 	});
 
 	test('programs and files are not there unless named, nor what the configuration denies, nor what does not exist', async () => {

@@ -12,7 +12,8 @@ struct rpc_call {
 	uint64_t principal;
 	unsigned door;
 	unsigned method;
-	uint64_t turn;
+	uint64_t
+		turn; /* the call's, until a run takes it (rpc_run_accept); what is left is dropped after the handler */
 	struct span args; /* checked against the method's parameters */
 	struct core_caller
 		*caller; /* the handler's: it answers now, or keeps it and answers later */
@@ -45,6 +46,8 @@ void rpc_session_renew(struct rpc_call *call, const struct core_run_request *rq)
 bool rpc_turn_is_repeated(struct rpc_call *call, struct span idem);
 /* A message whose parameters are checked: it is accepted, or refused because nothing may run. Takes caller. */
 void rpc_turn_take(struct rpc_call *call, struct core_run_request *rq);
+/* The run begins, or is refused because too many wait. Takes caller, and the call's turn when it begins. */
+void rpc_run_accept(struct rpc_call *call, struct core_run_request *rq);
 /* Are there any; may the model have them (false: answered already). */
 bool rpc_attachments_given(struct span args);
 bool rpc_attachments_check(struct rpc_call *call);

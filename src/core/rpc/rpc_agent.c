@@ -6,7 +6,7 @@
 
 /* A turn whose session was named by its number: it waits until store has said which key that is. */
 struct named {
-	struct rpc_call call; /* without arguments: they are gone by then */
+	struct rpc_call call; /* without arguments: they are gone by then; its turn is ours */
 	struct core_run_request rq;
 	struct buf text, idem, extra, key;
 };
@@ -22,6 +22,7 @@ take_named(struct named *n, int64_t rc)
 		core_reply_error(n->call.caller, RPC_UNAVAILABLE, err_text((int)rc));
 	else if (!rpc_turn_is_repeated(&n->call, n->rq.idem))
 		rpc_turn_take(&n->call, &n->rq);
+	core_turn_drop(n->call.core, n->call.turn);
 	buf_clear(&n->text);
 	buf_clear(&n->idem);
 	buf_clear(&n->extra);
@@ -72,6 +73,7 @@ find_named(struct rpc_call *call, const struct core_run_request *rq)
 	n = mem_alloc(1, sizeof(*n));
 	n->call = *call;
 	n->call.args = SPAN_EMPTY;
+	call->turn = 0;
 	n->rq = *rq;
 	n->key = key;
 	keep(&n->text, CHAT_MESSAGE_MAX, rq->text);
@@ -113,8 +115,7 @@ may_deliver(struct rpc_call *call)
 void
 rpc_agent(struct rpc_call *call)
 {
-	struct core_run_request rq = {
-		.principal = call->principal, .turn = call->turn, .method = METHOD_AGENT};
+	struct core_run_request rq = {.principal = call->principal, .method = METHOD_AGENT};
 	struct buf key = {0};
 
 	(void)args_get_str(call->args, "message", &rq.text);

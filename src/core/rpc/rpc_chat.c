@@ -79,11 +79,21 @@ rpc_is_running(struct rpc_call *call)
 }
 
 void
+rpc_run_accept(struct rpc_call *call, struct core_run_request *rq)
+{
+	rq->turn = call->turn;
+	if (core_run_accept(call->core, rq, call->caller) < 0)
+		core_reply_error(call->caller, RPC_UNAVAILABLE,
+			"too many messages are waiting; try again later");
+	else
+		call->turn = 0;
+}
+
+void
 rpc_turn_take(struct rpc_call *call, struct core_run_request *rq)
 {
 	struct buf extra = {.max = CHAT_MESSAGE_MAX + SYSEVENTS_MAX * KIB(8)};
 	struct span rest;
-	int rc;
 
 	if (!rpc_is_running(call))
 		return;
@@ -95,20 +105,14 @@ rpc_turn_take(struct rpc_call *call, struct core_run_request *rq)
 	if (rq->fresh)
 		rq->text = rest;
 	add_system_events(call->core, rq, &extra);
-	rc = core_run_accept(call->core, rq, call->caller);
+	rpc_run_accept(call, rq);
 	buf_clear(&extra);
-	if (rc < 0)
-		core_reply_error(call->caller, RPC_UNAVAILABLE,
-			"too many messages are waiting; try again later");
-	else
-		call->turn = 0; /* the run's now */
 }
 
 void
 rpc_chat_send(struct rpc_call *call)
 {
-	struct core_run_request rq = {
-		.principal = call->principal, .turn = call->turn, .method = METHOD_CHAT_SEND};
+	struct core_run_request rq = {.principal = call->principal, .method = METHOD_CHAT_SEND};
 	struct buf key;
 
 	(void)args_get_str(call->args, "message", &rq.text);

@@ -51,17 +51,14 @@ accept_call(struct rpc_call *call, struct core_run_request *rq, struct span name
 	(void)buf_put_cstr(&text, "/tools/invoke ");
 	(void)buf_put(&text, name);
 	rq->text = buf_span(&text);
-	if (core_run_accept(call->core, rq, call->caller) < 0)
-		core_reply_error(call->caller, RPC_UNAVAILABLE,
-			"too many messages are waiting; try again later");
+	rpc_run_accept(call, rq);
 	buf_clear(&text);
 }
 
 void
 rpc_tools_invoke(struct rpc_call *call)
 {
-	struct core_run_request rq = {
-		.principal = call->principal, .turn = call->turn, .method = METHOD_TOOLS_INVOKE};
+	struct core_run_request rq = {.principal = call->principal, .method = METHOD_TOOLS_INVOKE};
 	struct buf args = {.max = HTTP_BODY_MAX * 2};
 	struct span name = SPAN_EMPTY;
 	struct buf key;
