@@ -92,7 +92,7 @@ peer_gone(struct child *child, uint8_t kind, struct ipc_chan *chan)
 		gate_run_close_all(g);
 	}
 	if (kind == KIND_EGRESS || kind == KIND_SANDBOX || kind == KIND_STORE)
-		gate_acks_drop(g, chan);
+		gate_acks_drop(g, chan, 0);
 }
 
 static void

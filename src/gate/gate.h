@@ -3,7 +3,9 @@
  * nothing that somebody wrote can talk it into anything.
  *
  *   gate_judge.c    the verdict: a pure function of policy, run and request
- *   gate_run.c      turns, runs, sessions and what lowers their labels
+ *   gate_turn.c     what edge said of a message before core had it
+ *   gate_run.c      runs and their sessions: opened, fetched, closed
+ *   gate_result.c   what lowers their labels: the results that executors and store have for them
  *   gate_row.c      what survives a restart: rows in store under gate's MAC and version
  *   gate_seen.c     which versions of them there were: kept where store does not reach
  *   gate_key.c      warrant keys of executors, counters, warrants
@@ -244,15 +246,31 @@ struct gate {
 	size_t closed_at;
 };
 
-/* gate_run.c: what the messages do. Return 0, or a code that ends the channel of a peer that broke the rules. */
+/* What the messages do returns 0, or a code that ends the channel of a peer that broke the rules. */
+
+/* gate_turn.c */
 int gate_turn_add(struct gate *g, uint64_t principal, uint64_t turn, uint8_t integrity);
 void gate_turn_drop(
 	struct gate *g, uint64_t turn); /* no run comes for it; an unknown one is legal */
 int gate_turn_add_id(struct gate *g, uint64_t principal, const struct edge_gate_turn_id *m);
+struct gate_turn *gate_turn_find(struct gate *g, uint64_t turn);
+void gate_turn_clear(struct gate_turn *t);
+
+/* gate_run.c */
 int gate_run_open(struct gate *g, const struct core_gate_run_open *m);
 void gate_run_close(struct gate *g, uint64_t run);
 void gate_run_close_all(struct gate *g); /* core is gone */
 struct gate_run *gate_run_find(struct gate *g, uint64_t run);
+/* A row came, or is known to be on disk: go on with whoever waited for it. */
+void gate_run_fetched(struct gate *g, struct gate_run *run, const struct gate_store_row *m);
+void gate_session_fetched(struct gate *g, struct gate_session *s, const struct gate_store_row *m);
+/* The session, asked for from store when it is not here; a reference is taken. NULL when there is no room. */
+struct gate_session *gate_session_take(struct gate *g, uint64_t session);
+/* The bytes of a run's row. */
+size_t gate_run_value(const struct gate_run *run, uint8_t out[GATE_VALUE_MAX]);
+size_t gate_session_value(const struct gate_session *s, uint8_t out[GATE_VALUE_MAX]);
+
+/* gate_result.c */
 /* What an executor or store has for a run, before core gets it. */
 struct gate_result {
 	struct ipc_chan *from;
@@ -264,14 +282,10 @@ struct gate_result {
 };
 /* Lowers the run and its session, and acknowledges when that is on disk. */
 int gate_run_result(struct gate *g, const struct gate_result *result);
-void gate_acks_drop(struct gate *g, const struct ipc_chan *chan); /* that executor is gone */
-/* A row came, or is known to be on disk: go on with whoever waited for it. */
-void gate_run_fetched(struct gate *g, struct gate_run *run, const struct gate_store_row *m);
-void gate_session_fetched(struct gate *g, struct gate_session *s, const struct gate_store_row *m);
+/* Acknowledges what is on disk by now. */
 void gate_run_stored(struct gate *g);
-/* The bytes of a run's row. */
-size_t gate_run_value(const struct gate_run *run, uint8_t out[GATE_VALUE_MAX]);
-size_t gate_session_value(const struct gate_session *s, uint8_t out[GATE_VALUE_MAX]);
+/* Nobody waits for them: of that executor (NULL: none), of that run (0: none). */
+void gate_acks_drop(struct gate *g, const struct ipc_chan *chan, uint64_t run);
 
 /* gate_verdict.c */
 void gate_verdict_judge(struct gate *g, struct ipc_chan *core, const struct core_gate_judge *m);

@@ -1,117 +1,13 @@
 #include "gate/gate.h"
 
 #include <stdlib.h>
-#include <string.h>
 
-#include "base/err.h"
 #include "base/log.h"
-#include "base/mem.h"
 #include "base/weak.h"
 
 const struct label gate_label_new = {.integrity = LABEL_OWNER, .readers_kind = LABEL_READ_OWNER};
 const struct label gate_label_doubtful = {
 	.integrity = LABEL_UNTRUSTED, .readers_kind = LABEL_READ_OWNER};
-
-/* ---- turns ---- */
-
-static void
-turn_clear(struct gate_turn *t)
-{
-	free(t->ids);
-	*t = (struct gate_turn){0};
-}
-
-static struct gate_turn *
-turn_find(struct gate *g, uint64_t turn)
-{
-	uint64_t now = ev_now_ms(g->child->ev);
-
-	for (size_t i = 0; turn != 0 && i < g->nturns; i++) {
-		if (g->turns[i].turn == turn)
-			return now < g->turns[i].expires_ms ? &g->turns[i] : NULL;
-	}
-	return NULL;
-}
-
-static struct gate_turn *
-turn_slot(struct gate *g)
-{
-	uint64_t now = ev_now_ms(g->child->ev);
-
-	for (size_t i = 0; i < g->nturns; i++) {
-		if (g->turns[i].turn == 0 || now >= g->turns[i].expires_ms) {
-			turn_clear(&g->turns[i]);
-			return &g->turns[i];
-		}
-	}
-	return g->nturns < GATE_TURNS_MAX ? &g->turns[g->nturns++] : NULL;
-}
-
-/* Only an owner's credential that may write can speak as the owner; anybody else's turn is a stranger's. */
-static uint8_t
-most_integrity(uint64_t principal)
-{
-	switch (PRINCIPAL_KIND(principal)) {
-	case PRINCIPAL_CONTROL:
-	case PRINCIPAL_TOKEN:
-	case PRINCIPAL_BROWSER:
-	case PRINCIPAL_DEVICE:
-		return (PRINCIPAL_SCOPES(principal) & (SCOPE_WRITE | SCOPE_ADMIN)) != 0
-			       ? LABEL_OWNER_TYPED
-			       : LABEL_UNTRUSTED;
-	default:
-		return LABEL_UNTRUSTED;
-	}
-}
-
-int
-gate_turn_add(struct gate *g, uint64_t principal, uint64_t turn, uint8_t integrity)
-{
-	struct gate_turn *t;
-
-	if (turn == 0 || turn_find(g, turn) != NULL)
-		return ERR_EXISTS;
-	t = turn_slot(g);
-	if (t == NULL)
-		return ERR_FULL;
-	t->turn = turn;
-	t->principal = principal;
-	t->integrity =
-		integrity < most_integrity(principal) ? integrity : most_integrity(principal);
-	t->expires_ms = ev_now_ms(g->child->ev) + GATE_TURN_TTL_MS;
-	return 0;
-}
-
-void
-gate_turn_drop(struct gate *g, uint64_t turn)
-{
-	struct gate_turn *t = turn_find(g, turn);
-
-	if (t != NULL)
-		turn_clear(t);
-}
-
-int
-gate_turn_add_id(struct gate *g, uint64_t principal, const struct edge_gate_turn_id *m)
-{
-	struct gate_turn *t = turn_find(g, m->turn);
-	struct gate_id *id;
-
-	if (t == NULL || t->principal != principal)
-		return ERR_NOTFOUND;
-	if (t->integrity != LABEL_OWNER_TYPED)
-		return ERR_DENIED;
-	if (t->nids == GATE_TURN_IDS_MAX)
-		return ERR_FULL;
-	if (m->verb == EFFECT_NONE || m->verb >= EFFECT_N || m->kind == DEST_NONE ||
-		m->id.len == 0 || m->id.len > GATE_ID_MAX)
-		return ERR_RANGE;
-	t->ids = mem_grow(t->ids, t->nids + 1, sizeof(*t->ids));
-	id = &t->ids[t->nids++];
-	*id = (struct gate_id){.verb = m->verb, .kind = m->kind, .len = (uint8_t)m->id.len};
-	memcpy(id->id, m->id.ptr, m->id.len);
-	return 0;
-}
 
 /* ---- sessions ---- */
 
@@ -132,9 +28,8 @@ session_slot(struct gate *g)
 	return g->nsessions < GATE_SESSIONS_MAX ? &g->sessions[g->nsessions++] : oldest;
 }
 
-/* The session, asked for from store when it is not here; a reference is taken. NULL when there is no room. */
-static struct gate_session *
-session_take(struct gate *g, uint64_t session)
+struct gate_session *
+gate_session_take(struct gate *g, uint64_t session)
 {
 	struct gate_session *s = NULL;
 
@@ -344,13 +239,13 @@ run_take_turn(struct gate_run *run, struct gate_turn *t)
 	run->ids = t->ids;
 	run->nids = t->nids;
 	t->ids = NULL;
-	turn_clear(t);
+	gate_turn_clear(t);
 }
 
 static enum reason
 run_open(struct gate *g, const struct core_gate_run_open *m)
 {
-	struct gate_turn *t = turn_find(g, m->turn);
+	struct gate_turn *t = gate_turn_find(g, m->turn);
 	struct gate_run *run;
 
 	if (g->child->panic)
@@ -373,7 +268,7 @@ run_open(struct gate *g, const struct core_gate_run_open *m)
 		.agent = m->agent,
 		.resumed = m->resumed,
 		.session_key = m->session};
-	run->session = session_take(g, m->session);
+	run->session = gate_session_take(g, m->session);
 	if (run->session == NULL) {
 		run_clear(run);
 		return REASON_LIMIT;
@@ -394,27 +289,6 @@ gate_run_open(struct gate *g, const struct core_gate_run_open *m)
 	if (reason != REASON_ALLOWED)
 		send_ready(g, m->run, false, reason, (struct label){0});
 	return 0;
-}
-
-static void
-drop_acks_of(struct gate *g, const struct ipc_chan *chan, uint64_t run)
-{
-	size_t kept = 0;
-
-	for (size_t i = 0; i < g->nacks; i++) {
-		if ((chan != NULL && g->acks[i].chan == chan) ||
-			(run != 0 && g->acks[i].run == run))
-			g->acks[i].session->refs--;
-		else
-			g->acks[kept++] = g->acks[i];
-	}
-	g->nacks = kept;
-}
-
-void
-gate_acks_drop(struct gate *g, const struct ipc_chan *chan)
-{
-	drop_acks_of(g, chan, 0);
 }
 
 void
@@ -441,117 +315,8 @@ gate_run_close_all(struct gate *g)
 	for (size_t i = 0; i < g->nruns; i++) {
 		if (g->runs[i].state == GATE_RUN_FREE)
 			continue;
-		drop_acks_of(g, NULL, g->runs[i].run);
+		gate_acks_drop(g, NULL, g->runs[i].run);
 		run_clear(&g->runs[i]);
 	}
 	g->nruns = 0;
-}
-
-/* ---- labels of results ---- */
-
-static void
-send_labeled(const struct gate_ack *ack)
-{
-	if (ack->req != 0) {
-		(void)gate_store_recall_ok_send(
-			ack->chan, &(struct gate_store_recall_ok){.req = ack->req});
-		return;
-	}
-	(void)executor_gate_labeled_send(
-		ack->chan, &(struct executor_gate_labeled){.run = ack->run, .call = ack->call});
-}
-
-/* Acknowledges what is on disk by now. */
-void
-gate_run_stored(struct gate *g)
-{
-	size_t kept = 0;
-
-	for (size_t i = 0; i < g->nacks; i++) {
-		const struct gate_ack *ack = &g->acks[i];
-		const struct gate_run *run = gate_run_find(g, ack->run);
-
-		if (ack->session->row.get_req != 0 || ack->session->row.lowered ||
-			(run != NULL && run->row.lowered)) {
-			g->acks[kept++] = *ack;
-			continue;
-		}
-		send_labeled(ack);
-		ack->session->refs--;
-	}
-	g->nacks = kept;
-}
-
-static bool
-session_lower(struct gate *g, struct gate_session *s, struct label label)
-{
-	struct label joined = label_join(s->label, label);
-
-	if (label_is_equal(joined, s->label))
-		return false;
-	s->label = joined;
-	if (s->row.get_req == 0)
-		gate_row_put(g, &s->row, true);
-	return true;
-}
-
-static void
-run_lower(struct gate *g, struct gate_run *run, struct label label)
-{
-	struct label joined = label_join(run->label, label);
-	struct ipc_chan *core = child_peer(g->child, KIND_CORE, 0);
-	uint8_t packed[LABEL_PACKED_LEN];
-
-	if (label_is_equal(joined, run->label))
-		return;
-	run->label = joined;
-	gate_row_put(g, &run->row, true);
-	label_pack(joined, packed);
-	if (core != NULL)
-		(void)core_gate_run_label_send(
-			core, &(struct core_gate_run_label){
-				      .run = run->run, .label = span_of(packed, sizeof(packed))});
-}
-
-/* The session of a run that is open or ended a moment ago, with a reference; NULL for any other number. */
-static struct gate_session *
-session_of(struct gate *g, const struct gate_run *run, uint64_t id)
-{
-	if (run != NULL)
-		return session_take(g, run->session_key);
-	for (size_t i = 0; id != 0 && i < GATE_CLOSED_N; i++) {
-		if (g->closed[i].run == id)
-			return session_take(g, g->closed[i].session);
-	}
-	return NULL;
-}
-
-int
-gate_run_result(struct gate *g, const struct gate_result *r)
-{
-	struct gate_run *run = gate_run_find(g, r->run);
-	struct gate_session *session = session_of(g, run, r->run);
-
-	if (session == NULL || g->nacks == GATE_ACKS_MAX) {
-		log_warn("label of a result without a run: not acknowledged",
-			LOG_C("peer", kind_name(r->kind)), LOG_U("run", r->run));
-		if (session != NULL)
-			session->refs--;
-		return 0;
-	}
-	if (run != NULL)
-		run_lower(g, run, r->label);
-	if (session_lower(g, session, r->label))
-		(void)witness_line(
-			g->witness, &(struct audit_writer_line){.event = AUDIT_LABEL,
-					    .principal = run == NULL ? 0 : run->principal,
-					    .run = r->run,
-					    .call = r->call,
-					    .peer = r->kind,
-					    .instance = ipc_chan_tag(r->from),
-					    .number = (int64_t)r->label.integrity});
-	g->acks[g->nacks++] = (struct gate_ack){
-		.chan = r->from, .run = r->run, .call = r->call, .req = r->req, .session = session};
-	gate_run_stored(g);
-	return 0;
 }
