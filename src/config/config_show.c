@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "base/weak.h"
 #include "config_text.h"
 #include "text/text.h"
 
@@ -90,7 +91,8 @@ is_secret(const struct walk *w, const struct json_node *node)
 	struct option_match match = {.option = -1};
 	size_t n = w->depth;
 
-	if (node->kind == JSON_NULL || node->kind == JSON_BOOL || json_first(node) != NULL)
+	if (node->kind == JSON_NULL || node->kind == JSON_BOOL || json_first(node) != NULL ||
+		WEAK(CONFIG_SECRETS))
 		return false;
 	if (node->kind == JSON_STRING &&
 		(node->v.text.len == 0 || is_reference(node->v.text) || config_is_mark(node)))
