@@ -71,13 +71,6 @@ build(struct tree *t)
 }
 
 static void
-member(struct json_out *o, const char *key, const char *v)
-{
-	json_out_key(o, span_from_cstr(key));
-	json_out_str(o, span_from_cstr(v));
-}
-
-static void
 put_enum(struct json_out *o, const char *values)
 {
 	struct span rest = span_from_cstr(values);
@@ -111,22 +104,22 @@ put_option(struct json_out *o, const struct option_row *row)
 {
 	switch (row->type) {
 	case OPTION_BOOL:
-		member(o, "type", "boolean");
+		json_out_member_str(o, "type", SPAN("boolean"));
 		break;
 	case OPTION_INT:
-		member(o, "type", "integer");
+		json_out_member_str(o, "type", SPAN("integer"));
 		json_out_member_u64(o, "minimum", row->min);
 		json_out_member_u64(o, "maximum", row->max);
 		break;
 	case OPTION_ENUM:
-		member(o, "type", "string");
+		json_out_member_str(o, "type", SPAN("string"));
 		put_enum(o, row->values);
 		break;
 	case OPTION_LIST:
-		member(o, "type", "array");
+		json_out_member_str(o, "type", SPAN("array"));
 		json_out_key(o, SPAN("items"));
 		json_out_begin_object(o);
-		member(o, "type", "string");
+		json_out_member_str(o, "type", SPAN("string"));
 		json_out_end_object(o);
 		break;
 	case OPTION_SIZE:
@@ -139,12 +132,12 @@ put_option(struct json_out *o, const struct option_row *row)
 		break;
 	case OPTION_STR:
 	case OPTION_SECRET:
-		member(o, "type", "string");
+		json_out_member_str(o, "type", SPAN("string"));
 		break;
 	case OPTION_TYPE_N:
 		break;
 	}
-	member(o, "description", row->help);
+	json_out_member_str(o, "description", span_from_cstr(row->help));
 	put_default(o, row);
 }
 
@@ -188,15 +181,15 @@ open_spot(const struct tree *t, struct json_out *o, struct open *e, const struct
 	*e = (struct open){.next = s->first, .self = s, .stage = DONE};
 	json_out_begin_object(o);
 	if (s == &t->spots[0])
-		member(o, "$schema", "http://json-schema.org/draft-07/schema#");
+		json_out_member_str(o, "$schema", SPAN("http://json-schema.org/draft-07/schema#"));
 	if (s->option >= 0 && s->first == 0)
 		put_option(o, &option_rows[s->option]);
 	if (s->first == 0)
 		return;
 	if (s->option >= 0)
-		member(o, "description", option_rows[s->option].help);
+		json_out_member_str(o, "description", span_from_cstr(option_rows[s->option].help));
 	else
-		member(o, "type", is_list(t, s) ? "array" : "object");
+		json_out_member_str(o, "type", span_from_cstr(is_list(t, s) ? "array" : "object"));
 	e->stage = is_list(t, s) ? WILD : NAMED;
 	if (is_list(t, s))
 		return;
@@ -291,15 +284,15 @@ put_hint(struct json_out *o, const struct option_row *row, uint64_t order)
 	json_out_key(o, span_from_cstr(row->path));
 	json_out_begin_object(o);
 	put_label(o, path);
-	member(o, "help", row->help);
+	json_out_member_str(o, "help", span_from_cstr(row->help));
 	json_out_key(o, SPAN("group"));
 	json_out_str(o, span_cut(&path, '.'));
 	json_out_member_u64(o, "order", order);
 	json_out_key(o, SPAN("sensitive"));
 	json_out_bool(o, row->type == OPTION_SECRET);
-	member(o, "reload", option_reload_name(row->reload));
+	json_out_member_str(o, "reload", span_from_cstr(option_reload_name(row->reload)));
 	if (row->type == OPTION_SECRET)
-		member(o, "placeholder", "${VARIABLE}");
+		json_out_member_str(o, "placeholder", SPAN("${VARIABLE}"));
 	json_out_end_object(o);
 }
 
@@ -316,6 +309,6 @@ config_schema_put(struct json_out *o)
 	for (size_t i = 0; i < OPT_N; i++)
 		put_hint(o, &option_rows[i], i);
 	json_out_end_object(o);
-	member(o, "version", MOLTBOT_VERSION);
+	json_out_member_str(o, "version", span_from_cstr(MOLTBOT_VERSION));
 	free(t);
 }

@@ -16,8 +16,8 @@ put_challenge(struct buf *out, const char *nonce)
 	edge_frame_event(&o, event_rows[EVENT_CONNECT_CHALLENGE].name);
 	json_out_key(&o, SPAN("payload"));
 	json_out_begin_object(&o);
-	edge_put_str(&o, "nonce", span_from_cstr(nonce));
-	edge_put_u64(&o, "ts", ev_wall_ms());
+	json_out_member_str(&o, "nonce", span_from_cstr(nonce));
+	json_out_member_u64(&o, "ts", ev_wall_ms());
 	json_out_end_object(&o);
 	json_out_end_object(&o);
 	(void)ws_put(out, WS_TEXT, buf_span(&text), NULL);

@@ -209,8 +209,8 @@ put_error(struct json_out *o, unsigned code, struct span message)
 {
 	json_out_key(o, SPAN("error"));
 	json_out_begin_object(o);
-	edge_put_str(o, "code", span_from_cstr(rpc_code_name(code)));
-	edge_put_str(o, "message", message);
+	json_out_member_str(o, "code", span_from_cstr(rpc_code_name(code)));
+	json_out_member_str(o, "message", message);
 	json_out_end_object(o);
 }
 

@@ -1,4 +1,6 @@
 /* POST /v1/chat/completions: OpenAI's shape of a turn. */
+#include <stdio.h>
+
 #include "base/err.h"
 #include "edge_user_http.h"
 
@@ -73,8 +75,10 @@ take_messages(struct turn_ask *ask, const struct json_node *list)
 }
 
 static int
-read_request(struct turn_ask *ask, const struct json_node *root)
+read_request(struct turn_ask *ask, const struct json_node *root, char *words, size_t cap)
 {
+	int rc;
+
 	if (root->kind != JSON_OBJECT || json_get(root, SPAN("messages")) == NULL)
 		return ERR_SYNTAX;
 	(void)json_node_str(json_get(root, SPAN("model")), &ask->model);
@@ -83,33 +87,22 @@ read_request(struct turn_ask *ask, const struct json_node *root)
 	(void)json_node_bool(
 		json_get(json_get(root, SPAN("stream_options")), SPAN("include_usage")),
 		&ask->usage);
-	return take_messages(ask, json_get(root, SPAN("messages")));
+	rc = take_messages(ask, json_get(root, SPAN("messages")));
+	if (rc == ERR_MISSING)
+		(void)snprintf(words, cap, "Missing user message in `messages`.");
+	return rc;
 }
 
 /* ---- the answer ---- */
 
 static void
-put_usage(struct json_out *o, struct span result)
-{
-	uint64_t in = user_turn_usage(result, SPAN("input"));
-	uint64_t out = user_turn_usage(result, SPAN("output"));
-
-	json_out_key(o, SPAN("usage"));
-	json_out_begin_object(o);
-	edge_put_u64(o, "prompt_tokens", in);
-	edge_put_u64(o, "completion_tokens", out);
-	edge_put_u64(o, "total_tokens", in + out);
-	json_out_end_object(o);
-}
-
-static void
 begin_object(struct json_out *o, const struct user_turn *turn, const char *object)
 {
 	json_out_begin_object(o);
-	edge_put_str(o, "id", span_from_cstr(turn->id));
-	edge_put_str(o, "object", span_from_cstr(object));
-	edge_put_u64(o, "created", turn->created);
-	edge_put_str(o, "model", buf_span(&turn->model));
+	json_out_member_str(o, "id", span_from_cstr(turn->id));
+	json_out_member_str(o, "object", span_from_cstr(object));
+	json_out_member_u64(o, "created", turn->created);
+	json_out_member_str(o, "model", buf_span(&turn->model));
 	json_out_key(o, SPAN("choices"));
 	json_out_begin_array(o);
 }
@@ -119,16 +112,16 @@ put_whole(const struct user_turn *turn, struct json_out *o, struct span text, st
 {
 	begin_object(o, turn, "chat.completion");
 	json_out_begin_object(o);
-	edge_put_u64(o, "index", 0);
+	json_out_member_u64(o, "index", 0);
 	json_out_key(o, SPAN("message"));
 	json_out_begin_object(o);
-	edge_put_str(o, "role", SPAN("assistant"));
-	edge_put_str(o, "content", text);
+	json_out_member_str(o, "role", SPAN("assistant"));
+	json_out_member_str(o, "content", text);
 	json_out_end_object(o);
-	edge_put_str(o, "finish_reason", SPAN("stop"));
+	json_out_member_str(o, "finish_reason", SPAN("stop"));
 	json_out_end_object(o);
 	json_out_end_array(o);
-	put_usage(o, result);
+	user_turn_put_usage(o, result, "prompt_tokens", "completion_tokens");
 	json_out_end_object(o);
 }
 
@@ -138,13 +131,13 @@ static void
 put_choice(struct json_out *o, enum delta what, struct span text)
 {
 	json_out_begin_object(o);
-	edge_put_u64(o, "index", 0);
+	json_out_member_u64(o, "index", 0);
 	json_out_key(o, SPAN("delta"));
 	json_out_begin_object(o);
 	if (what == DELTA_ROLE)
-		edge_put_str(o, "role", SPAN("assistant"));
+		json_out_member_str(o, "role", SPAN("assistant"));
 	if (what == DELTA_ROLE || what == DELTA_TEXT)
-		edge_put_str(o, "content", text);
+		json_out_member_str(o, "content", text);
 	json_out_end_object(o);
 	json_out_key(o, SPAN("finish_reason"));
 	if (what == DELTA_STOP)
@@ -166,7 +159,7 @@ send_delta(struct user_conn *u, enum delta what, struct span text, struct span r
 		put_choice(&o, what, text);
 	json_out_end_array(&o);
 	if (what == DELTA_USAGE)
-		put_usage(&o, result);
+		user_turn_put_usage(&o, result, "prompt_tokens", "completion_tokens");
 	json_out_end_object(&o);
 	if (json_out_finish(&o) == 0)
 		user_turn_event(u, "", buf_span(&json));
@@ -204,8 +197,8 @@ failed(struct user_conn *u, struct span message)
 	json_out_begin_object(&o);
 	json_out_key(&o, SPAN("error"));
 	json_out_begin_object(&o);
-	edge_put_str(&o, "message", message);
-	edge_put_str(&o, "type", SPAN("api_error"));
+	json_out_member_str(&o, "message", message);
+	json_out_member_str(&o, "type", SPAN("api_error"));
 	json_out_end_object(&o);
 	json_out_end_object(&o);
 	user_turn_event(u, "", buf_span(&json));
@@ -214,6 +207,8 @@ failed(struct user_conn *u, struct span message)
 
 static const struct turn_shape shape = {.id = "chatcmpl",
 	.space = "openai",
+	.read = read_request,
+	.expected = "expected a JSON object with `messages`",
 	.begin = begin,
 	.delta = delta,
 	.end = end,
@@ -223,29 +218,5 @@ static const struct turn_shape shape = {.id = "chatcmpl",
 void
 user_chat_start(struct user_conn *u, struct span body)
 {
-	struct turn_ask ask;
-	struct json_node *root;
-	struct arena arena;
-	int rc;
-
-	turn_ask_init(&ask);
-	arena_init(&arena, body.len * 2 + MIB(12));
-	rc = json_parse(&arena, body, NULL, &root, NULL);
-	if (rc == 0)
-		rc = read_request(&ask, root);
-	if (rc == 0 && turn_ask_is_over(&ask))
-		rc = ERR_TOOBIG;
-	if (rc == 0)
-		user_turn_start(u, &shape, &ask);
-	else if (rc == ERR_TOOBIG)
-		user_http_fail(
-			u, 413, "invalid_request_error", SPAN("the conversation is too large"));
-	else if (rc == ERR_MISSING)
-		user_http_fail(u, 400, "invalid_request_error",
-			SPAN("Missing user message in `messages`."));
-	else
-		user_http_fail(u, 400, "invalid_request_error",
-			SPAN("expected a JSON object with `messages`"));
-	arena_clear(&arena);
-	turn_ask_clear(&ask);
+	user_turn_post(u, &shape, body);
 }

@@ -159,8 +159,8 @@ put_answer(struct json_out *o, const struct config_user_answer *a, struct span i
 	} else {
 		json_out_key(o, SPAN("error"));
 		json_out_begin_object(o);
-		edge_put_str(o, "code", span_from_cstr(rpc_code_name(a->code)));
-		edge_put_str(o, "message", a->message);
+		json_out_member_str(o, "code", span_from_cstr(rpc_code_name(a->code)));
+		json_out_member_str(o, "message", a->message);
 		if (a->json >= 0) {
 			json_out_key(o, SPAN("details"));
 			rc = put_json(o, a->json);

@@ -90,7 +90,7 @@ write_event(struct json_out *o, const struct user *user, const struct edge_core_
 	if (rc < 0)
 		return rc;
 	if (e->number != 0)
-		edge_put_u64(o, "seq", e->number);
+		json_out_member_u64(o, "seq", e->number);
 	if (e->event == EVENT_PRESENCE || e->event == EVENT_HEALTH)
 		user_put_versions(o, user);
 	json_out_end_object(o);

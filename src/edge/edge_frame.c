@@ -21,35 +21,20 @@ edge_refuse(struct edge_refusal *r, unsigned code, uint16_t close, const char *f
 }
 
 void
-edge_put_str(struct json_out *o, const char *key, struct span v)
-{
-	json_out_key(o, span_from_cstr(key));
-	json_out_str(o, v);
-}
-
-void
-edge_put_u64(struct json_out *o, const char *key, uint64_t v)
-{
-	json_out_key(o, span_from_cstr(key));
-	json_out_u64(o, v);
-}
-
-void
 edge_frame_res(struct json_out *o, struct span id, bool ok)
 {
 	json_out_begin_object(o);
-	edge_put_str(o, "type", SPAN("res"));
-	edge_put_str(o, "id", id);
-	json_out_key(o, SPAN("ok"));
-	json_out_bool(o, ok);
+	json_out_member_str(o, "type", SPAN("res"));
+	json_out_member_str(o, "id", id);
+	json_out_member_bool(o, "ok", ok);
 }
 
 void
 edge_frame_event(struct json_out *o, const char *name)
 {
 	json_out_begin_object(o);
-	edge_put_str(o, "type", SPAN("event"));
-	edge_put_str(o, "event", span_from_cstr(name));
+	json_out_member_str(o, "type", SPAN("event"));
+	json_out_member_str(o, "event", span_from_cstr(name));
 }
 
 void
@@ -61,21 +46,20 @@ edge_frame_refusal(struct buf *buf, struct span id, const struct edge_refusal *r
 	edge_frame_res(&o, id, false);
 	json_out_key(&o, SPAN("error"));
 	json_out_begin_object(&o);
-	edge_put_str(&o, "code", span_from_cstr(rpc_code_name(r->code)));
-	edge_put_str(&o, "message", span_from_cstr(r->message));
+	json_out_member_str(&o, "code", span_from_cstr(rpc_code_name(r->code)));
+	json_out_member_str(&o, "message", span_from_cstr(r->message));
 	if (r->request_id.len > 0 || r->expected > 0) {
 		json_out_key(&o, SPAN("details"));
 		json_out_begin_object(&o);
 		if (r->request_id.len > 0)
-			edge_put_str(&o, "requestId", r->request_id);
+			json_out_member_str(&o, "requestId", r->request_id);
 		if (r->expected > 0)
-			edge_put_u64(&o, "expectedProtocol", r->expected);
+			json_out_member_u64(&o, "expectedProtocol", r->expected);
 		json_out_end_object(&o);
 	}
 	if (r->retry_ms > 0) {
-		json_out_key(&o, SPAN("retryable"));
-		json_out_bool(&o, true);
-		edge_put_u64(&o, "retryAfterMs", r->retry_ms);
+		json_out_member_bool(&o, "retryable", true);
+		json_out_member_u64(&o, "retryAfterMs", r->retry_ms);
 	}
 	json_out_end_object(&o);
 	json_out_end_object(&o);

@@ -27,8 +27,6 @@ void edge_frame_res(struct json_out *o, struct span id, bool ok);
 void edge_frame_refusal(struct buf *buf, struct span id, const struct edge_refusal *r);
 /* Begins {"type":"event","event":name. */
 void edge_frame_event(struct json_out *o, const char *name);
-void edge_put_str(struct json_out *o, const char *key, struct span v);
-void edge_put_u64(struct json_out *o, const char *key, uint64_t v);
 
 /* Fields of a closed object. */
 enum edge_type {

@@ -26,8 +26,8 @@ user_put_versions(struct json_out *o, const struct user *user)
 {
 	json_out_key(o, SPAN("stateVersion"));
 	json_out_begin_object(o);
-	edge_put_u64(o, "presence", user->presence_version);
-	edge_put_u64(o, "health", user->health_version);
+	json_out_member_u64(o, "presence", user->presence_version);
+	json_out_member_u64(o, "health", user->health_version);
 	json_out_end_object(o);
 }
 
@@ -104,9 +104,9 @@ put_snapshot(struct json_out *o, const struct user *user)
 	}
 	user_put_versions(o, user);
 	if (args_get_u64(list, "startedAtMs", 0, UINT64_MAX, &since) == 0)
-		edge_put_u64(o, "uptimeMs", ev_wall_ms() > since ? ev_wall_ms() - since : 0);
+		json_out_member_u64(o, "uptimeMs", ev_wall_ms() > since ? ev_wall_ms() - since : 0);
 	else if (args_get_u64(list, "uptimeMs", 0, UINT64_MAX, &since) == 0)
-		edge_put_u64(o, "uptimeMs", since);
+		json_out_member_u64(o, "uptimeMs", since);
 	for (size_t i = 0; i < sizeof(copied) / sizeof(copied[0]); i++) {
 		if (!args_has(list, copied[i]))
 			continue;
@@ -124,11 +124,12 @@ put_server(struct json_out *o, const struct user *user)
 	crypto_uuid(conn);
 	json_out_key(o, SPAN("server"));
 	json_out_begin_object(o);
-	edge_put_str(o, "version",
+	json_out_member_str(o, "version",
 		child_option_str(user->child, "version",
 			child_option_str(user->child, "gateway.version", SPAN("dev"))));
-	edge_put_str(o, "host", child_option_str(user->child, "gateway.host", SPAN("gateway")));
-	edge_put_str(o, "connId", span_from_cstr(conn));
+	json_out_member_str(
+		o, "host", child_option_str(user->child, "gateway.host", SPAN("gateway")));
+	json_out_member_str(o, "connId", span_from_cstr(conn));
 	json_out_end_object(o);
 }
 
@@ -141,8 +142,8 @@ put_auth(struct json_out *o, const struct user_conn *u)
 		return;
 	json_out_key(o, SPAN("auth"));
 	json_out_begin_object(o);
-	edge_put_str(o, "deviceToken", g->device_token);
-	edge_put_str(o, "role", g->role);
+	json_out_member_str(o, "deviceToken", g->device_token);
+	json_out_member_str(o, "role", g->role);
 	json_out_key(o, SPAN("scopes"));
 	json_out_begin_array(o);
 	for (unsigned bit = 1; bit <= SCOPE_ADMIN; bit <<= 1) {
@@ -150,7 +151,7 @@ put_auth(struct json_out *o, const struct user_conn *u)
 			json_out_str(o, span_from_cstr(scope_name(bit)));
 	}
 	json_out_end_array(o);
-	edge_put_u64(o, "issuedAtMs", g->issued_at);
+	json_out_member_u64(o, "issuedAtMs", g->issued_at);
 	json_out_end_object(o);
 }
 
@@ -159,9 +160,9 @@ put_policy(struct json_out *o)
 {
 	json_out_key(o, SPAN("policy"));
 	json_out_begin_object(o);
-	edge_put_u64(o, "maxPayload", WS_FRAME_MAX);
-	edge_put_u64(o, "maxBufferedBytes", WS_BUFFERED_MAX);
-	edge_put_u64(o, "tickIntervalMs", EDGE_TICK_MS);
+	json_out_member_u64(o, "maxPayload", WS_FRAME_MAX);
+	json_out_member_u64(o, "maxBufferedBytes", WS_BUFFERED_MAX);
+	json_out_member_u64(o, "tickIntervalMs", EDGE_TICK_MS);
 	json_out_end_object(o);
 }
 
@@ -175,8 +176,8 @@ send_hello(struct user_conn *u)
 	edge_frame_res(&o, u->greet->connect_id, true);
 	json_out_key(&o, SPAN("payload"));
 	json_out_begin_object(&o);
-	edge_put_str(&o, "type", SPAN("hello-ok"));
-	edge_put_u64(&o, "protocol", 3);
+	json_out_member_str(&o, "type", SPAN("hello-ok"));
+	json_out_member_u64(&o, "protocol", 3);
 	put_server(&o, user_of(u));
 	put_features(&o);
 	put_snapshot(&o, user_of(u));

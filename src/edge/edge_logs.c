@@ -30,10 +30,10 @@ put_meta(struct json_out *o, struct span time, struct span level, struct span na
 		(void)buf_put_u8(&upper, (uint8_t)(level.ptr[i] & ~0x20));
 	json_out_key(o, SPAN("_meta"));
 	json_out_begin_object(o);
-	edge_put_str(o, "runtime", SPAN("native"));
-	edge_put_str(o, "name", name);
-	edge_put_str(o, "date", time);
-	edge_put_str(o, "logLevelName", buf_span(&upper));
+	json_out_member_str(o, "runtime", SPAN("native"));
+	json_out_member_str(o, "name", name);
+	json_out_member_str(o, "date", time);
+	json_out_member_str(o, "logLevelName", buf_span(&upper));
 	json_out_end_object(o);
 	buf_clear(&upper);
 }
@@ -55,10 +55,10 @@ put_line(struct args_out *out, struct span line)
 	(void)buf_put_cstr(&subsystem, "\"}");
 	json_out_init(&o, &text, NULL);
 	json_out_begin_object(&o);
-	edge_put_str(&o, "0", buf_span(&subsystem));
-	edge_put_str(&o, "1", rest);
+	json_out_member_str(&o, "0", buf_span(&subsystem));
+	json_out_member_str(&o, "1", rest);
 	put_meta(&o, time, level, name);
-	edge_put_str(&o, "time", time);
+	json_out_member_str(&o, "time", time);
 	json_out_end_object(&o);
 	if (rest.len > 0 && subsystem.err == 0 && json_out_finish(&o) == 0)
 		args_out_str(out, NULL, buf_span(&text));

@@ -29,10 +29,10 @@ put_model(struct json_out *o, struct span agent)
 	(void)buf_put_cstr(&name, OWNER ":");
 	(void)buf_put(&name, agent);
 	json_out_begin_object(o);
-	edge_put_str(o, "id", buf_span(&name));
-	edge_put_str(o, "object", SPAN("model"));
-	edge_put_u64(o, "created", 0);
-	edge_put_str(o, "owned_by", SPAN(OWNER));
+	json_out_member_str(o, "id", buf_span(&name));
+	json_out_member_str(o, "object", SPAN("model"));
+	json_out_member_u64(o, "created", 0);
+	json_out_member_str(o, "owned_by", SPAN(OWNER));
 	json_out_end_object(o);
 	buf_clear(&name);
 }
@@ -60,7 +60,7 @@ put_list(struct json_out *o, struct span result)
 	struct span id;
 
 	json_out_begin_object(o);
-	edge_put_str(o, "object", SPAN("list"));
+	json_out_member_str(o, "object", SPAN("list"));
 	json_out_key(o, SPAN("data"));
 	json_out_begin_array(o);
 	while (next_agent(&result, &id))

@@ -1,5 +1,4 @@
 /* POST /v1/responses: OpenAI's newer shape of a turn, and its named events. */
-#include "base/err.h"
 #include "edge_user_http.h"
 
 #define JSON_MAX MIB(4)
@@ -7,25 +6,11 @@
 /* ---- objects ---- */
 
 static void
-put_usage(struct json_out *o, struct span result)
-{
-	uint64_t in = user_turn_usage(result, SPAN("input"));
-	uint64_t out = user_turn_usage(result, SPAN("output"));
-
-	json_out_key(o, SPAN("usage"));
-	json_out_begin_object(o);
-	edge_put_u64(o, "input_tokens", in);
-	edge_put_u64(o, "output_tokens", out);
-	edge_put_u64(o, "total_tokens", in + out);
-	json_out_end_object(o);
-}
-
-static void
 put_part(struct json_out *o, struct span text)
 {
 	json_out_begin_object(o);
-	edge_put_str(o, "type", SPAN("output_text"));
-	edge_put_str(o, "text", text);
+	json_out_member_str(o, "type", SPAN("output_text"));
+	json_out_member_str(o, "text", text);
 	json_out_key(o, SPAN("annotations"));
 	json_out_begin_array(o);
 	json_out_end_array(o);
@@ -37,15 +22,15 @@ static void
 put_item(struct json_out *o, const struct user_turn *turn, const struct span *text)
 {
 	json_out_begin_object(o);
-	edge_put_str(o, "type", SPAN("message"));
-	edge_put_str(o, "id", span_from_cstr(turn->item));
-	edge_put_str(o, "role", SPAN("assistant"));
+	json_out_member_str(o, "type", SPAN("message"));
+	json_out_member_str(o, "id", span_from_cstr(turn->item));
+	json_out_member_str(o, "role", SPAN("assistant"));
 	json_out_key(o, SPAN("content"));
 	json_out_begin_array(o);
 	if (text != NULL)
 		put_part(o, *text);
 	json_out_end_array(o);
-	edge_put_str(o, "status", text != NULL ? SPAN("completed") : SPAN("in_progress"));
+	json_out_member_str(o, "status", text != NULL ? SPAN("completed") : SPAN("in_progress"));
 	json_out_end_object(o);
 }
 
@@ -53,11 +38,11 @@ static void
 begin_response(struct json_out *o, const struct user_turn *turn, const char *status)
 {
 	json_out_begin_object(o);
-	edge_put_str(o, "id", span_from_cstr(turn->id));
-	edge_put_str(o, "object", SPAN("response"));
-	edge_put_u64(o, "created_at", turn->created);
-	edge_put_str(o, "status", span_from_cstr(status));
-	edge_put_str(o, "model", buf_span(&turn->model));
+	json_out_member_str(o, "id", span_from_cstr(turn->id));
+	json_out_member_str(o, "object", SPAN("response"));
+	json_out_member_u64(o, "created_at", turn->created);
+	json_out_member_str(o, "status", span_from_cstr(status));
+	json_out_member_str(o, "model", buf_span(&turn->model));
 	json_out_key(o, SPAN("output"));
 	json_out_begin_array(o);
 }
@@ -68,7 +53,7 @@ put_whole(const struct user_turn *turn, struct json_out *o, struct span text, st
 	begin_response(o, turn, "completed");
 	put_item(o, turn, &text);
 	json_out_end_array(o);
-	put_usage(o, result);
+	user_turn_put_usage(o, result, "input_tokens", "output_tokens");
 	json_out_end_object(o);
 }
 
@@ -90,8 +75,8 @@ event_begin(struct user_conn *u, struct named *e, const char *type)
 	e->type = type;
 	json_out_init(&e->o, &e->json, NULL);
 	json_out_begin_object(&e->o);
-	edge_put_str(&e->o, "type", span_from_cstr(type));
-	edge_put_u64(&e->o, "sequence_number", u->http->turn->events);
+	json_out_member_str(&e->o, "type", span_from_cstr(type));
+	json_out_member_u64(&e->o, "sequence_number", u->http->turn->events);
 	return true;
 }
 
@@ -109,10 +94,10 @@ static void
 put_place(struct named *e, const struct user_turn *turn, bool part)
 {
 	if (part)
-		edge_put_str(&e->o, "item_id", span_from_cstr(turn->item));
-	edge_put_u64(&e->o, "output_index", 0);
+		json_out_member_str(&e->o, "item_id", span_from_cstr(turn->item));
+	json_out_member_u64(&e->o, "output_index", 0);
 	if (part)
-		edge_put_u64(&e->o, "content_index", 0);
+		json_out_member_u64(&e->o, "content_index", 0);
 }
 
 static void
@@ -125,7 +110,7 @@ send_state(struct user_conn *u, const char *type)
 	json_out_key(&e.o, SPAN("response"));
 	begin_response(&e.o, u->http->turn, "in_progress");
 	json_out_end_array(&e.o);
-	put_usage(&e.o, SPAN_EMPTY);
+	user_turn_put_usage(&e.o, SPAN_EMPTY, "input_tokens", "output_tokens");
 	json_out_end_object(&e.o);
 	event_end(u, &e);
 }
@@ -164,7 +149,7 @@ send_text(struct user_conn *u, const char *type, const char *key, struct span te
 	if (!event_begin(u, &e, type))
 		return;
 	put_place(&e, u->http->turn, true);
-	edge_put_str(&e.o, key, text);
+	json_out_member_str(&e.o, key, text);
 	event_end(u, &e);
 }
 
@@ -210,10 +195,10 @@ failed(struct user_conn *u, struct span message)
 	json_out_end_array(&e.o);
 	json_out_key(&e.o, SPAN("error"));
 	json_out_begin_object(&e.o);
-	edge_put_str(&e.o, "code", SPAN("api_error"));
-	edge_put_str(&e.o, "message", message);
+	json_out_member_str(&e.o, "code", SPAN("api_error"));
+	json_out_member_str(&e.o, "message", message);
 	json_out_end_object(&e.o);
-	put_usage(&e.o, SPAN_EMPTY);
+	user_turn_put_usage(&e.o, SPAN_EMPTY, "input_tokens", "output_tokens");
 	json_out_end_object(&e.o);
 	event_end(u, &e);
 	user_turn_event(u, "", SPAN("[DONE]"));
@@ -221,6 +206,8 @@ failed(struct user_conn *u, struct span message)
 
 static const struct turn_shape shape = {.id = "resp",
 	.space = "openresponses",
+	.read = responses_read,
+	.expected = "expected a JSON object with `input`",
 	.begin = begin,
 	.delta = delta,
 	.end = end,
@@ -230,24 +217,5 @@ static const struct turn_shape shape = {.id = "resp",
 void
 user_responses_start(struct user_conn *u, struct span body)
 {
-	char words[160] = "expected a JSON object with `input`";
-	struct turn_ask ask;
-	struct json_node *root;
-	struct arena arena;
-	int rc;
-
-	turn_ask_init(&ask);
-	arena_init(&arena, body.len * 2 + MIB(12));
-	rc = json_parse(&arena, body, NULL, &root, NULL);
-	if (rc == 0)
-		rc = responses_read(&ask, root, words, sizeof(words));
-	if (rc == 0)
-		user_turn_start(u, &shape, &ask);
-	else if (rc == ERR_TOOBIG)
-		user_http_fail(
-			u, 413, "invalid_request_error", SPAN("the conversation is too large"));
-	else
-		user_http_fail(u, 400, "invalid_request_error", span_from_cstr(words));
-	arena_clear(&arena);
-	turn_ask_clear(&ask);
+	user_turn_post(u, &shape, body);
 }

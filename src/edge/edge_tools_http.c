@@ -96,8 +96,8 @@ put_error(struct json_out *o, const char *type, struct span message)
 	json_out_member_bool(o, "ok", false);
 	json_out_key(o, SPAN("error"));
 	json_out_begin_object(o);
-	edge_put_str(o, "type", span_from_cstr(type));
-	edge_put_str(o, "message", message);
+	json_out_member_str(o, "type", span_from_cstr(type));
+	json_out_member_str(o, "message", message);
 	json_out_end_object(o);
 	json_out_end_object(o);
 }
@@ -112,8 +112,8 @@ put_result(struct json_out *o, struct span text)
 	json_out_key(o, SPAN("content"));
 	json_out_begin_array(o);
 	json_out_begin_object(o);
-	edge_put_str(o, "type", SPAN("text"));
-	edge_put_str(o, "text", text);
+	json_out_member_str(o, "type", SPAN("text"));
+	json_out_member_str(o, "text", text);
 	json_out_end_object(o);
 	json_out_end_array(o);
 	json_out_end_object(o);

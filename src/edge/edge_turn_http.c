@@ -86,8 +86,8 @@ user_turn_new(struct user_conn *u, const struct turn_shape *shape, const struct 
 	u->http->turn = turn;
 }
 
-void
-user_turn_start(struct user_conn *u, const struct turn_shape *shape, const struct turn_ask *asked)
+static void
+start(struct user_conn *u, const struct turn_shape *shape, const struct turn_ask *asked)
 {
 	struct turn_ask ask = *asked;
 	struct buf args = {.max = IPC_BODY_MAX};
@@ -105,6 +105,34 @@ user_turn_start(struct user_conn *u, const struct turn_shape *shape, const struc
 	else if (user_call_start(u, METHOD_AGENT, SPAN_EMPTY, &args, LABEL_OWNER, &r) == NULL)
 		user_http_refuse(u, &r);
 	buf_clear(&args);
+}
+
+void
+user_turn_post(struct user_conn *u, const struct turn_shape *shape, struct span body)
+{
+	char words[160];
+	struct turn_ask ask;
+	struct json_node *root;
+	struct arena arena;
+	int rc;
+
+	(void)snprintf(words, sizeof(words), "%s", shape->expected);
+	turn_ask_init(&ask);
+	arena_init(&arena, body.len * 2 + MIB(12));
+	rc = json_parse(&arena, body, NULL, &root, NULL);
+	if (rc == 0)
+		rc = shape->read(&ask, root, words, sizeof(words));
+	if (rc == 0 && turn_ask_is_over(&ask))
+		rc = ERR_TOOBIG;
+	if (rc == 0)
+		start(u, shape, &ask);
+	else if (rc == ERR_TOOBIG)
+		user_http_fail(
+			u, 413, "invalid_request_error", SPAN("the conversation is too large"));
+	else
+		user_http_fail(u, 400, "invalid_request_error", span_from_cstr(words));
+	arena_clear(&arena);
+	turn_ask_clear(&ask);
 }
 
 void
@@ -280,8 +308,8 @@ user_turn_text(struct buf *out, struct span result)
 	}
 }
 
-uint64_t
-user_turn_usage(struct span result, struct span name)
+static uint64_t
+usage_of(struct span result, struct span name)
 {
 	struct args_leaf leaf;
 	uint64_t v = 0;
@@ -293,6 +321,21 @@ user_turn_usage(struct span result, struct span name)
 			return v;
 	}
 	return 0;
+}
+
+void
+user_turn_put_usage(
+	struct json_out *o, struct span result, const char *in_name, const char *out_name)
+{
+	uint64_t in = usage_of(result, SPAN("input"));
+	uint64_t out = usage_of(result, SPAN("output"));
+
+	json_out_key(o, SPAN("usage"));
+	json_out_begin_object(o);
+	json_out_member_u64(o, in_name, in);
+	json_out_member_u64(o, out_name, out);
+	json_out_member_u64(o, "total_tokens", in + out);
+	json_out_end_object(o);
 }
 
 static void

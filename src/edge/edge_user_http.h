@@ -15,8 +15,11 @@ struct user_turn;
 
 /* How the answer of a turn is written: one for each shape of API. Text is what the stream has not been told yet. */
 struct turn_shape {
-	const char *id;                     /* prefix of the answer's id */
-	const char *space;                  /* of its session keys: agent:main:<space>:... */
+	const char *id;    /* prefix of the answer's id */
+	const char *space; /* of its session keys: agent:main:<space>:... */
+	/* What the body asks for. 0; ERR_TOOBIG; any other with the words for the client, whose first are there already. */
+	int (*read)(struct turn_ask *ask, const struct json_node *root, char *words, size_t cap);
+	const char *expected;               /* the first words: of a body that is no such request */
 	void (*begin)(struct user_conn *u); /* first events of the stream, behind its head */
 	void (*delta)(struct user_conn *u, struct span text);
 	void (*end)(struct user_conn *u, struct span whole, struct span result);
@@ -75,9 +78,8 @@ void user_http_done(struct user_conn *u);
 /* edge_turn_http.c: a request that makes the agent take a turn */
 /* The request's place among those that can be aborted, without a session yet. */
 void user_turn_new(struct user_conn *u, const struct turn_shape *shape, const struct turn_ask *ask);
-/* Starts the agent's turn; root's strings are borrowed until it returns. */
-void user_turn_start(
-	struct user_conn *u, const struct turn_shape *shape, const struct turn_ask *ask);
+/* Starts the agent's turn that a body asks for, or answers why not. */
+void user_turn_post(struct user_conn *u, const struct turn_shape *shape, struct span body);
 void user_turn_free(struct user_conn *u);
 void user_turn_abort(struct user_conn *u);
 /* One event of the stream; name empty: none. The connection may be gone afterwards. */
@@ -85,8 +87,9 @@ void user_turn_event(struct user_conn *u, const char *name, struct span data);
 void user_turn_reply(struct user_conn *u, const struct edge_core_reply *reply, struct span result);
 /* Appends the text of a result. */
 void user_turn_text(struct buf *out, struct span result);
-/* The numbers of a result's usage: "input", "output". */
-uint64_t user_turn_usage(struct span result, struct span name);
+/* The member "usage" of a result's numbers, which that shape calls so. */
+void user_turn_put_usage(
+	struct json_out *o, struct span result, const char *in_name, const char *out_name);
 
 /* The routes: body is a request's whole body. */
 void user_chat_start(struct user_conn *u, struct span body);      /* edge_chat_http.c */

@@ -271,13 +271,13 @@ user_on_device(struct ipc_chan *chan, const void *m, void *arg)
 static void
 put_asked(struct json_out *o, const struct user_vault_pairing *p)
 {
-	edge_put_str(o, "publicKey", p->public_key);
+	json_out_member_str(o, "publicKey", p->public_key);
 	if (p->display.len > 0)
-		edge_put_str(o, "displayName", p->display);
-	edge_put_str(o, "platform", p->platform);
-	edge_put_str(o, "clientId", p->client_id);
-	edge_put_str(o, "clientMode", p->client_mode);
-	edge_put_str(o, "role", p->role);
+		json_out_member_str(o, "displayName", p->display);
+	json_out_member_str(o, "platform", p->platform);
+	json_out_member_str(o, "clientId", p->client_id);
+	json_out_member_str(o, "clientMode", p->client_mode);
+	json_out_member_str(o, "role", p->role);
 	json_out_key(o, SPAN("scopes"));
 	json_out_begin_array(o);
 	for (unsigned bit = 1; bit <= SCOPE_ADMIN; bit <<= 1) {
@@ -285,8 +285,7 @@ put_asked(struct json_out *o, const struct user_vault_pairing *p)
 			json_out_str(o, span_from_cstr(scope_name(bit)));
 	}
 	json_out_end_array(o);
-	json_out_key(o, SPAN("isRepair"));
-	json_out_bool(o, p->repair);
+	json_out_member_bool(o, "isRepair", p->repair);
 }
 
 /* A device asks, or somebody has decided: this principal's clients with the scope hear it. */
@@ -301,13 +300,14 @@ user_on_pairing(struct ipc_chan *chan, const void *m, void *arg)
 	(void)chan;
 	json_out_init(&o, &text, NULL);
 	json_out_begin_object(&o);
-	edge_put_str(&o, "requestId", p->request_id);
-	edge_put_str(&o, "deviceId", p->device_id);
+	json_out_member_str(&o, "requestId", p->request_id);
+	json_out_member_str(&o, "deviceId", p->device_id);
 	if (p->resolved)
-		edge_put_str(&o, "decision", p->approved ? SPAN("approved") : SPAN("rejected"));
+		json_out_member_str(
+			&o, "decision", p->approved ? SPAN("approved") : SPAN("rejected"));
 	else
 		put_asked(&o, p);
-	edge_put_u64(&o, "ts", p->at);
+	json_out_member_u64(&o, "ts", p->at);
 	json_out_end_object(&o);
 	if (json_out_finish(&o) == 0)
 		user_event_send(child->ctx,

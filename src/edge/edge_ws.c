@@ -245,8 +245,8 @@ upgrade(struct user_conn *u, struct buf *in)
 	edge_frame_event(&o, event_rows[EVENT_CONNECT_CHALLENGE].name);
 	json_out_key(&o, SPAN("payload"));
 	json_out_begin_object(&o);
-	edge_put_str(&o, "nonce", span_from_cstr(u->greet->nonce));
-	edge_put_u64(&o, "ts", ev_wall_ms());
+	json_out_member_str(&o, "nonce", span_from_cstr(u->greet->nonce));
+	json_out_member_u64(&o, "ts", ev_wall_ms());
 	json_out_end_object(&o);
 	json_out_end_object(&o);
 	(void)ws_put(&out, WS_TEXT, buf_span(&text), NULL);
