@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "ipc/ipc.h"
 #include "label/label.h"
+#include "proto/child.def.h"
 #include "proto/child.h"
 #include "proto/ids.h"
 
@@ -199,16 +200,6 @@ struct core_recent {
 	uint64_t tokens_out;
 };
 
-/* What there is of one kind of process, as the supervisor counted. */
-struct core_census {
-	uint32_t up;
-	uint32_t starting;
-	uint32_t waiting; /* to be restarted */
-	uint32_t crashes;
-	uint64_t crashed_ago_ms;
-	uint64_t age_ms; /* of the oldest */
-};
-
 /* Who waits for the next count. */
 struct core_census_wait {
 	struct core_caller *caller;
@@ -250,7 +241,7 @@ struct core {
 	struct core_once once[DEDUPE_MAX]; /* oldest first */
 	unsigned nonce;
 
-	struct core_census census[KIND_N];
+	struct child_census_row census[KIND_N]; /* of each kind, as the supervisor counted */
 	struct core_census_wait *census_waits;
 	uint64_t census_at;   /* the loop's clock; 0: never */
 	uint64_t census_wall; /* the same moment by the wall clock */

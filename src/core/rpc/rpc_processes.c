@@ -3,8 +3,6 @@
 
 #include <stdlib.h>
 
-#include "proto/child.def.h"
-
 #define FRESH_MS 250 /* the supervisor is not asked more often */
 
 static void
@@ -30,7 +28,7 @@ put_connected(struct core *core, struct args_out *out, unsigned kind)
 }
 
 static void
-put_counts(struct args_out *out, const struct core_census *c, uint64_t counted_at)
+put_counts(struct args_out *out, const struct child_census_row *c, uint64_t counted_at)
 {
 	args_out_u64(out, "running", c->up);
 	args_out_u64(out, "starting", c->starting);
@@ -94,12 +92,7 @@ core_census_row(struct core *core, const struct child_census_row *row)
 {
 	if (row->kind >= KIND_N || core->census_waits == NULL)
 		return ERR_PROTO;
-	core->census[row->kind] = (struct core_census){.up = row->up,
-		.starting = row->starting,
-		.waiting = row->waiting,
-		.crashes = row->crashes,
-		.crashed_ago_ms = row->crashed_ago_ms,
-		.age_ms = row->age_ms};
+	core->census[row->kind] = *row;
 	if (!row->last)
 		return 0;
 	core->census_at = ev_now_ms(core->ev);
