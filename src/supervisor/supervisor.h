@@ -143,20 +143,26 @@ int supervisor_workspace_open(struct sup *sup, uint64_t number);
 int supervisor_labels_open(struct sup *sup, uint64_t number, uint32_t uid);
 int supervisor_key_open(struct sup *sup, bool for_gate);
 
-/* supervisor_child.c: making and unmaking processes. */
+/* supervisor_birth.c: executed or forked. 0, or a negative code: it was not born. */
+int supervisor_child_birth(struct sup *sup, struct sup_child *c);
+void supervisor_child_greet(struct sup *sup, struct sup_child *c); /* handles and HELLO */
+/* What waits for a zygote is forked now that it is up. */
+void supervisor_child_forked_by(struct sup *sup, const struct sup_child *zygote);
+uint32_t supervisor_uid(const struct sup *sup, unsigned kind);
+
+/* supervisor_child.c: the table of processes. */
 struct sup_child *supervisor_child_new(struct sup *sup, uint8_t kind, uint64_t instance);
 struct sup_child *supervisor_child_find(struct sup *sup, unsigned kind, uint64_t instance);
 struct sup_child *supervisor_child_born(struct sup *sup, unsigned kind, uint64_t incarnation);
-void supervisor_child_greet(struct sup *sup, struct sup_child *c); /* handles and HELLO */
-/* What waits for a zygote is forked now that it is up; and one agent is kept that has only to be told which run it is. */
-void supervisor_child_forked_by(struct sup *sup, const struct sup_child *zygote);
+/* One agent is kept that has only to be told which run it is. */
 void supervisor_spare_fill(struct sup *sup);
 void supervisor_spare_user(struct sup *sup);
 void supervisor_spare_user_end(struct sup *sup);
 void supervisor_child_kill(struct sup *sup, struct sup_child *c);
 void supervisor_child_reap(struct sup *sup);
 void supervisor_child_ended(struct sup *sup, struct sup_child *c, bool crashed);
-uint32_t supervisor_uid(const struct sup *sup, unsigned kind);
+
+/* supervisor_task.c: cells. */
 void supervisor_task_add(struct sup *sup, uint8_t kind, uint64_t key, int pidfd);
 void supervisor_task_kill(struct sup *sup, uint8_t kind, uint64_t key);
 

@@ -1,41 +1,15 @@
-/* Making and unmaking processes: birth with a control socket, handles and HELLO, end, back-off. */
+/* The table of processes: made, kept ahead, ended, and started anew with back-off. How one is born: supervisor_birth.c. */
 #include "supervisor.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <spawn.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/pidfd.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/err.h"
 #include "base/limits.h"
 #include "base/log.h"
-#include "base/weak.h"
 #include "proto/child.def.h"
-#include "proto/child.h"
-#ifdef MOLTBOT_ATTACKER
-#include "proto/attacker.h"
-#endif
-
-#define PATH_LEN 1024
-
-uint32_t
-supervisor_uid(const struct sup *sup, unsigned kind)
-{
-	if (!sup->root || WEAK(JAIL_UID))
-		return 0;
-	if (kind == KIND_AGENT)
-		/* forked from a process that can no longer change its uid */
-		kind = KIND_AGENT_ZYGOTE;
-	if (kind == KIND_EGRESS)
-		kind = KIND_EGRESS_ZYGOTE;
-	return sup->uid_base + kind;
-}
 
 struct sup_child *
 supervisor_child_find(struct sup *sup, unsigned kind, uint64_t instance)
@@ -62,239 +36,6 @@ supervisor_child_born(struct sup *sup, unsigned kind, uint64_t incarnation)
 	return NULL;
 }
 
-/* The program of a kind: installed beside the others, or in its own folder of a build tree. */
-static int
-program_path(const struct sup *sup, unsigned kind, char *path)
-{
-	const char *program = process_rows[kind].program;
-	const char *folder = program + strlen("moltbot-");
-
-	snprintf(path, PATH_LEN, "%s/%s", sup->paths.libexec, program);
-	if (access(path, X_OK) == 0)
-		return 0;
-	snprintf(path, PATH_LEN, "%s/%s/%s", sup->paths.libexec, folder, program);
-	if (access(path, X_OK) == 0)
-		return 0;
-	log_error("a program of the gateway is missing: reinstall it", LOG_C("program", program),
-		LOG_C("folder", sup->paths.libexec));
-	return ERR_NOTFOUND;
-}
-
-static int
-exec_child(struct sup *sup, struct sup_child *c, int theirs)
-{
-	const char *slash = strchr(kind_name(c->kind), '/');
-	char path[PATH_LEN];
-	char name[64];
-	char role[32];
-	char *argv[] = {name, slash == NULL ? NULL : role, NULL};
-	char *envp[] = {WEAK_ENVIRON NULL}; /* nothing of the environment goes on */
-	posix_spawn_file_actions_t fa;
-	posix_spawnattr_t attr;
-	sigset_t none;
-	sigset_t all;
-	int rc = program_path(sup, c->kind, path);
-
-	if (rc < 0)
-		return rc;
-	snprintf(name, sizeof(name), "%s", process_rows[c->kind].program);
-	snprintf(role, sizeof(role), "%s", slash == NULL ? "" : slash + 1);
-	sigemptyset(&none);
-	sigfillset(&all);
-	posix_spawn_file_actions_init(&fa);
-	posix_spawn_file_actions_adddup2(&fa, sup->null_fd, 0);
-	posix_spawn_file_actions_adddup2(&fa, sup->null_fd, 1);
-	posix_spawn_file_actions_adddup2(&fa, theirs, CHILD_CONTROL_FD);
-	posix_spawn_file_actions_adddup2(&fa, sup->log_fd, CHILD_LOG_FD);
-	posix_spawnattr_init(&attr);
-	posix_spawnattr_setsigmask(&attr, &none);
-	posix_spawnattr_setsigdefault(&attr, &all);
-	/* a session of its own: Ctrl-C reaches the supervisor only, and no child has the terminal */
-	posix_spawnattr_setflags(
-		&attr, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSID);
-	rc = posix_spawn(&c->pid, path, &fa, &attr, argv, WEAK(ENV_SPAWN) ? environ : envp);
-	posix_spawn_file_actions_destroy(&fa);
-	posix_spawnattr_destroy(&attr);
-	if (rc != 0) {
-		log_error("cannot start a process", LOG_C("program", path), LOG_ERRNO("errno", rc));
-		c->pid = 0;
-		return ERR_SYS;
-	}
-	c->pidfd = pidfd_open(c->pid, 0);
-	return 0;
-}
-
-static unsigned
-zygote_of(unsigned kind)
-{
-	return kind == KIND_AGENT ? KIND_AGENT_ZYGOTE : KIND_EGRESS_ZYGOTE;
-}
-
-static bool
-is_forked(const struct sup_child *c)
-{
-	return c->kind == KIND_AGENT || c->kind == KIND_EGRESS;
-}
-
-/* Who it will be is said in HELLO; the zygote knows it by the number of its birth. */
-static int
-fork_by(struct sup_child *zygote, struct sup_child *c)
-{
-	int rc = child_fork_send(zygote->control,
-		&(struct child_fork){
-			.kind = c->kind, .instance = c->incarnation, .control = c->theirs});
-
-	close(c->theirs);
-	c->theirs = -1;
-	return rc;
-}
-
-/* A zygote that starts, for the first time or again, is waited for. */
-static int
-fork_child(struct sup *sup, struct sup_child *c, int theirs)
-{
-	struct sup_child *zygote = supervisor_child_find(sup, zygote_of(c->kind), 0);
-
-	if (zygote == NULL && !sup->late_pending)
-		return ERR_NOPEER;
-	c->theirs = fcntl(theirs, F_DUPFD_CLOEXEC, SUP_LOW_FDS);
-	if (c->theirs < 0)
-		return ERR_SYS;
-	return zygote != NULL && zygote->state == SUP_UP && zygote->control != NULL
-		       ? fork_by(zygote, c)
-		       : 0;
-}
-
-void
-supervisor_child_forked_by(struct sup *sup, const struct sup_child *zygote)
-{
-	for (size_t i = 0; i < sup->nchildren; i++) {
-		struct sup_child *c = &sup->children[i];
-
-		if (c->state != SUP_FREE && is_forked(c) && c->theirs >= 0 &&
-			zygote_of(c->kind) == zygote->kind)
-			(void)fork_by(supervisor_child_find(sup, zygote->kind, 0), c);
-	}
-}
-
-static void
-give(struct sup_child *c, uint8_t what, uint64_t number, int fd, bool keep)
-{
-	if (fd < 0)
-		return;
-	(void)child_handle_send(
-		c->control, &(struct child_handle){.what = what, .number = number, .fd = fd});
-	if (!keep)
-		close(fd);
-}
-
-static void
-give_config(struct sup *sup, struct sup_child *c)
-{
-	give(c, HANDLE_CONFIG, 0, open(sup->paths.config, O_RDONLY | O_CLOEXEC | O_NONBLOCK),
-		false);
-	give(c, HANDLE_CONFIG_PATH, 0, ipc_body_seal(span_from_cstr(sup->paths.config)), false);
-	give(c, HANDLE_ENV, 0, sup->env_fd, true);
-}
-
-/* What each kind needs besides its slice. */
-static void
-give_handles(struct sup *sup, struct sup_child *c)
-{
-	uint32_t uid = supervisor_uid(sup, c->kind);
-
-	give(c, HANDLE_SLICE, 0, sup->slices[c->kind], true);
-	switch ((enum kind)c->kind) {
-	case KIND_CONFIG:
-	case KIND_DESK:
-		give_config(sup, c);
-		break;
-	case KIND_ANON:
-		for (size_t i = 0; i < sup->nlisteners; i++)
-			give(c, HANDLE_LISTEN, sup->ports[i], sup->listeners[i], true);
-		give(c, HANDLE_UI, 0, open(sup->paths.ui, O_RDONLY | O_DIRECTORY | O_CLOEXEC),
-			false);
-		break;
-	case KIND_USER:
-		if (PRINCIPAL_KIND(c->instance) == PRINCIPAL_CONTROL)
-			give(c, HANDLE_CONTROL, 0, sup->control_fd, true);
-		if (method_denied(c->instance, SCOPE_ALL, METHOD_LOGS_TAIL) == NULL)
-			give(c, HANDLE_LOG, 0,
-				openat(sup->state_fd, "logs/gateway.log",
-					O_RDONLY | O_CLOEXEC | O_NOFOLLOW),
-				false);
-		break;
-	case KIND_STORE:
-		give(c, HANDLE_STATE_DIR, 0, supervisor_dir_open(sup, "store", uid), false);
-		break;
-	case KIND_AUDIT:
-		give(c, HANDLE_AUDIT_FILE, 0,
-			supervisor_file_open(sup, "audit.log", O_RDWR | O_APPEND, uid), false);
-		break;
-	case KIND_VAULT:
-		give(c, HANDLE_BOX, 0, supervisor_file_open(sup, "vault.box", O_RDWR, uid), false);
-		give(c, HANDLE_BOX_KEY, 0, supervisor_key_open(sup, false), false);
-		give(c, HANDLE_ENV, 0, sup->secrets_fd, true);
-		break;
-	case KIND_GATE:
-		give(c, HANDLE_BOX_KEY, 0, supervisor_key_open(sup, true), false);
-		give(c, HANDLE_LABELS, 0, supervisor_file_open(sup, "gate.labels", O_RDWR, uid),
-			false);
-		break;
-	case KIND_SANDBOX:
-		give(c, HANDLE_WORKSPACE, 0, supervisor_workspace_open(sup, c->instance), false);
-		give(c, HANDLE_LABELS, 0, supervisor_labels_open(sup, c->instance, uid), false);
-		for (uint64_t which = 1; which <= 3; which++)
-			give(c, HANDLE_CGROUP, which, supervisor_cgroup_open(sup, which, uid),
-				false);
-		break;
-	case KIND_SUPERVISOR:
-	case KIND_CORE:
-	case KIND_DIAL:
-	case KIND_EGRESS_ZYGOTE:
-	case KIND_EGRESS:
-	case KIND_AGENT_ZYGOTE:
-	case KIND_AGENT:
-	case KIND_CELL:
-	case KIND_CHANNEL:
-	case KIND_CLI:
-	case KIND_N:
-		break;
-	}
-}
-
-void
-supervisor_child_greet(struct sup *sup, struct sup_child *c)
-{
-	uint32_t uid = supervisor_uid(sup, c->kind);
-	uint32_t flags = (sup->root ? HELLO_ROOT | HELLO_UIDS : 0) |
-			 (sup->caps.userns ? HELLO_USERNS : 0) | (sup->panic ? HELLO_PANIC : 0) |
-			 (log_get_level() == LOG_DEBUG ? HELLO_DEBUG : 0);
-	bool forked = is_forked(c);
-
-	if (c->greeted || c->control == NULL)
-		return;
-	c->greeted = true;
-#ifdef MOLTBOT_ATTACKER
-	/* config attacks when it reads again: without a first reading there is no gateway */
-	if (sup->attack != NULL && strcmp(sup->attack, kind_name(c->kind)) == 0 &&
-		(c->kind != KIND_CONFIG || sup->running))
-		flags |= HELLO_ATTACK | sup->attempt++ << 16;
-#endif
-	give_handles(sup, c);
-	if (forked)
-		uid = 0; /* born with its zygote's, which it cannot change */
-	(void)child_hello_send(c->control, &(struct child_hello){.kind = c->kind,
-						   .instance = c->instance,
-						   .incarnation = c->incarnation,
-						   .tier = (uint8_t)sup->caps.tier,
-						   .flags = flags,
-						   .uid = uid,
-						   .gid = uid,
-						   .landlock_max = (uint32_t)sup->landlock_max,
-						   .parent = forked ? 0 : (uint64_t)getpid()});
-}
-
 static struct sup_child *
 free_slot(struct sup *sup)
 {
@@ -303,34 +44,6 @@ free_slot(struct sup *sup)
 			return &sup->children[i];
 	}
 	return sup->nchildren == SUP_CHILDREN_MAX ? NULL : &sup->children[sup->nchildren++];
-}
-
-static int
-birth(struct sup *sup, struct sup_child *c)
-{
-	int fds[2];
-	int rc;
-
-	if (ipc_pair(fds) < 0)
-		return ERR_SYS;
-	c->incarnation = ++sup->next_incarnation;
-	c->greeted = false;
-	c->theirs = -1;
-	c->pid = 0;
-	c->pidfd = -1;
-	c->started_ms = ev_now_ms(sup->ev);
-	rc = is_forked(c) ? fork_child(sup, c, fds[1]) : exec_child(sup, c, fds[1]);
-	close(fds[1]);
-	if (rc < 0) {
-		close(fds[0]);
-		return rc;
-	}
-	c->control = ipc_chan_new(sup->ev, fds[0], &child_proto, IPC_SIDE_A, IPC_FULL_END,
-		&supervisor_control_ops, c);
-	/* config comes before there are slices; the others get theirs once it is done */
-	if (c->state != SUP_SPARE && sup->configured)
-		supervisor_child_greet(sup, c);
-	return 0;
 }
 
 static struct sup_child *
@@ -342,7 +55,7 @@ make(struct sup *sup, uint8_t kind, uint64_t instance, enum sup_state state)
 		return NULL;
 	*c = (struct sup_child){
 		.kind = kind, .instance = instance, .pidfd = -1, .theirs = -1, .state = state};
-	if (birth(sup, c) < 0) {
+	if (supervisor_child_birth(sup, c) < 0) {
 		if (c->theirs >= 0)
 			close(c->theirs);
 		*c = (struct sup_child){.pidfd = -1, .theirs = -1};
@@ -439,7 +152,7 @@ restart(struct ev *ev, void *arg)
 	(void)ev;
 	c->restart_timer = 0;
 	c->state = SUP_STARTING;
-	if (supervisor_self->stopping || birth(supervisor_self, c) < 0)
+	if (supervisor_self->stopping || supervisor_child_birth(supervisor_self, c) < 0)
 		c->state = SUP_FREE;
 }
 
@@ -552,53 +265,5 @@ supervisor_child_reap(struct sup *sup)
 				sup, c, !WIFEXITED(status) || WEXITSTATUS(status) != 0);
 			break;
 		}
-	}
-}
-
-static void
-task_clear(struct sup_task *t)
-{
-	ev_fd_del(t->watch);
-	close(t->pidfd);
-	*t = (struct sup_task){0};
-}
-
-static void
-on_task_end(struct ev *ev, int fd, unsigned events, void *arg)
-{
-	(void)ev;
-	(void)fd;
-	(void)events;
-	task_clear(arg);
-}
-
-/* A cell: known by pidfd from before it is released until it has ended. */
-void
-supervisor_task_add(struct sup *sup, uint8_t kind, uint64_t key, int pidfd)
-{
-	for (size_t i = 0; i < SUP_TASKS_MAX; i++) {
-		struct sup_task *t = &sup->tasks[i];
-
-		if (t->used)
-			continue;
-		*t = (struct sup_task){.used = true, .kind = kind, .key = key, .pidfd = pidfd};
-		t->watch = ev_fd_add(sup->ev, pidfd, EV_READ, on_task_end, t);
-		if (sup->panic || sup->stopping)
-			(void)pidfd_send_signal(pidfd, SIGKILL, NULL, 0);
-		return;
-	}
-	/* too many to keep track of: none that could not be stopped may live */
-	(void)pidfd_send_signal(pidfd, SIGKILL, NULL, 0);
-	close(pidfd);
-}
-
-void
-supervisor_task_kill(struct sup *sup, uint8_t kind, uint64_t key)
-{
-	for (size_t i = 0; i < SUP_TASKS_MAX; i++) {
-		struct sup_task *t = &sup->tasks[i];
-
-		if (t->used && t->kind == kind && t->key == key)
-			(void)pidfd_send_signal(t->pidfd, SIGKILL, NULL, 0);
 	}
 }
