@@ -43,6 +43,9 @@ int config_edits_put(struct config_edits *e, struct span text, struct buf *out);
 int config_patch_put(struct arena *a, struct span text, const struct json_node *root,
 	const struct json_node *patch, struct buf *out);
 
+/* config_tree.c */
+/* A copy without members that are null, at any depth: what a patch says where there was nothing. NULL: over the arena. */
+struct json_node *config_without_nulls(struct arena *a, const struct json_node *value);
 /* The same of trees: what the patched text must mean. root is changed. 0 or ERR_TOOBIG. */
 int config_patch_tree(struct arena *a, struct json_node *root, const struct json_node *patch);
 
