@@ -1,8 +1,6 @@
 /* A merge patch of trees, and whether two mean the same. */
 #include "config_text.h"
 
-#include <string.h>
-
 #include "base/err.h"
 #include "base/limits.h"
 
