@@ -98,22 +98,10 @@ levels(struct config *c)
 static void
 not_honoured(struct config *c)
 {
-	static const enum option sessions[] = {OPT_SESSION_SCOPE, OPT_SESSION_DM};
-
-	if (!config_truth(c, OPT_SESSION_PERSIST))
-		config_warn(c, c->values[OPT_SESSION_PERSIST].at,
-			"session.persist: not in this version; sessions are kept in the database");
 	if (c->values[OPT_AGENT_WORKSPACE].set)
 		config_warn(c, c->values[OPT_AGENT_WORKSPACE].at,
 			"agents.defaults.workspace: ignored; MOLTBOT_WORKSPACE_DIR chooses the "
 			"folder");
-	for (size_t i = 0; i < sizeof(sessions) / sizeof(sessions[0]); i++) {
-		if (c->values[sessions[i]].set)
-			config_warn(c, c->values[sessions[i]].at,
-				"%s: known, and ignored: there are no channels yet, and every "
-				"client names its session",
-				option_rows[sessions[i]].path);
-	}
 }
 
 int

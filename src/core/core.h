@@ -235,6 +235,8 @@ struct span core_version(const struct core *core);
 bool core_model_is_known(const struct core *core, struct span name);
 /* Sessions not used since then begin anew (session.reset); 0: none. */
 uint64_t core_session_stale(const struct core *core);
+/* Nothing that a message or its answer holds is to reach the disk. */
+bool core_is_fleeting(const struct core *core);
 /* Behind a word that begins a new session (session.resetTriggers): *rest is what follows. */
 bool core_is_reset(const struct core *core, struct span message, struct span *rest);
 /* Does this session show its tool calls. options: what was set for it. */

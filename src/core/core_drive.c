@@ -284,6 +284,16 @@ feed(struct core_run *run, struct ipc_chan *agent, const struct core_store_item 
 			.body = item->body});
 }
 
+/* store began anew, and the message had been in its memory only. */
+static int
+message_lost(struct core_run *run)
+{
+	core_run_finish(run, RUN_REPORTED, SPAN("interrupted"),
+		SPAN("Interrupted: the gateway started anew, and with session.persist false a "
+		     "message is not kept. Please send it again."));
+	return 0;
+}
+
 static int
 on_history(struct core *core, struct core_ask *ask, uint16_t id, const void *m)
 {
@@ -306,6 +316,8 @@ on_history(struct core *core, struct core_ask *ask, uint16_t id, const void *m)
 		return ERR_PROTO;
 	run->feed = NULL;
 	core_held_free(run);
+	if (((const struct core_store_done *)m)->rc == ERR_NOTFOUND)
+		return message_lost(run);
 	if (agent != NULL)
 		(void)core_agent_go_send(agent, &(struct core_agent_go){});
 	if (!run->lifecycle_started)

@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <time.h>
 
+#include "base/weak.h"
+
 #define HOUR_S 3600u
 #define DAY_S 86400u
 #define MINUTE_MS 60000u
@@ -74,6 +76,12 @@ core_model_is_known(const struct core *core, struct span name)
 }
 
 /* ---- sessions ---- */
+
+bool
+core_is_fleeting(const struct core *core)
+{
+	return !WEAK(PERSIST) && !child_option_bool(core->child, "session.persist", true);
+}
 
 /* The last time that the clock here showed this hour. Not mktime(3): it may look at the zone's file again. */
 static uint64_t

@@ -235,7 +235,8 @@ core_run_accept(struct core *core, const struct core_run_request *rq, struct cor
 		.principal = rq->principal,
 		.at = ev_wall_ms(),
 		.stale = core_session_stale(core),
-		.fresh = rq->fresh};
+		.fresh = rq->fresh,
+		.fleeting = core_is_fleeting(core)};
 	struct core_run *run;
 	struct buf options;
 	bool sent;

@@ -27,6 +27,7 @@ struct store_counts {
 	uint64_t sessions;
 	uint64_t items;
 	uint64_t runs;
+	uint64_t fleeting; /* bytes of items that are in memory only */
 };
 
 /* Answers that wait for the commit which makes them true. */
@@ -192,12 +193,24 @@ struct store_run {
 	uint64_t session;
 	uint64_t turn;
 	uint64_t state;
+	bool fleeting; /* its items are in memory only */
+	bool lost;     /* and were lost with it: its message is not there */
 };
 /* state: a final one in the run's last item, else 0. */
 int store_item_add(struct store *s, const struct store_run *run, uint64_t id,
 	const struct core_store_item_put *item, struct span text, enum run_state state);
 /* The session has one turn more, which run->turn is. title: for one that has none. */
 int store_turn_count(struct store *s, const struct store_run *run, uint64_t at, struct span title);
+
+/* 0 or ERR_NOTFOUND. */
+int store_run_get(struct store *s, uint64_t number, struct store_run *out);
+
+/* ---- store_fleeting.c: items that are in memory only ---- */
+
+/* Counts an item of so many bytes; beyond FLEETING_BYTES_MAX the oldest go. 0 or negative. */
+int store_fleeting_keep(struct store *s, uint64_t bytes);
+/* The session has ended: nobody reads them any more. */
+int store_fleeting_forget(struct store *s, uint64_t session);
 
 int store_run_accept(struct ipc_chan *chan, const void *m, void *arg);
 int store_run_state(struct ipc_chan *chan, const void *m, void *arg);

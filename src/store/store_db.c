@@ -17,8 +17,11 @@ static const char *const sql_text[STORE_SQL_N] = {
 static const char *const steps[] = {
 #define STEP(version, text) text,
 #include "store_schema.def"
-#undef STEP
 };
+static const char each_start[] =
+#define EACH_START(text) text
+#include "store_schema.def"
+	;
 #define VERSION ((int)(sizeof(steps) / sizeof(steps[0])))
 
 struct cause {
@@ -272,8 +275,9 @@ load_counts(struct store *s)
 	int rc = store_step(s, st);
 
 	if (rc == 1) {
-		s->counts = (struct store_counts){
-			store_column_u64(st, 0), store_column_u64(st, 1), store_column_u64(st, 2)};
+		s->counts = (struct store_counts){.sessions = store_column_u64(st, 0),
+			.items = store_column_u64(st, 1),
+			.runs = store_column_u64(st, 2)};
 		s->committed = s->counts;
 		sqlite3_reset(st);
 		return 0;
@@ -311,8 +315,13 @@ store_db_open(struct store *s)
 	/* The first write makes the log, and its sync makes its name in the directory durable: afterwards nothing is opened. */
 	if (rc == 0)
 		rc = run_text(s, "opening",
-			"UPDATE meta SET starts = starts + 1 WHERE one = 1; PRAGMA "
-			"synchronous=NORMAL");
+			"UPDATE meta SET starts = starts + 1, items = items - (SELECT"
+			" ifnull(sum(fleeting), 0) FROM session WHERE fleeting > 0) WHERE one = 1;"
+			"UPDATE session SET items = items - fleeting, fleeting = 0 WHERE fleeting "
+			"> 0;"
+			"PRAGMA synchronous=NORMAL");
+	if (rc == 0)
+		rc = run_text(s, "opening", each_start);
 	if (rc == 0)
 		rc = prepare(s);
 	if (rc == 0)

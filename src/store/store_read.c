@@ -236,22 +236,19 @@ find_session(struct store *s, const struct core_store_history *m, struct store_r
 	return rc;
 }
 
-/* 0, or ERR_NOTFOUND when the session or run is not there. */
+/* 0, or ERR_NOTFOUND when the session or run is not there, or its message is not any more. */
 static int
 find_range(struct store *s, const struct core_store_history *m, struct store_reader *r)
 {
-	sqlite3_stmt *st;
+	struct store_run run;
 	int rc = find_session(s, m, r);
 
 	if (rc == 1 && m->run != 0) {
-		st = store_stmt(s, STORE_SQL_RUN_GET);
-		store_bind_u64(st, 1, m->run);
-		rc = store_step(s, st);
-		if (rc == 1 && store_column_u64(st, 0) != r->session)
-			rc = 0;
-		if (rc == 1)
-			r->last = STORE_TURN_LAST(store_column_u64(st, 1));
-		sqlite3_reset(st);
+		rc = store_run_get(s, m->run, &run);
+		if (rc < 0)
+			return rc;
+		r->last = STORE_TURN_LAST(run.turn);
+		rc = run.session == r->session && !run.lost;
 	}
 	if (rc == 1)
 		return 0;

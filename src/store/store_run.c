@@ -32,8 +32,8 @@ store_body_close(struct store_body *body)
 
 /* ---- rows ---- */
 
-static int
-get_run(struct store *s, uint64_t number, struct store_run *out)
+int
+store_run_get(struct store *s, uint64_t number, struct store_run *out)
 {
 	sqlite3_stmt *st = store_stmt(s, STORE_SQL_RUN_GET);
 	int rc;
@@ -42,7 +42,8 @@ get_run(struct store *s, uint64_t number, struct store_run *out)
 	rc = store_step(s, st);
 	if (rc == 1) {
 		*out = (struct store_run){number, store_column_u64(st, 0), store_column_u64(st, 1),
-			store_column_u64(st, 2)};
+			store_column_u64(st, 2), store_column_u64(st, 3) != 0,
+			store_column_u64(st, 4) != 0};
 		sqlite3_reset(st);
 		return 0;
 	}
@@ -53,7 +54,7 @@ get_run(struct store *s, uint64_t number, struct store_run *out)
 static int
 get_open_run(struct store *s, uint64_t number, struct store_run *out)
 {
-	int rc = get_run(s, number, out);
+	int rc = store_run_get(s, number, out);
 
 	if (rc == 0 && out->state >= RUN_DONE)
 		rc = ERR_STATE;
@@ -83,7 +84,9 @@ int
 store_item_add(struct store *s, const struct store_run *run, uint64_t id,
 	const struct core_store_item_put *item, struct span text, enum run_state state)
 {
-	sqlite3_stmt *st = store_stmt(s, STORE_SQL_ITEM_ADD);
+	sqlite3_stmt *st =
+		store_stmt(s, run->fleeting ? STORE_SQL_FLEETING_ADD : STORE_SQL_ITEM_ADD);
+	int rc;
 
 	store_bind_u64(st, 1, run->session);
 	store_bind_u64(st, 2, id);
@@ -99,7 +102,8 @@ store_item_add(struct store *s, const struct store_run *run, uint64_t id,
 	store_bind_blob(st, 12, text);
 	store_bind_u64(st, 13, state);
 	s->counts.items++;
-	return store_exec(s, st);
+	rc = store_exec(s, st);
+	return rc < 0 || !run->fleeting ? rc : store_fleeting_keep(s, item->args.len + text.len);
 }
 
 /* ---- ACCEPT ---- */
@@ -159,6 +163,7 @@ add_run(struct store *s, const struct core_store_accept *m, const struct store_r
 	store_bind_u64(st, 7, RUN_ACCEPTED);
 	store_bind_blob(st, 8, m->label);
 	store_bind_blob(st, 9, m->options);
+	store_bind_u64(st, 10, m->fleeting);
 	s->counts.runs++;
 	return store_exec(s, st);
 }
@@ -171,7 +176,8 @@ store_turn_count(struct store *s, const struct store_run *run, uint64_t at, stru
 	store_bind_u64(st, 1, run->session);
 	store_bind_u64(st, 2, at);
 	store_bind_u64(st, 3, run->turn);
-	store_bind_text(st, 4, title);
+	store_bind_text(st, 4, run->fleeting ? SPAN_EMPTY : title);
+	store_bind_u64(st, 5, run->fleeting);
 	return store_exec(s, st);
 }
 
@@ -200,8 +206,9 @@ take_session(struct store *s, const struct core_store_accept *m, struct span tex
 		rc = store_session_archive(s, session->id);
 	run->turn = 0;
 	return rc < 0 ? rc
-		      : store_session_add(s, m->session_key, m->at, title_of(text),
-				found ? session : NULL, &run->session);
+		      : store_session_add(s, m->session_key, m->at,
+				m->fleeting ? SPAN_EMPTY : title_of(text), found ? session : NULL,
+				&run->session);
 }
 
 /* Everything that can be refused is looked at before anything is written: a refusal leaves the batch as it was. */
@@ -218,7 +225,7 @@ may_accept(struct store *s, const struct core_store_accept *m, bool found,
 		return rc < 0 ? rc : 0;
 	if (found && !may_send(session))
 		return ERR_DENIED;
-	rc = get_run(s, m->run, &other);
+	rc = store_run_get(s, m->run, &other);
 	if (rc != ERR_NOTFOUND)
 		return rc < 0 ? rc : ERR_EXISTS;
 	return 0;
@@ -228,7 +235,7 @@ static int
 write_message(struct store *s, const struct core_store_accept *m, struct span text, bool found,
 	const struct store_session *session, struct core_store_accepted *out)
 {
-	struct store_run run = {.run = m->run};
+	struct store_run run = {.run = m->run, .fleeting = m->fleeting};
 	int rc = take_session(s, m, text, found, session, &run);
 
 	run.turn++;
@@ -353,6 +360,7 @@ put_item(struct store *s, const struct core_store_item_put *m, struct span text)
 		return rc;
 	st = store_stmt(s, STORE_SQL_SESSION_ITEM);
 	store_bind_u64(st, 1, run.session);
+	store_bind_u64(st, 2, run.fleeting);
 	return store_exec(s, st);
 }
 
@@ -389,16 +397,17 @@ count_usage(struct store *s, const struct core_store_finish *m)
 }
 
 static int
-finish_session(struct store *s, const struct core_store_finish *m, uint64_t session)
+finish_session(struct store *s, const struct core_store_finish *m, const struct store_run *run)
 {
 	sqlite3_stmt *st = store_stmt(s, STORE_SQL_SESSION_FINISH);
 
-	store_bind_u64(st, 1, session);
+	store_bind_u64(st, 1, run->session);
 	store_bind_u64(st, 2, m->at);
 	store_bind_u64(st, 3, m->tokens_in);
 	store_bind_u64(st, 4, m->tokens_out);
 	store_bind_text(st, 5, m->model);
 	store_bind_blob(st, 6, m->label);
+	store_bind_u64(st, 7, run->fleeting);
 	return store_exec(s, st);
 }
 
@@ -429,11 +438,11 @@ finish_run(struct store *s, const struct core_store_finish *m, struct span text)
 	st = store_stmt(s, STORE_SQL_RUN_FINISH);
 	store_bind_u64(st, 1, m->run);
 	store_bind_u64(st, 2, m->state);
-	store_bind_text(st, 3, m->reason);
+	store_bind_text(st, 3, run.fleeting ? SPAN_EMPTY : m->reason);
 	rc = store_exec(s, st);
 	if (rc == 0)
 		rc = count_usage(s, m);
-	return rc < 0 ? rc : finish_session(s, m, run.session);
+	return rc < 0 ? rc : finish_session(s, m, &run);
 }
 
 int

@@ -72,10 +72,12 @@ int
 store_session_archive(struct store *s, uint64_t id)
 {
 	sqlite3_stmt *st = store_stmt(s, STORE_SQL_SESSION_ARCHIVE);
+	int rc;
 
 	store_bind_u64(st, 1, id);
 	s->counts.sessions--;
-	return store_exec(s, st);
+	rc = store_exec(s, st);
+	return rc < 0 ? rc : store_fleeting_forget(s, id);
 }
 
 /* A change of one session, from its statement to the answer after the commit. */
@@ -335,7 +337,8 @@ inject(struct store *s, const struct core_store_inject *m, struct span text)
 
 	if (rc == 0)
 		rc = ERR_NOTFOUND;
-	run = (struct store_run){.session = session.id, .turn = session.turns + 1};
+	run = (struct store_run){
+		.session = session.id, .turn = session.turns + 1, .fleeting = m->fleeting};
 	if (rc == 1)
 		rc = store_item_add(s, &run, STORE_TURN_FIRST(run.turn),
 			&(struct core_store_item_put){.role = ROLE_ASSISTANT,

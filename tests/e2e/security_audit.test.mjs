@@ -78,7 +78,7 @@ const cases = [
 	['config.valid', { config: '{gateway: {bindd: 1}}' }, { config: {} }],
 	['hardening.rate_limit', { config: { gateway: { rateLimit: { enabled: false } } } }, {}],
 	['hardening.cell', { config: { agents: { defaults: { sandbox: { docker: { network: 'bridge' } } } } } }, {}],
-	['hardening.persist', { config: { session: { persist: false } } }, {}],
+	['hardening.persist', {}, { config: { session: { persist: false } } }],
 	['hardening.dm_scope', { config: { session: { scope: 'global' } } }, {}],
 	['hardening.ignored', { config: { gateway: { tailscale: { mode: 'funnel' } } } }, {}, 'gateway.tailscale_funnel'],
 	['hardening.proxies', { config: { gateway: { bind: 'lan', behindTlsProxy: true } } }, { config: { gateway: { bind: 'lan', behindTlsProxy: true, trustedProxies: ['192.0.2.1'] } } },

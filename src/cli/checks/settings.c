@@ -269,12 +269,10 @@ check_persist(struct checks *c, struct check_result *r)
 	if (check_is_unread(c, r))
 		return;
 	if (v != NULL && !cli_get_bool(v, "value", true))
-		check_fail(c, r, NULL,
-			"%s: session.persist is false, but this version keeps sessions in its "
-			"database",
-			check_place(c, v));
+		check_pass(c, r, "%s: what is said is kept in memory only", check_place(c, v));
 	else
-		check_pass(c, r, "sessions are kept, and nothing asks for the opposite");
+		check_fail(c, r, NULL,
+			"session.persist is not false: what is said is kept in the database");
 }
 
 void

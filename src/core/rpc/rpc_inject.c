@@ -145,7 +145,8 @@ inject(struct note *n)
 	struct core_store_inject msg = {.req = core_ask_req(n->core),
 		.session_key = buf_span(&n->key),
 		.at = ev_wall_ms(),
-		.label = span_of(label, sizeof(label))};
+		.label = span_of(label, sizeof(label)),
+		.fleeting = core_is_fleeting(n->core)};
 	struct core_ask *ask;
 
 	label_pack(

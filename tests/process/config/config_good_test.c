@@ -86,8 +86,7 @@ test_checklist(void **state)
 	try_text(&t, example(&file, "### Maximum Security"),
 		"MOLTBOT_SECRET_NAMES=CLAWDBOT_GATEWAY_TOKEN,OTHER_KEY\n");
 	assert_int_equal(t.rc, 0);
-	assert_true(
-		span_find(buf_span(&t.notes), SPAN("session.persist: not in this version")) >= 0);
+	assert_true(try_has(&t, KIND_CORE, "session.persist"));
 	try_expect_str(&t, KIND_VAULT, "secret.gateway-token.source", "env:CLAWDBOT_GATEWAY_TOKEN");
 	assert_false(try_has(&t, KIND_VAULT, "secret.gateway-token.literal"));
 	assert_int_equal(try_u64(&t, KIND_USER, "gateway.rateLimit.maxRequestsPerMinute"), 30);

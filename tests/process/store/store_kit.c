@@ -120,7 +120,8 @@ kit_send_accept(struct kit *k, uint64_t number, const char *key, const char *ide
 			.at = 1000 + number,
 			.label = span_of(label, sizeof(label)),
 			.text = span_from_cstr(text),
-			.body = -1});
+			.body = -1,
+			.fleeting = k->fleeting});
 }
 
 const struct core_store_accepted *

@@ -16,6 +16,7 @@ struct kit {
 	int dirfd;
 	uint64_t req;
 	bool has_clock; /* of the next start */
+	bool fleeting;  /* what is accepted from now on is */
 	struct ipc_received in;
 	struct ipc_received from_gate;
 	struct ipc_received from_audit;

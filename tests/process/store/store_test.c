@@ -769,6 +769,11 @@ static const struct {
 #undef SQL
 };
 
+static const char each_start[] =
+#define EACH_START(text) text
+#include "src/store/store_schema.def"
+	;
+
 static void
 no_statement_reads_a_table_from_end_to_end(void **state)
 {
@@ -782,6 +787,7 @@ no_statement_reads_a_table_from_end_to_end(void **state)
 	kit_stop(k);
 	snprintf(path, sizeof(path), "%s/store.db", k->dir);
 	assert_int_equal(sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE, NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db, each_start, NULL, NULL, NULL), SQLITE_OK);
 	for (size_t i = 0; i < sizeof(statements) / sizeof(statements[0]); i++) {
 		sqlite3_stmt *st = NULL;
 
@@ -799,6 +805,8 @@ no_statement_reads_a_table_from_end_to_end(void **state)
 				scan = false;
 			if (scan && (strstr(plan, "VIRTUAL TABLE INDEX") != NULL ||
 					    strcmp(statements[i].name, "MEMORY_NEWEST") == 0))
+				scan = false;
+			if (strcmp(plan, "SCAN CONSTANT ROW") == 0) /* no table at all */
 				scan = false;
 			if (scan)
 				fail_msg("%s: %s", statements[i].name, plan);
