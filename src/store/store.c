@@ -15,6 +15,8 @@
 #include "base/log.h"
 #include "base/mem.h"
 
+#define STORE_PREPARE_MS 50
+
 /* The files must belong to the uid that the jail is going to change to, and its rights must be enough to open them. */
 static int
 become(uint32_t uid, uint32_t gid)
@@ -53,6 +55,23 @@ setup(struct child *child, struct jail_env *env)
 	if (come_back(child) < 0)
 		return ERR_SYS;
 	return rc;
+}
+
+static void
+on_started(struct ev *ev, void *arg)
+{
+	struct store *s = arg;
+
+	(void)ev;
+	if (store_db_prepare(s) < 0)
+		child_stop(s->child);
+}
+
+/* A start does not wait for what a turn needs; a database in which that cannot be done is found before one comes. */
+static void
+start(struct child *child)
+{
+	(void)ev_timer_start(child->ev, STORE_PREPARE_MS, on_started, child->ctx);
 }
 
 static void
@@ -109,6 +128,7 @@ spec(void)
 		.jail = &store_jail,
 		.links = store_links,
 		.setup = setup,
+		.start = start,
 		.peer_up = peer_up,
 		.peer_gone = peer_gone,
 		.key = key,

@@ -120,17 +120,19 @@ int store_vfs_init(int dirfd);
 /* ---- store_db.c: the database and its statements ---- */
 
 /*
- * Opens, makes or upgrades the database and prepares every statement. Nothing is opened later, so the jail permits no open.
+ * Opens, makes or upgrades the database. Nothing is opened later, so the jail permits no open.
  * 0, or ERR_BUSY (another store has it), ERR_IO (damaged or unreadable), ERR_UNSUPPORTED (of a newer version), ERR_FULL. The reason
  * and what helps are in the log.
  */
 int store_db_open(struct store *s);
+/* Those statements that no one has asked for yet. 0 or negative: the database is not what it should be. */
+int store_db_prepare(struct store *s);
 /* Writes what is in the log into the database. The files stay as they are: a kill is as good as an end. */
 void store_db_checkpoint(struct store *s);
 /* Forces the write-ahead log to the disk. 0 or ERR_IO. */
 int store_db_sync(struct store *s);
 
-/* A statement without bindings, ready to be bound and stepped. */
+/* A statement without bindings, ready to be bound and stepped. NULL when the database does not know it: stepping that fails. */
 sqlite3_stmt *store_stmt(struct store *s, enum store_sql id);
 /* 1: a row, 0: done (and reset), negative: failed (logged, s->broken set, reset). */
 int store_step(struct store *s, sqlite3_stmt *st);

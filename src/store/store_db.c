@@ -80,9 +80,33 @@ say(struct store *s, int code, const char *doing)
 
 /* ---- statements ---- */
 
+static int
+prepare(struct store *s, enum store_sql id)
+{
+	int code = sqlite3_prepare_v3(
+		s->db, sql_text[id], -1, SQLITE_PREPARE_PERSISTENT, &s->stmts[id], NULL);
+
+	return code == SQLITE_OK ? 0 : say(s, code, sql_text[id]);
+}
+
+int
+store_db_prepare(struct store *s)
+{
+	int rc = 0;
+
+	for (unsigned i = 0; i < STORE_SQL_N && rc == 0; i++) {
+		if (s->stmts[i] == NULL)
+			rc = prepare(s, (enum store_sql)i);
+	}
+	return rc;
+}
+
+/* NULL when it cannot be prepared: binding to that does nothing, and stepping it fails. */
 sqlite3_stmt *
 store_stmt(struct store *s, enum store_sql id)
 {
+	if (s->stmts[id] == NULL && prepare(s, id) < 0)
+		return NULL;
 	sqlite3_reset(s->stmts[id]);
 	sqlite3_clear_bindings(s->stmts[id]);
 	return s->stmts[id];
@@ -99,7 +123,7 @@ store_step(struct store *s, sqlite3_stmt *st)
 		sqlite3_reset(st);
 		return 0;
 	}
-	s->broken = say(s, code, sqlite3_sql(st));
+	s->broken = say(s, code, st == NULL ? "prepare" : sqlite3_sql(st));
 	sqlite3_reset(st);
 	return s->broken;
 }
@@ -245,19 +269,6 @@ upgrade(struct store *s)
 }
 
 static int
-prepare(struct store *s)
-{
-	for (size_t i = 0; i < STORE_SQL_N; i++) {
-		int code = sqlite3_prepare_v3(
-			s->db, sql_text[i], -1, SQLITE_PREPARE_PERSISTENT, &s->stmts[i], NULL);
-
-		if (code != SQLITE_OK)
-			return say(s, code, sql_text[i]);
-	}
-	return 0;
-}
-
-static int
 on_wal(void *arg, sqlite3 *db, const char *name, int pages)
 {
 	struct store *s = arg;
@@ -322,8 +333,6 @@ store_db_open(struct store *s)
 			"PRAGMA synchronous=NORMAL");
 	if (rc == 0)
 		rc = run_text(s, "opening", each_start);
-	if (rc == 0)
-		rc = prepare(s);
 	if (rc == 0)
 		rc = load_counts(s);
 	if (rc == 0)

@@ -2,8 +2,10 @@
 #include "store_kit.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sched.h>
 #include <setjmp.h>
+#include <sqlite3.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -11,6 +13,7 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -71,6 +74,37 @@ a_damaged_schema_is_refused(void **state)
 	(void)unlinkat(k.dirfd, "store.db-wal", 0);
 	write_at(&k, "store.db", 100, "XXXXXXXX");
 	expect_refusal(&k);
+	kit_remove(&k);
+}
+
+/* It starts, and ends before anybody has asked for what it cannot do. */
+static void
+a_schema_that_lacks_something_ends_the_store(void **state)
+{
+	struct pollfd end = {.events = POLLIN};
+	char path[sizeof(((struct kit *)NULL)->dir) + 16];
+	struct kit k;
+	sqlite3 *db;
+	uint8_t byte;
+
+	(void)state;
+	kit_dir(&k);
+	kit_start(&k);
+	kit_stop(&k);
+	snprintf(path, sizeof(path), "%s/store.db", k.dir);
+	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db, "ALTER TABLE gate_row RENAME COLUMN mac TO lost", NULL,
+				 NULL, NULL),
+		SQLITE_OK);
+	sqlite3_close(db);
+	kit_start(&k);
+	end.fd = k.core;
+	assert_int_equal(poll(&end, 1, 30000), 1);
+	assert_int_equal(recv(k.core, &byte, 1, 0), 0);
+	(void)harness_free(k.h);
+	close(k.core);
+	close(k.gate);
+	close(k.audit);
 	kit_remove(&k);
 }
 
@@ -236,7 +270,7 @@ a_second_store_waits_for_the_first(void **state)
 	assert_in_range(ev_wall_ms() - from, STORE_LOCK_MS - 100, STORE_LOCK_MS + 5000);
 	assert_int_equal(harness_free(second), 1);
 	second = kit_try(&k); /* it waits, and gets it when the first one goes */
-	usleep(300000);
+	usleep(30000);
 	from = ev_wall_ms();
 	kit_kill(&k);
 	(void)harness_expect(second, CHILD_READY);
@@ -251,6 +285,7 @@ main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_damaged_database_is_refused_and_kept),
 		cmocka_unit_test(a_damaged_schema_is_refused),
+		cmocka_unit_test(a_schema_that_lacks_something_ends_the_store),
 		cmocka_unit_test(the_database_of_another_program_or_version_is_refused),
 		cmocka_unit_test(a_torn_log_loses_only_what_was_not_answered),
 		cmocka_unit_test(kills_at_any_time_lose_nothing_that_was_answered),
