@@ -1,12 +1,13 @@
 /*
  * Loaded into a process under test (LD_PRELOAD) when its test makes time pass: its clocks are ahead of the machine's by what stands
  * in the page behind the descriptor HARNESS_CLOCK, which the test writes. Waits are cut short, so that it looks at its timers soon.
- * Syncs are counted there.
+ * Syncs and waits are counted there.
  */
 #include <dlfcn.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
+#include <unistd.h>
 
 #include "clock_module.h"
 
@@ -14,6 +15,7 @@
 #define NS UINT64_C(1000000000)
 
 static struct clock_page *page;
+static pid_t first;
 static int (*real_wait)(int, struct epoll_event *, int, int);
 
 __attribute__((constructor)) static void
@@ -30,6 +32,7 @@ set_up(void)
 	if (at == MAP_FAILED)
 		abort();
 	page = at;
+	first = getpid();
 	close(fd);
 	(void)unsetenv(CLOCK_ENV);
 	(void)unsetenv("LD_PRELOAD");
@@ -56,6 +59,8 @@ clock_gettime(clockid_t clock, struct timespec *t)
 int
 epoll_wait(int epfd, struct epoll_event *events, int n, int wait_ms)
 {
+	if (page != NULL && getpid() == first)
+		(void)atomic_fetch_add(&page->waits, 1);
 	return real_wait(epfd, events, n, wait_ms < 0 || wait_ms > LOOK_MS ? LOOK_MS : wait_ms);
 }
 

@@ -97,11 +97,20 @@ new_clock(struct harness *h)
 	return page;
 }
 
+#define PASS_LOOKS                                                                                 \
+	2000 /* of a millisecond: it may have ended, or be busy with something else than its loop */
+
 void
 harness_pass(struct harness *h, uint64_t ms)
 {
+	uint64_t waits;
+
 	assert_non_null(h->clock);
 	(void)atomic_fetch_add(&h->clock->ahead_ms, ms);
+	/* the turn of its loop that is under way has looked at the clock before, so it and one more must be over */
+	waits = atomic_load(&h->clock->waits) + 2;
+	for (unsigned i = 0; i < PASS_LOOKS && atomic_load(&h->clock->waits) < waits; i++)
+		usleep(1000);
 }
 
 static uint64_t
