@@ -47,7 +47,8 @@ struct ipc_message {
 	uint16_t id;
 	enum ipc_dir dir;
 	uint8_t states;
-	uint32_t rate; /* most a second that a receiver takes; ipc_send sends half of them at once, and a quarter a second */
+	uint32_t
+		rate; /* most a second that a receiver takes; ipc_send sends half of them at once, and a quarter a second */
 	const struct ipc_field *fields;
 	size_t nfields;
 	size_t size; /* of the struct */
@@ -196,6 +197,9 @@ int ipc_body_seal(struct span body);
  * may be closed afterwards. ERR_PROTO when it is not such a body, ERR_TOOBIG. Unmap with ipc_body_unmap.
  */
 int ipc_body_map(int fd, size_t max, struct span *out);
+
+/* The same for one that is read and done with: a short one is copied (pread). Also ends with ipc_body_unmap. */
+int ipc_body_get(int fd, size_t max, struct span *out);
 void ipc_body_unmap(struct span body);
 
 #endif

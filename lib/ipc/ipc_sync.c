@@ -3,12 +3,16 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
+#include <unistd.h>
 
 #include "base/err.h"
+#include "base/limits.h"
+#include "base/mem.h"
 #include "ipc/ipc_io.h"
 
 #define TMPFS_MAGIC_NUMBER 0x01021994
@@ -112,36 +116,100 @@ ipc_body_seal(struct span body)
 	return fd;
 }
 
-int
-ipc_body_map(int fd, size_t max, struct span *out)
+/* The length of a body that is what it must be: nobody can change it any more. */
+static int
+body_len(int fd, size_t max, size_t *len)
 {
 	struct stat st;
 	struct statfs fs;
 	int seals = fcntl(fd, F_GET_SEALS);
-	void *p;
 
-	*out = SPAN_EMPTY;
 	if (seals < 0 || (seals & ALL_SEALS) != ALL_SEALS || fstat(fd, &st) < 0 ||
 		fstatfs(fd, &fs) < 0 || fs.f_type != TMPFS_MAGIC_NUMBER || !S_ISREG(st.st_mode) ||
 		st.st_size < 0)
 		return ERR_PROTO;
 	if ((uint64_t)st.st_size > max || (uint64_t)st.st_size > IPC_BODY_MAX)
 		return ERR_TOOBIG;
-	if (st.st_size == 0)
-		return 0;
-	p = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+	*len = (size_t)st.st_size;
+	return 0;
+}
+
+static int
+map(int fd, size_t len, struct span *out)
+{
+	void *p = mmap(NULL, len, PROT_READ, MAP_PRIVATE, fd, 0);
+
 	if (p == MAP_FAILED)
 		return ERR_SYS;
-	*out = span_of(p, (size_t)st.st_size);
+	*out = span_of(p, len);
 	return 0;
+}
+
+int
+ipc_body_map(int fd, size_t max, struct span *out)
+{
+	size_t len = 0;
+	int rc = body_len(fd, max, &len);
+
+	*out = SPAN_EMPTY;
+	return rc < 0 || len == 0 ? rc : map(fd, len, out);
+}
+
+/*
+ * A short body is copied: taking a mapping away costs more than that, because every processor that the process ran on hears of it. A
+ * mapping begins with a page and a copy never does; how far behind the beginning of its memory it lies stands before it.
+ */
+#define COPY_MAX KIB(64u)
+#define COPY_STEP 16u
+#define PAGE_MIN 4096u
+
+static bool
+is_mapping(const uint8_t *p)
+{
+	return (uintptr_t)p % PAGE_MIN == 0;
+}
+
+static int
+copy(int fd, size_t len, struct span *out)
+{
+	uint8_t *memory = mem_grow(NULL, 2 * COPY_STEP + len, 1);
+	uint8_t step = is_mapping(memory + COPY_STEP) ? 2 * COPY_STEP : COPY_STEP;
+	ssize_t n;
+
+	memory[step - 1] = step;
+	do {
+		n = pread(fd, memory + step, len, 0);
+	} while (n < 0 && errno == EINTR);
+	if (n != (ssize_t)len) {
+		free(memory);
+		return ERR_SYS;
+	}
+	*out = span_of(memory + step, len);
+	return 0;
+}
+
+int
+ipc_body_get(int fd, size_t max, struct span *out)
+{
+	size_t len = 0;
+	int rc = body_len(fd, max, &len);
+
+	*out = SPAN_EMPTY;
+	if (rc < 0 || len == 0)
+		return rc;
+	return len > COPY_MAX ? map(fd, len, out) : copy(fd, len, out);
 }
 
 void
 ipc_body_unmap(struct span body)
 {
-	void *p;
+	uint8_t *p;
 
 	memcpy(&p, &body.ptr, sizeof(p));
-	if (p != NULL)
+	if (p == NULL)
+		return;
+	if (is_mapping(p))
 		munmap(p, body.len);
+	else
+		free(p - p[-1]);
 }

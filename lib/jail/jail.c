@@ -236,10 +236,13 @@ raise_oom_score(const struct jail_spec *spec)
 {
 	static const char path[] = "/proc/self/oom_score_adj";
 	char text[16];
-	size_t len = (size_t)snprintf(text, sizeof(text), "%d", spec->oom_score_adj);
+	size_t len;
 	int rc;
 
-	if (spec->oom_score_adj == 0 || write_file(path, text, len) == 0)
+	if (spec->oom_score_adj == 0)
+		return 0;
+	len = (size_t)snprintf(text, sizeof(text), "%d", spec->oom_score_adj);
+	if (write_file(path, text, len) == 0)
 		return 0;
 	/* What is not dumpable has files of root's in /proc: an ordinary user's process opens them for the one line. */
 	if (errno != EACCES || prctl(PR_GET_DUMPABLE, 0, 0, 0, 0) != 0 ||

@@ -21,7 +21,7 @@ take_text(struct agent *a, struct span text, int body, struct span *out)
 	int rc = 0;
 
 	if (body >= 0) {
-		rc = ipc_body_map(body, IPC_BODY_MAX, &mapped);
+		rc = ipc_body_get(body, IPC_BODY_MAX, &mapped);
 		text = mapped;
 	}
 	if (rc == 0) {

@@ -109,7 +109,7 @@ core_model_call(struct core_run *run, const struct core_agent_model_call *msg, i
 		close(body);
 		return ERR_STATE;
 	}
-	rc = ipc_body_map(body, IPC_BODY_MAX, &bytes);
+	rc = ipc_body_get(body, IPC_BODY_MAX, &bytes);
 	if (rc < 0) {
 		close(body);
 		return rc;

@@ -12,7 +12,7 @@ core_text_open(struct core_text *out, struct span text, int body, size_t max)
 	if (text.len > 0)
 		return ERR_PROTO;
 	out->mapped = true;
-	return ipc_body_map(body, max, &out->span);
+	return ipc_body_get(body, max, &out->span);
 }
 
 void

@@ -311,7 +311,7 @@ user_on_reply(struct ipc_chan *chan, const void *m, void *arg)
 		deliver(u, call, reply, reply->args);
 		return 0;
 	}
-	rc = ipc_body_map(reply->body, IPC_BODY_MAX, &body);
+	rc = ipc_body_get(reply->body, IPC_BODY_MAX, &body);
 	if (rc < 0)
 		return rc;
 	deliver(u, call, reply, body);

@@ -146,7 +146,7 @@ user_on_event(struct ipc_chan *chan, const void *m, void *arg)
 	if (e->body < 0) {
 		rc = on_payload(child->ctx, e, e->args);
 	} else {
-		rc = ipc_body_map(e->body, IPC_BODY_MAX, &body);
+		rc = ipc_body_get(e->body, IPC_BODY_MAX, &body);
 		if (rc < 0)
 			return rc;
 		rc = on_payload(child->ctx, e, body);

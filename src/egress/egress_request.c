@@ -183,7 +183,7 @@ egress_request_start(struct egress *e, const void *m)
 		.credit = IPC_CREDIT_BYTES,
 		.phase = EGRESS_WITNESSING,
 		.tail = {.max = MIB(1u)}};
-	rc = ipc_body_map(msg->body, IPC_BODY_MAX, &r->body);
+	rc = ipc_body_get(msg->body, IPC_BODY_MAX, &r->body);
 	if (rc == 0)
 		rc = check_warrant(e, msg, r);
 	if (rc < 0) {

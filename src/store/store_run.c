@@ -20,7 +20,7 @@ store_body_open(struct span text, int fd, struct store_body *body)
 	if (fd < 0)
 		return 0;
 	body->mapped = true;
-	return ipc_body_map(fd, IPC_BODY_MAX, &body->text);
+	return ipc_body_get(fd, IPC_BODY_MAX, &body->text);
 }
 
 void

@@ -302,13 +302,13 @@ what_is_sent_too_fast_waits_and_keeps_its_order(void **state)
 
 	(void)state;
 	assert_int_equal(ipc_pair(fds), 0);
-	p.core.chan = ipc_chan_new(p.ev, fds[0], &core_sandbox_proto, IPC_SIDE_A, IPC_FULL_END,
-		&from, &p.core);
+	p.core.chan = ipc_chan_new(
+		p.ev, fds[0], &core_sandbox_proto, IPC_SIDE_A, IPC_FULL_END, &from, &p.core);
 	p.gate.chan = ipc_chan_new(
 		p.ev, fds[1], &core_sandbox_proto, IPC_SIDE_B, IPC_FULL_END, &to, &p.gate);
 	for (unsigned i = 1; i <= rate + 5; i++)
-		assert_int_equal(core_sandbox_prove_send(p.core.chan,
-					 &(struct core_sandbox_prove){.req = i}),
+		assert_int_equal(core_sandbox_prove_send(
+					 p.core.chan, &(struct core_sandbox_prove){.req = i}),
 			0);
 	assert_true(ipc_chan_queued(p.core.chan) > 0);
 	while (p.gate.ended == 0 && p.core.ended == 0 && p.gate.got < rate + 5)
@@ -354,8 +354,38 @@ a_body_must_be_sealed_and_small_enough(void **state)
 	assert_int_equal(write(sealed, "x", 1), -1);
 	assert_int_equal(ipc_body_map(open_fd, 100, &s), ERR_PROTO);
 	assert_int_equal(ipc_body_map(0, 100, &s), ERR_PROTO);
+	assert_int_equal(ipc_body_get(sealed, 4, &s), ERR_TOOBIG);
+	assert_int_equal(ipc_body_get(open_fd, 100, &s), ERR_PROTO);
+	assert_int_equal(ipc_body_get(0, 100, &s), ERR_PROTO);
 	close(sealed);
 	close(open_fd);
+}
+
+/* Copied or mapped, wherever its descriptor's offset stands: 65536 bytes are the longest copy. */
+static void
+a_body_is_got_whole_whatever_its_length(void **state)
+{
+	static const size_t lens[] = {1, 16, 4064, 4080, 4096, 65535, 65536, 65537, 200000};
+	static uint8_t bytes[200000];
+	struct span got[sizeof(lens) / sizeof(lens[0])];
+	size_t n = sizeof(lens) / sizeof(lens[0]);
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(bytes); i++)
+		bytes[i] = (uint8_t)(i * 7 + i / 251);
+	for (unsigned round = 0; round < 40; round++) {
+		for (size_t i = 0; i < n; i++) {
+			int fd = ipc_body_seal(span_of(bytes, lens[i]));
+
+			assert_int_equal(lseek(fd, 3, SEEK_SET), 3);
+			assert_int_equal(ipc_body_get(fd, sizeof(bytes), &got[i]), 0);
+			close(fd);
+		}
+		for (size_t i = 0; i < n; i++) {
+			assert_true(span_eq(got[i], span_of(bytes, lens[i])));
+			ipc_body_unmap(got[i]);
+		}
+	}
 }
 
 /* Every message of every pair: zeroed is encodable where no descriptor is required, and decodes to the same. */
@@ -444,6 +474,7 @@ main(void)
 		cmocka_unit_test(what_is_sent_too_fast_waits_and_keeps_its_order),
 		cmocka_unit_test(values_of_ours_that_break_the_table_are_not_sent),
 		cmocka_unit_test(a_body_must_be_sealed_and_small_enough),
+		cmocka_unit_test(a_body_is_got_whole_whatever_its_length),
 		cmocka_unit_test(every_message_of_every_pair_round_trips),
 		cmocka_unit_test(many_small_messages_travel_in_one),
 	};
