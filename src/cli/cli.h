@@ -126,6 +126,9 @@ void cli_put_style(struct cli *cli, enum cli_style style); /* nothing without co
 void cli_put_row(struct cli *cli, unsigned width, const char *key, struct span value);
 void cli_put_wrapped(struct cli *cli, unsigned indent, const char *text);
 void cli_put_title(struct cli *cli, const char *title);
+/* What a cell of a table shows, in b: how long ago that was (empty: never, or to come), a number. */
+struct span cli_age(struct buf *b, uint64_t at_ms);
+struct span cli_number(struct buf *b, uint64_t n);
 struct text_table;
 void cli_put_table(
 	struct cli *cli, const struct text_table *table); /* head line dim, cut to the terminal */
@@ -134,6 +137,7 @@ void cli_put_table(
 struct json_out *cli_json_begin(struct cli *cli);
 void cli_json_end(struct cli *cli);
 void cli_json_str(struct json_out *o, const char *key, struct span value);
+void cli_json_cstr(struct json_out *o, const char *key, const char *value);
 void cli_json_u64(struct json_out *o, const char *key, uint64_t value);
 void cli_json_bool(struct json_out *o, const char *key, bool value);
 
@@ -146,6 +150,16 @@ int cli_fail(struct cli *cli, const char *help, const char *fmt, ...)
 int cli_usage(struct cli *cli, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* The bytes made safe, in one of four static buffers, cut to 200 bytes: for the two above. */
 const char *cli_safe(struct span s);
+
+/*
+ * cli_progress.c: while something takes longer than a second, one line on standard error says what it is and for how long, where that is a
+ * terminal. what: our own words, or NULL when it is over; whoever prints ends it. Whoever waits ticks.
+ */
+void cli_progress(const char *what);
+void cli_progress_tick(void);
+/* As cli_progress, where nothing is said yet: true, and the caller ends it. */
+bool cli_progress_begin(const char *what);
+bool cli_progress_is_on(void);
 
 /* cli_paths.c: 0, or an exit code after saying what is wrong. */
 int cli_paths_find(struct cli *cli);

@@ -150,14 +150,15 @@ keep(struct cli_client *c)
 static int
 wait_answer(struct cli_client *c, uint64_t id, int64_t end, struct cli_frame *frame)
 {
-	for (;;) {
-		int rc = cli_client_next(c, left(end), frame);
+	bool ours = cli_progress_begin("waiting for the gateway");
+	int rc;
 
-		if (rc < 0)
-			return rc;
-		if (!frame->is_event && frame->id == id)
-			return keep(c);
-	}
+	do
+		rc = cli_client_next(c, left(end), frame);
+	while (rc == 0 && (frame->is_event || frame->id != id));
+	if (ours)
+		cli_progress(NULL);
+	return rc < 0 ? rc : keep(c);
 }
 
 static int
@@ -273,10 +274,17 @@ open_client(struct cli *cli, struct cli_client **out, const char **what, struct 
 	int fd = url == NULL ? cli_socket_control(cli->paths.state, what)
 			     : cli_socket_url(url, what);
 
+	bool ours;
+	int rc;
+
 	*out = NULL;
 	if (fd < 0)
 		return fd;
-	return open_at(fd, url, cli_int(cli, "timeout", CLI_TIMEOUT_MS), out, what, frame);
+	ours = cli_progress_begin("waiting for the gateway");
+	rc = open_at(fd, url, cli_int(cli, "timeout", CLI_TIMEOUT_MS), out, what, frame);
+	if (ours)
+		cli_progress(NULL);
+	return rc;
 }
 
 int
@@ -391,6 +399,27 @@ cli_client_call(struct cli *cli, struct cli_client *c, const char *method, struc
 	if (rc < 0)
 		return cli_client_broken(cli, rc, method);
 	return frame->ok ? 0 : cli_client_refused(cli, frame, method);
+}
+
+int
+cli_client_ask(struct cli *cli, const char *method, const char *key, const char *value,
+	struct cli_client **client, struct cli_frame *frame)
+{
+	struct buf b = {.max = 4096};
+	struct json_out o;
+	int rc = cli_paths_find(cli);
+
+	json_out_init(&o, &b, NULL);
+	(void)json_out_begin_object(&o);
+	if (key != NULL)
+		cli_json_cstr(&o, key, value);
+	(void)json_out_end_object(&o);
+	if (json_out_finish(&o) < 0)
+		rc = cli_usage(cli, "the %s is too long", key);
+	rc = rc != 0 ? rc : cli_client_open(cli, client);
+	rc = rc != 0 ? rc : cli_client_call(cli, *client, method, buf_span(&b), 0, frame);
+	buf_clear(&b);
+	return rc;
 }
 
 int

@@ -8,13 +8,17 @@
 #include "cli.h"
 
 /* Options of every command that talks to the gateway; rows of its option table. */
-#define CLI_CONNECT_OPTIONS                                                                        \
-	{"url", 0, CLI_STR, "URL", 1, 512,                                                         \
-		"use ws://127.0.0.1:PORT and MOLTBOT_GATEWAY_TOKEN, not the control socket"},      \
+/* For commands that know the control socket alone. */
+#define CLI_TIMEOUT_OPTION                                                                         \
 	{                                                                                          \
 		"timeout", 0, CLI_TIME, "TIME", 0, 86400000,                                       \
 			"wait at most this long for an answer (default 10s)"                       \
 	}
+
+#define CLI_CONNECT_OPTIONS                                                                        \
+	{"url", 0, CLI_STR, "URL", 1, 512,                                                         \
+		"use ws://127.0.0.1:PORT and MOLTBOT_GATEWAY_TOKEN, not the control socket"},      \
+		CLI_TIMEOUT_OPTION
 
 #define CLI_TIMEOUT_MS 10000
 
@@ -49,6 +53,9 @@ const struct json_node *cli_client_hello(const struct cli_client *client);
  */
 int cli_client_call(struct cli *cli, struct cli_client *client, const char *method,
 	struct span params, int64_t timeout_ms, struct cli_frame *frame);
+/* The same in one: opens the gateway and asks with {key: value}, or with nothing when key is NULL. The caller closes *client. */
+int cli_client_ask(struct cli *cli, const char *method, const char *key, const char *value,
+	struct cli_client **client, struct cli_frame *frame);
 
 /* The same without a word: 0 and frame->ok, or a code. */
 int cli_client_call_quiet(

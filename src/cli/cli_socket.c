@@ -14,6 +14,7 @@
 
 #include "base/err.h"
 #include "base/limits.h"
+#include "cli.h"
 #include "crypto/crypto.h"
 #include "crypto/crypto_encode.h"
 #include "ws/ws.h"
@@ -116,17 +117,25 @@ cli_socket_url(const char *url, const char **what)
 	return ERR_UNSUPPORTED;
 }
 
-/* Signals are let in only here. */
+/* Signals are let in only here. Where there is progress to be shown it is, second by second. */
 static int
 wait_for(int fd, short events, int64_t timeout_ms)
 {
+	bool ticks = timeout_ms >= 0 && cli_progress_is_on();
 	struct pollfd p = {.fd = fd, .events = events};
-	struct timespec ts = {.tv_sec = timeout_ms / 1000, .tv_nsec = timeout_ms % 1000 * 1000000};
 	sigset_t none;
 	int n;
 
 	sigemptyset(&none);
-	n = ppoll(&p, 1, timeout_ms < 0 ? NULL : &ts, &none);
+	do {
+		int64_t ms = ticks && timeout_ms > 1000 ? 1000 : timeout_ms;
+		struct timespec ts = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000};
+
+		n = ppoll(&p, 1, ms < 0 ? NULL : &ts, &none);
+		timeout_ms -= ms;
+		if (n == 0 && ticks)
+			cli_progress_tick();
+	} while (n == 0 && timeout_ms > 0);
 	if (n < 0)
 		return errno == EINTR ? ERR_ABORTED : ERR_SYS;
 	return n == 0 ? ERR_TIMEOUT : 0;

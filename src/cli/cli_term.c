@@ -11,6 +11,8 @@
 
 #include "base/limits.h"
 #include "base/log.h"
+#include "ev/ev.h"
+#include "text/text.h"
 #include "text/text_table.h"
 
 #define WIDTH_MAX 120 /* columns that text is wrapped at on wider terminals */
@@ -65,6 +67,7 @@ write_all(int fd, struct span s)
 void
 cli_flush(struct cli *cli)
 {
+	cli_progress(NULL);
 	write_all(1, buf_span(&cli->out));
 	buf_reset(&cli->out);
 }
@@ -201,22 +204,25 @@ cli_json_end(struct cli *cli)
 void
 cli_json_str(struct json_out *o, const char *key, struct span value)
 {
-	(void)json_out_key(o, span_from_cstr(key));
-	(void)json_out_str(o, value);
+	(void)json_out_member_str(o, key, value);
+}
+
+void
+cli_json_cstr(struct json_out *o, const char *key, const char *value)
+{
+	cli_json_str(o, key, span_from_cstr(value));
 }
 
 void
 cli_json_u64(struct json_out *o, const char *key, uint64_t value)
 {
-	(void)json_out_key(o, span_from_cstr(key));
-	(void)json_out_u64(o, value);
+	(void)json_out_member_u64(o, key, value);
 }
 
 void
 cli_json_bool(struct json_out *o, const char *key, bool value)
 {
-	(void)json_out_key(o, span_from_cstr(key));
-	(void)json_out_bool(o, value);
+	(void)json_out_member_bool(o, key, value);
 }
 
 const char *
@@ -292,6 +298,25 @@ cli_usage(struct cli *cli, const char *fmt, ...)
 		cli->command == NULL ? "" : cli->command->name, cli->command == NULL ? "" : " ");
 	put_error(cli, what, help);
 	return CLI_USAGE;
+}
+
+struct span
+cli_age(struct buf *b, uint64_t at_ms)
+{
+	uint64_t now = ev_wall_ms();
+
+	buf_reset(b);
+	if (at_ms != 0 && at_ms <= now)
+		(void)text_duration_put_short(b, now - at_ms);
+	return buf_span(b);
+}
+
+struct span
+cli_number(struct buf *b, uint64_t n)
+{
+	buf_reset(b);
+	(void)buf_put_u64_dec(b, n);
+	return buf_span(b);
 }
 
 void

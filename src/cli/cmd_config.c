@@ -6,6 +6,7 @@
 
 #include "base/err.h"
 #include "base/limits.h"
+#include "cli_client.h"
 #include "cli_config.h"
 #include "cli_run.h"
 #include "json/json.h"
@@ -318,8 +319,7 @@ rollback(struct cli *cli)
 }
 
 static const struct cli_option options[] = {
-	{"timeout", 0, CLI_TIME, "TIME", 0, 86400000,
-		"wait at most this long for an answer (default 10s)"},
+	CLI_TIMEOUT_OPTION,
 	{NULL, 0, CLI_FLAG, NULL, 0, 0, NULL},
 };
 

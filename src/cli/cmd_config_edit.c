@@ -12,6 +12,7 @@
 
 #include "base/err.h"
 #include "base/limits.h"
+#include "cli_client.h"
 #include "cli_config.h"
 
 /* $VISUAL, $EDITOR, or vi; words of it are arguments, as in EDITOR="code --wait". */
@@ -116,8 +117,7 @@ run(struct cli *cli)
 }
 
 static const struct cli_option options[] = {
-	{"timeout", 0, CLI_TIME, "TIME", 0, 86400000,
-		"wait at most this long for an answer (default 10s)"},
+	CLI_TIMEOUT_OPTION,
 	{NULL, 0, CLI_FLAG, NULL, 0, 0, NULL},
 };
 static const struct cli_example examples[] = {

@@ -1,6 +1,7 @@
 /* moltbot dashboard: a one-time link to the web page. */
 #include "cli_commands.h"
 
+#include "cli_client.h"
 #include "cli_link.h"
 
 static int
@@ -42,8 +43,7 @@ run(struct cli *cli)
 static const struct cli_option options[] = {
 	{"no-open", 0, CLI_FLAG, NULL, 0, 0,
 		"open no browser (none is opened anyway: its arguments would show the code)"},
-	{"timeout", 0, CLI_TIME, "TIME", 0, 86400000,
-		"wait at most this long for an answer (default 10s)"},
+	CLI_TIMEOUT_OPTION,
 	{NULL, 0, CLI_FLAG, NULL, 0, 0, NULL},
 };
 

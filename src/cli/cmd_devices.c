@@ -2,41 +2,7 @@
 #include "cli_commands.h"
 
 #include "cli_client.h"
-#include "ev/ev.h"
-#include "text/text.h"
 #include "text/text_table.h"
-
-static int
-call(struct cli *cli, const char *method, const char *key, const char *value,
-	struct cli_client **client, struct cli_frame *frame)
-{
-	struct buf b = {.max = 4096};
-	struct json_out o;
-	int rc = cli_paths_find(cli);
-
-	json_out_init(&o, &b, NULL);
-	(void)json_out_begin_object(&o);
-	if (key != NULL)
-		cli_json_str(&o, key, span_from_cstr(value));
-	(void)json_out_end_object(&o);
-	if (json_out_finish(&o) < 0)
-		rc = cli_usage(cli, "the id is too long");
-	rc = rc != 0 ? rc : cli_client_open(cli, client);
-	rc = rc != 0 ? rc : cli_client_call(cli, *client, method, buf_span(&b), 0, frame);
-	buf_clear(&b);
-	return rc;
-}
-
-static struct span
-age_of(struct buf *b, uint64_t at_ms)
-{
-	uint64_t now = ev_wall_ms();
-
-	buf_reset(b);
-	if (at_ms != 0 && at_ms <= now)
-		(void)text_duration_put_short(b, now - at_ms);
-	return buf_span(b);
-}
 
 static void
 put_scopes(struct buf *b, const struct json_node *list)
@@ -75,7 +41,7 @@ put_devices(struct cli *cli, const struct json_node *list, bool pending)
 		cells[3] = cli_get_str(d, "clientId");
 		cells[4] = cli_get_str(d, "role");
 		cells[5] = buf_span(&scopes);
-		cells[6] = age_of(&age, cli_get_u64(d, pending ? "ts" : "approvedAtMs", 0));
+		cells[6] = cli_age(&age, cli_get_u64(d, pending ? "ts" : "approvedAtMs", 0));
 		(void)text_table_add(t, cells);
 	}
 	cli_put_table(cli, t);
@@ -89,7 +55,7 @@ run_list(struct cli *cli)
 {
 	struct cli_client *client = NULL;
 	struct cli_frame frame;
-	int rc = call(cli, "device.pair.list", NULL, NULL, &client, &frame);
+	int rc = cli_client_ask(cli, "device.pair.list", NULL, NULL, &client, &frame);
 	const struct json_node *pending = rc == 0 ? cli_get(frame.payload, "pending") : NULL;
 	const struct json_node *paired = rc == 0 ? cli_get(frame.payload, "paired") : NULL;
 
@@ -116,7 +82,7 @@ act(struct cli *cli, const char *method, const char *key, const char *done)
 {
 	struct cli_client *client = NULL;
 	struct cli_frame frame;
-	int rc = call(cli, method, key, cli->args[0], &client, &frame);
+	int rc = cli_client_ask(cli, method, key, cli->args[0], &client, &frame);
 
 	if (rc == 0 && cli->json) {
 		cli_json_payload(cli, frame.payload);

@@ -10,6 +10,7 @@
 
 #include "base/err.h"
 #include "base/limits.h"
+#include "cli_client.h"
 #include "cli_config.h"
 #include "cli_gateway.h"
 #include "cli_outside.h"
@@ -455,10 +456,13 @@ look(struct doctor *d)
 		check_tier_down(d);
 	if (!cli_has(d->cli, "prove"))
 		return;
+	cli_progress("trying to escape from the sandbox");
 	prove(d);
+	cli_progress("trying the same outside of it");
 	if (d->proof != NULL && cli_outside_try(d->cli, &d->outside) < 0)
 		add(d, DOCTOR_WARN, "outside", NULL,
 			"the attempts could not be made outside, so none of them is paired");
+	cli_progress(NULL);
 	if (d->proof == NULL)
 		add(d, DOCTOR_BAD, "prove", "moltbot gateway run",
 			"the sandbox could not be proved: %s", d->no_proof);
@@ -494,8 +498,7 @@ static const struct cli_option options[] = {
 		"replace old names in the configuration by the present ones"},
 	{"prove", 0, CLI_FLAG, NULL, 0, 0,
 		"try to escape from the running gateway's sandbox, and show every attempt"},
-	{"timeout", 0, CLI_TIME, "TIME", 0, 86400000,
-		"wait at most this long for an answer (default 10s)"},
+	CLI_TIMEOUT_OPTION,
 	{NULL, 0, CLI_FLAG, NULL, 0, 0, NULL},
 };
 

@@ -50,7 +50,16 @@ static int
 wait_end(struct cli *cli, int pidfd)
 {
 	struct pollfd p = {.fd = pidfd, .events = POLLIN};
-	int n = poll(&p, 1, (int)cli_int(cli, "timeout", CLI_TIMEOUT_MS));
+	int64_t left = cli_int(cli, "timeout", CLI_TIMEOUT_MS);
+	int n;
+
+	cli_progress("waiting for its processes to end");
+	do {
+		n = poll(&p, 1, left > 1000 ? 1000 : (int)left);
+		left -= 1000;
+		cli_progress_tick();
+	} while (n == 0 && left > 0);
+	cli_progress(NULL);
 
 	return n == 1 ? 0
 		      : cli_fail(cli,
@@ -128,7 +137,7 @@ run_panic(struct cli *cli)
 }
 
 static const struct cli_option control_options[] = {
-	{"timeout", 0, CLI_TIME, "TIME", 0, 86400000, "wait at most this long (default 10s)"},
+	CLI_TIMEOUT_OPTION,
 	{NULL, 0, CLI_FLAG, NULL, 0, 0, NULL},
 };
 

@@ -16,6 +16,7 @@
 
 #define UNIT "moltbot.service"
 #define UP_WAIT_MS 15000
+#define POLL_MS 50
 
 enum scope { FOR_BOTH, FOR_SYSTEM, FOR_USER };
 
@@ -254,13 +255,15 @@ systemctl(const char *unit, bool user)
 		(char *)(uintptr_t)(user ? "--user" : "--system"), (char *)(uintptr_t) "restart",
 		(char *)(uintptr_t)unit, NULL};
 	int status = 0;
-	pid_t pid;
+	pid_t pid, got;
 
 	if (posix_spawnp(&pid, argv[0], NULL, NULL, argv, environ) != 0)
 		return ERR_SYS;
-	while (waitpid(pid, &status, 0) < 0) {
-		if (errno != EINTR)
+	while ((got = waitpid(pid, &status, WNOHANG)) <= 0) {
+		if (got < 0 && errno != EINTR)
 			return ERR_SYS;
+		cli_progress_tick();
+		usleep(POLL_MS * 1000);
 	}
 	return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : ERR_SYS;
 }
@@ -269,7 +272,7 @@ systemctl(const char *unit, bool user)
 static bool
 wait_up(struct cli *cli, int old)
 {
-	for (unsigned waited = 0; waited < UP_WAIT_MS; waited += 50) {
+	for (unsigned waited = 0; waited < UP_WAIT_MS; waited += POLL_MS) {
 		struct cli_client *client = NULL;
 		const char *why;
 		int rc = cli_client_open_quiet(cli, &client, &why);
@@ -278,7 +281,8 @@ wait_up(struct cli *cli, int old)
 		cli_client_close(client);
 		if (pid > 0 && pid != old)
 			return true;
-		usleep(50000);
+		cli_progress_tick();
+		usleep(POLL_MS * 1000);
 	}
 	return false;
 }
@@ -302,9 +306,11 @@ restart(struct cli *cli)
 			"Whoever started it starts it again: moltbot gateway stop, then moltbot "
 			"gateway run. `moltbot gateway install` makes a service of it.",
 			"the gateway (process %d) is no service of systemd", pid);
+	cli_progress("waiting for systemd");
 	if (systemctl(unit, user) < 0)
 		return cli_fail(cli, "See systemctl status of that unit.",
 			"systemctl could not restart %s", cli_safe(span_from_cstr(unit)));
+	cli_progress("waiting for the new gateway");
 	if (!wait_up(cli, pid))
 		return cli_fail(cli, "See `moltbot logs`.", "the new gateway does not answer");
 	if (cli->json) {
@@ -329,7 +335,7 @@ static const struct cli_option install_options[] = {
 	{NULL, 0, CLI_FLAG, NULL, 0, 0, NULL},
 };
 static const struct cli_option restart_options[] = {
-	{"timeout", 0, CLI_TIME, "TIME", 0, 86400000, "wait at most this long (default 10s)"},
+	CLI_TIMEOUT_OPTION,
 	{NULL, 0, CLI_FLAG, NULL, 0, 0, NULL},
 };
 static const struct cli_example install_examples[] = {

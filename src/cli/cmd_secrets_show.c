@@ -7,22 +7,9 @@ static int
 run(struct cli *cli)
 {
 	struct cli_client *client = NULL;
-	struct buf b = {.max = 1024};
 	struct cli_frame frame;
-	struct json_out o;
-	int rc = cli_paths_find(cli);
+	int rc = cli_client_ask(cli, "moltbot.secrets.show", "name", cli->args[0], &client, &frame);
 
-	json_out_init(&o, &b, NULL);
-	(void)json_out_begin_object(&o);
-	cli_json_str(&o, "name", span_from_cstr(cli->args[0]));
-	(void)json_out_end_object(&o);
-	if (json_out_finish(&o) < 0)
-		rc = cli_usage(cli, "the name is too long");
-	rc = rc != 0 ? rc : cli_client_open(cli, &client);
-	rc = rc != 0 ? rc
-		     : cli_client_call(
-			       cli, client, "moltbot.secrets.show", buf_span(&b), 0, &frame);
-	buf_clear(&b);
 	if (rc == 0 && cli->json) {
 		cli_json_payload(cli, frame.payload);
 	} else if (rc == 0) {
@@ -34,8 +21,7 @@ run(struct cli *cli)
 }
 
 static const struct cli_option options[] = {
-	{"timeout", 0, CLI_TIME, "TIME", 0, 86400000,
-		"wait at most this long for an answer (default 10s)"},
+	CLI_TIMEOUT_OPTION,
 	{NULL, 0, CLI_FLAG, NULL, 0, 0, NULL},
 };
 

@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "cli_client.h"
 #include "checks/checks.h"
 
 #define WORST_WARN 2
@@ -65,8 +66,7 @@ static const struct cli_option options[] = {
 		"first take others' rights from files of the state directory and the "
 		"configuration"},
 	{"all", 0, CLI_FLAG, NULL, 0, 0, "also show what passed, and why the rest cannot be told"},
-	{"timeout", 0, CLI_TIME, "TIME", 0, 86400000,
-		"wait at most this long for an answer (default 10s)"},
+	CLI_TIMEOUT_OPTION,
 	{NULL, 0, CLI_FLAG, NULL, 0, 0, NULL},
 };
 

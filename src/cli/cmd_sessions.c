@@ -2,8 +2,6 @@
 #include "cli_commands.h"
 
 #include "cli_client.h"
-#include "ev/ev.h"
-#include "text/text.h"
 #include "text/text_table.h"
 
 /* Opens the gateway and asks; with --json the answer is printed already. */
@@ -20,26 +18,7 @@ ask(struct cli *cli, const char *method, struct span params, struct cli_client *
 	return rc;
 }
 
-static struct span
-number(struct buf *b, uint64_t n)
-{
-	buf_reset(b);
-	(void)buf_put_u64_dec(b, n);
-	return buf_span(b);
-}
-
 /* ---- sessions ---- */
-
-static struct span
-age(struct buf *b, uint64_t at_ms)
-{
-	uint64_t now = ev_wall_ms();
-
-	buf_reset(b);
-	if (at_ms != 0 && at_ms <= now)
-		(void)text_duration_put_short(b, now - at_ms);
-	return buf_span(b);
-}
 
 static void
 put_sessions(struct cli *cli, const struct json_node *payload)
@@ -54,12 +33,12 @@ put_sessions(struct cli *cli, const struct json_node *payload)
 	if (s == NULL)
 		cli_put(cli, "No session fits. `moltbot chat` begins one.\n");
 	for (size_t i = 0; s != NULL; s = s->next, i++)
-		(void)text_table_add(
-			t, (const struct span[]){cli_get_str(s, "key"), cli_get_str(s, "label"),
-				   cli_get_str(s, "kind"), age(&a, cli_get_u64(s, "updatedAt", 0)),
-				   cli_get_str(s, "model"),
-				   number(&n, cli_get_u64(s, "totalTokens", 0)),
-				   cli_get_str(s, "derivedTitle")});
+		(void)text_table_add(t,
+			(const struct span[]){cli_get_str(s, "key"), cli_get_str(s, "label"),
+				cli_get_str(s, "kind"), cli_age(&a, cli_get_u64(s, "updatedAt", 0)),
+				cli_get_str(s, "model"),
+				cli_number(&n, cli_get_u64(s, "totalTokens", 0)),
+				cli_get_str(s, "derivedTitle")});
 	if (json_first(cli_get(payload, "sessions")) != NULL)
 		cli_put_table(cli, t);
 	text_table_free(t);
@@ -122,7 +101,7 @@ run_models(struct cli *cli)
 		(void)buf_put(&name, cli_get_str(m, "id"));
 		(void)text_table_add(
 			t, (const struct span[]){buf_span(&name), cli_get_str(m, "name"),
-				   window > 0 ? number(&n, window) : SPAN_EMPTY,
+				   window > 0 ? cli_number(&n, window) : SPAN_EMPTY,
 				   cli_get_bool(m, "reasoning", false) ? SPAN("yes") : SPAN_EMPTY});
 	}
 	if (name.len > 0)

@@ -3,7 +3,6 @@
 
 #include "cli_gateway.h"
 #include "ev/ev.h"
-#include "text/text.h"
 #include "text/text_table.h"
 
 struct report {
@@ -51,25 +50,6 @@ look(struct cli *cli, struct report *r)
 	r->processes = ask(client, "moltbot.processes", SPAN("{}"));
 }
 
-static struct span
-age(struct buf *b, uint64_t at_ms)
-{
-	uint64_t now = ev_wall_ms();
-
-	buf_reset(b);
-	if (at_ms != 0 && at_ms <= now)
-		(void)text_duration_put_short(b, now - at_ms);
-	return buf_span(b);
-}
-
-static struct span
-number(struct buf *b, uint64_t n)
-{
-	buf_reset(b);
-	(void)buf_put_u64_dec(b, n);
-	return buf_span(b);
-}
-
 static void
 put_sessions(struct cli *cli, const struct json_node *payload)
 {
@@ -86,8 +66,9 @@ put_sessions(struct cli *cli, const struct json_node *payload)
 	for (; s != NULL; s = s->next)
 		(void)text_table_add(
 			t, (const struct span[]){cli_get_str(s, "key"), cli_get_str(s, "kind"),
-				   age(&a, cli_get_u64(s, "updatedAt", 0)), cli_get_str(s, "model"),
-				   number(&n, cli_get_u64(s, "totalTokens", 0))});
+				   cli_age(&a, cli_get_u64(s, "updatedAt", 0)),
+				   cli_get_str(s, "model"),
+				   cli_number(&n, cli_get_u64(s, "totalTokens", 0))});
 	if (json_first(cli_get(payload, "sessions")) != NULL)
 		cli_put_table(cli, t);
 	text_table_free(t);

@@ -70,12 +70,6 @@ jail_of(const struct jails *j, unsigned kind)
 
 /* ---- JSON ---- */
 
-static void
-put_str(struct json_out *o, const char *key, const char *value)
-{
-	cli_json_str(o, key, span_from_cstr(value));
-}
-
 static const char *
 type_name(enum ipc_type type)
 {
@@ -94,16 +88,16 @@ json_messages(struct json_out *o, const struct ipc_proto *p)
 		const struct ipc_message *m = &p->messages[i];
 
 		(void)json_out_begin_object(o);
-		put_str(o, "name", m->name);
-		put_str(o, "from", m->dir == IPC_A_TO_B ? p->a : p->b);
-		put_str(o, "to", m->dir == IPC_A_TO_B ? p->b : p->a);
+		cli_json_cstr(o, "name", m->name);
+		cli_json_cstr(o, "from", m->dir == IPC_A_TO_B ? p->a : p->b);
+		cli_json_cstr(o, "to", m->dir == IPC_A_TO_B ? p->b : p->a);
 		cli_json_u64(o, "perSecond", m->rate);
 		(void)json_out_key(o, SPAN("fields"));
 		(void)json_out_begin_array(o);
 		for (size_t f = 0; f < m->nfields; f++) {
 			(void)json_out_begin_object(o);
-			put_str(o, "name", m->fields[f].name);
-			put_str(o, "type", type_name(m->fields[f].type));
+			cli_json_cstr(o, "name", m->fields[f].name);
+			cli_json_cstr(o, "type", type_name(m->fields[f].type));
 			cli_json_u64(o, "max", m->fields[f].max);
 			(void)json_out_end_object(o);
 		}
@@ -122,21 +116,21 @@ json_edges(struct json_out *o)
 		const struct peer_row *p = &peer_rows[i];
 
 		(void)json_out_begin_object(o);
-		put_str(o, "proto", p->proto->name);
-		put_str(o, "a", kind_name(p->a));
-		put_str(o, "b", kind_name(p->b));
-		put_str(o, "aFull", p->a_full);
-		put_str(o, "bFull", p->b_full);
-		put_str(o, "why", p->why);
+		cli_json_cstr(o, "proto", p->proto->name);
+		cli_json_cstr(o, "a", kind_name(p->a));
+		cli_json_cstr(o, "b", kind_name(p->b));
+		cli_json_cstr(o, "aFull", p->a_full);
+		cli_json_cstr(o, "bFull", p->b_full);
+		cli_json_cstr(o, "why", p->why);
 		json_messages(o, p->proto);
 		(void)json_out_end_object(o);
 	}
 	(void)json_out_end_array(o);
 	(void)json_out_key(o, SPAN("control"));
 	(void)json_out_begin_object(o);
-	put_str(o, "proto", child_proto.name);
-	put_str(o, "a", "supervisor");
-	put_str(o, "b", "every process");
+	cli_json_cstr(o, "proto", child_proto.name);
+	cli_json_cstr(o, "a", "supervisor");
+	cli_json_cstr(o, "b", "every process");
 	json_messages(o, &child_proto);
 	(void)json_out_end_object(o);
 }
@@ -154,13 +148,13 @@ put_json(struct cli *cli, const struct jails *j)
 		const struct json_node *jail = jail_of(j, k);
 
 		(void)json_out_begin_object(o);
-		put_str(o, "name", row->name);
-		put_str(o, "program", row->program);
-		put_str(o, "instances", row->instances);
-		put_str(o, "life", lives[row->life]);
-		put_str(o, "holds", row->holds);
-		put_str(o, "may", row->may);
-		put_str(o, "takeover", row->takeover);
+		cli_json_cstr(o, "name", row->name);
+		cli_json_cstr(o, "program", row->program);
+		cli_json_cstr(o, "instances", row->instances);
+		cli_json_cstr(o, "life", lives[row->life]);
+		cli_json_cstr(o, "holds", row->holds);
+		cli_json_cstr(o, "may", row->may);
+		cli_json_cstr(o, "takeover", row->takeover);
 		(void)json_out_key(o, SPAN("jail"));
 		if (cli_get(jail, "jail") != NULL)
 			(void)json_out_node(o, cli_get(jail, "jail"));
@@ -330,11 +324,11 @@ json_methods(struct cli *cli)
 		const struct method_row *row = &method_rows[i];
 
 		(void)json_out_begin_object(o);
-		put_str(o, "method", row->name);
-		put_str(o, "who", who_may(row));
-		put_str(o, "where", where_done(row));
+		cli_json_cstr(o, "method", row->name);
+		cli_json_cstr(o, "who", who_may(row));
+		cli_json_cstr(o, "where", where_done(row));
 		if (row->feature != NULL)
-			put_str(o, "feature", row->feature);
+			cli_json_cstr(o, "feature", row->feature);
 		(void)json_out_key(o, SPAN("advertised"));
 		(void)json_out_bool(o, (row->flags & METHOD_HIDDEN) == 0);
 		(void)json_out_end_object(o);
@@ -386,15 +380,15 @@ json_routes(struct cli *cli)
 		const struct route_row *row = &route_rows[i];
 
 		(void)json_out_begin_object(o);
-		put_str(o, "path", row->path);
-		put_str(o, "methods", route_methods(row));
-		put_str(o, "who", route_who(row));
+		cli_json_cstr(o, "path", row->path);
+		cli_json_cstr(o, "methods", route_methods(row));
+		cli_json_cstr(o, "who", route_who(row));
 		if (row->who == ROUTE_CALL)
-			put_str(o, "calls", method_rows[row->method].name);
+			cli_json_cstr(o, "calls", method_rows[row->method].name);
 		cli_json_u64(o, "maxBody", row->body_max);
 		if (row->option[0] != 0)
-			put_str(o, "option", row->option);
-		put_str(o, "what", row->help);
+			cli_json_cstr(o, "option", row->option);
+		cli_json_cstr(o, "what", row->help);
 		(void)json_out_end_object(o);
 	}
 	(void)json_out_end_array(o);

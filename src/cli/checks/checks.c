@@ -173,16 +173,22 @@ checks_open(struct checks *c)
 void
 checks_make(struct checks *c)
 {
-	if (c->deep)
+	if (c->deep) {
+		cli_progress("looking, and attacking the gateway");
 		check_deep_start(c);
+	}
 	for (size_t i = 0; i < CHECK_N; i++) {
 		if (!check_rows[i].deep)
 			make(c, &c->results[i]);
 	}
 	for (size_t i = 0; i < CHECK_N; i++) {
-		if (check_rows[i].deep)
-			make(c, &c->results[i]);
+		if (!check_rows[i].deep)
+			continue;
+		if (c->deep)
+			cli_progress(check_rows[i].title);
+		make(c, &c->results[i]);
 	}
+	cli_progress(NULL);
 }
 
 bool
