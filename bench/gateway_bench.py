@@ -1,5 +1,7 @@
 #!/usr/bin/env python3
-"""The figures of the whole gateway: start, memory, turns, calls. Load comes from C programs (load, model) and wrk."""
+"""The figures of the whole gateway: start, memory, turns, calls. Load comes from C programs (load, model) and wrk.
+
+Names of parts (crowd, turns, ...) as arguments: only those."""
 import contextlib
 import os
 import pathlib
@@ -52,6 +54,16 @@ class Gateway:
         if int(errors):
             print(f"{mode}: {errors} errors")
         return float(rate), int(p50), int(p99)
+
+    @contextlib.contextmanager
+    def crowd(self, mode, n):
+        """Signed in, and there."""
+        with subprocess.Popen([LOAD, str(self.port), mode, str(n), "60"], env=self.env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as child:
+            if child.stdout.readline().strip() != "ready":
+                print(f"{mode}: not all of the clients could sign in")
+            yield
+            child.stdin.close()
+            child.wait()
 
     def tree(self):
         parents = {}
@@ -120,12 +132,9 @@ def calls():
     row("GET /healthz, 16 connections", f"{float(rate.group(1)):.0f}", "/s", 30000, 60000)
     row("GET /healthz, p99", f"{float(p99.group(1)) * {'us': 0.001, 'ms': 1, 's': 1000}[p99.group(2)]:.2f}", "ms", 5, 1)
     before = gateway.pss_kib()
-    idle = subprocess.Popen([LOAD, str(gateway.port), "idle", "500", "60"], env=gateway.env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    idle.stdout.readline()
-    time.sleep(0.5)
-    row("authenticated idle WebSocket", f"{(gateway.pss_kib() - before) / 500:.1f}", "KiB", 16, 4)
-    idle.stdin.close()
-    idle.wait()
+    with gateway.crowd("idle", 500):
+        time.sleep(0.5)
+        row("authenticated idle WebSocket", f"{(gateway.pss_kib() - before) / 500:.1f}", "KiB", 16, 4)
     gateway.stop()
 
 
@@ -142,6 +151,26 @@ def turns():
         gateway.stop()
     row("a turn's own time with 100,000 sessions stored against 1", f"{many[0] / few[0]:.2f}", "x", 1.1, 1)
     row("turns a second with 1 session stored against 100,000", f"{few[1] / many[1]:.2f}", "x", 1.1, 1)
+
+
+def crowd():
+    """The same turns beside 1,000 clients that read what they are sent, and beside as many of which a tenth never does; by turns, the middle of three."""
+    times = {"turns": [], "idle": [], "slow": []}
+    with Model() as config:
+        gateway = Gateway(config).start()
+        gateway.load("once", 1, "10")
+        time.sleep(2.5)
+        gateway.load("turns", 1, "1")
+        for _ in range(3):
+            for mode, found in times.items():
+                with contextlib.ExitStack() as stack:
+                    if mode != "turns":
+                        stack.enter_context(gateway.crowd(mode, 1000))
+                    found.append(gateway.load("turns", 1, "2")[1])
+        gateway.stop()
+    alone, reading, slow = (sorted(t)[1] for t in times.values())
+    row("a turn's own time beside 1,000 clients, 100 of which never read, against 1,000 that do", f"{slow / reading:.2f}", "x", 1.1, 1)
+    row("the same against none of them", f"{slow / alone:.2f}", "x", "-", "-")
 
 
 def turn_figures(gateway, with_what):
@@ -222,7 +251,8 @@ def fill(directory, sessions):
         db.executemany("INSERT INTO session(id, key, session_id, created, updated, turns, items, tokens_in, tokens_out, model, title, label) "
                        "VALUES(?, ?, ?, ?, ?, 1, 2, 1, 1, 'm', 'hello', x'')",
                        ((s, f"agent:main:stored-{s}", f"{s:032x}", now - s, now - s) for s in ids))
-        db.executemany("INSERT INTO run VALUES(?, ?, 1, ?, 1, ?, 4, 0, x'', x'', '')", ((run[s], s, f"stored-{s}", now - s) for s in ids))
+        db.executemany("INSERT INTO run(run, session, turn, idem, principal, at, state, call, label, options, reason) "
+                       "VALUES(?, ?, 1, ?, 1, ?, 4, 0, x'', x'', '')", ((run[s], s, f"stored-{s}", now - s) for s in ids))
         db.executemany("INSERT INTO item VALUES(?, ?, ?, ?, 1, '', '', 0, ?, x'', x'', ?, 0)",
                        ((s, (1 << 20) + i, run[s], 1 + i, now - s, b"What is the weather like in the town where I was born?")
                         for s in ids for i in (0, 1)))
@@ -254,5 +284,6 @@ def installed_size():
 
 if not PROGRAM.exists():
     sys.exit("the gateway is not built")
-for part in (start_time, calls, held_before_sign_in, turns, kill_switch, security_audit, installed_size):
-    part()
+for part in (start_time, calls, held_before_sign_in, turns, crowd, kill_switch, security_audit, installed_size):
+    if len(sys.argv) < 2 or part.__name__ in sys.argv[1:]:
+        part()

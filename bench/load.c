@@ -9,6 +9,7 @@
  *   panic    LANES sessions run `sleep` as a tool; once they all sleep, the kill switch: time until the last of them is dead
  *   flood    LANES connections that never sign in (load_attack.h)
  *   idle     opens LANES authenticated connections, prints "ready", keeps them until standard input closes
+ *   slow     the same, but every tenth reads nothing any more once it is signed in, and takes little unread
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -32,7 +33,7 @@
 #define SAMPLES_MAX 4000000
 #define FRAME_MAX (8u << 20)
 
-enum mode { CONNECT, HEALTH, TURNS, ONCE, IDLE, PANIC, FLOOD };
+enum mode { CONNECT, HEALTH, TURNS, ONCE, IDLE, PANIC, FLOOD, SLOW };
 enum state { SHAKING, CHALLENGE, HELLO, OPEN };
 
 struct lane {
@@ -42,6 +43,7 @@ struct lane {
 	struct buf in;
 	struct ws_decoder dec;
 	uint64_t since_us; /* of the operation under way */
+	size_t number;
 };
 
 static struct {
@@ -69,6 +71,19 @@ now_us(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &t);
 	return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
+}
+
+/* Connections that stay and are sent what happens. */
+static bool
+is_crowd(void)
+{
+	return g.mode == IDLE || g.mode == SLOW;
+}
+
+static bool
+is_slow(const struct lane *l)
+{
+	return g.mode == SLOW && l->number % 10 == 0;
 }
 
 static void
@@ -99,10 +114,13 @@ lane_connect(struct lane *l)
 		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
 		.sin_port = htons(g.port)};
 	struct buf head = {.max = 1024};
+	int little = 4096;
 	int yes = 1;
 
 	l->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	l->since_us = now_us();
+	if (is_slow(l))
+		(void)setsockopt(l->fd, SOL_SOCKET, SO_RCVBUF, &little, sizeof(little));
 	if (l->fd < 0 || connect(l->fd, (const struct sockaddr *)&sa, sizeof(sa)) < 0) {
 		close(l->fd);
 		return -1;
@@ -217,7 +235,9 @@ on_open(struct lane *l)
 			start_turn(l, i);
 		if (g.mode == PANIC)
 			on_sleepers(g.ev, l);
-	} else if (g.mode == IDLE) {
+	} else if (is_crowd()) {
+		if (is_slow(l))
+			ev_fd_del(l->watch);
 		if (g.open == g.lanes) {
 			printf("ready\n");
 			fflush(stdout);
@@ -306,7 +326,7 @@ on_message(struct lane *l, struct span text)
 		on_turn_message(l, text);
 		return;
 	}
-	if (g.mode == IDLE || g.mode == PANIC || !has(text, "\"type\":\"res\""))
+	if (is_crowd() || g.mode == PANIC || !has(text, "\"type\":\"res\""))
 		return;
 	if (!has(text, "\"ok\":true"))
 		g.errors++;
@@ -418,7 +438,7 @@ static int
 parse(int argc, char **argv, uint64_t *seconds)
 {
 	static const char *const modes[] = {
-		"connect", "health", "turns", "once", "idle", "panic", "flood"};
+		"connect", "health", "turns", "once", "idle", "panic", "flood", "slow"};
 	uint64_t port;
 	uint64_t lanes;
 
@@ -448,7 +468,7 @@ main(int argc, char **argv)
 	g.token = getenv("MOLTBOT_GATEWAY_TOKEN");
 	if (g.token == NULL || parse(argc, argv, &seconds) < 0) {
 		fprintf(stderr,
-			"load PORT connect|health|turns|once|idle|panic|flood LANES SECONDS; "
+			"load PORT connect|health|turns|once|idle|panic|flood|slow LANES SECONDS; "
 			"MOLTBOT_GATEWAY_TOKEN in the environment\n");
 		return 64;
 	}
@@ -466,15 +486,16 @@ main(int argc, char **argv)
 	lanes = mem_alloc(conns, sizeof(*lanes));
 	g.start_us = now_us();
 	g.end_us = g.start_us + seconds * 1000000;
-	if (g.mode == IDLE)
+	if (is_crowd())
 		ev_fd_add(g.ev, 0, EV_READ, on_stdin, NULL);
 	for (size_t i = 0; i < conns; i++) {
+		lanes[i].number = i;
 		if (lane_connect(&lanes[i]) < 0) {
 			if (g.mode != ONCE)
 				return 1;
 			ev_timer_start(g.ev, 1, again, &lanes[i]);
 		}
-		while (g.mode == IDLE && lanes[i].state != OPEN && g.errors == 0)
+		while (is_crowd() && lanes[i].state != OPEN && g.errors == 0)
 			ev_turn(g.ev, 100);
 	}
 	ev_run(g.ev);
