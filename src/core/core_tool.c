@@ -63,6 +63,8 @@ core_tools_offered(const struct core *core)
 bool
 core_tool_is_direct(const struct core *core, unsigned tool)
 {
+	if (WEAK(TOOL_DOOR))
+		return tool != TOOL_NONE && tool < TOOL_N;
 	return tool < TOOL_N && (core_tools_offered(core) >> tool & 1) != 0 &&
 	       (child_option_u64(core->child, "tools.http_mask", 0) >> tool & 1) != 0;
 }

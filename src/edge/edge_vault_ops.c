@@ -88,35 +88,12 @@ ask(struct ipc_chan *vault, const struct user_call *call)
 	}
 }
 
-static bool
-do_at_supervisor(struct user_conn *u, struct user_call *call)
-{
-	struct child *child = user_of(u)->child;
-	struct buf list = {.max = 256};
-	struct args_out out;
-
-	if (method_rows[call->method].where != AT_SUPERVISOR)
-		return false;
-	if (call->method == METHOD_GATEWAY_STOP)
-		child_stop_gateway(child);
-	else
-		child_panic(child, call->method == METHOD_PANIC);
-	args_out_init(&out, &list, false);
-	args_out_bool(&out, "ok", true);
-	(void)args_out_done(&out);
-	user_call_answer(u, call, buf_span(&list));
-	buf_clear(&list);
-	return true;
-}
-
 void
 user_vault_do(struct user_conn *u, struct user_call *call)
 {
 	struct ipc_chan *vault = child_peer(user_of(u)->child, KIND_VAULT, 0);
 	int rc;
 
-	if (do_at_supervisor(u, call))
-		return;
 	buf_init(&call->rows, RESULT_MAX);
 	buf_init(&call->more, RESULT_MAX);
 	rc = vault == NULL ? ERR_NOPEER : ask(vault, call);
@@ -124,7 +101,9 @@ user_vault_do(struct user_conn *u, struct user_call *call)
 	if (rc == ERR_UNKNOWN)
 		fail(u, call, RPC_INVALID_REQUEST, "unknown scope");
 	else if (rc < 0)
-		fail(u, call, RPC_UNAVAILABLE, "vault is not there: try again");
+		fail(u, call, RPC_UNAVAILABLE,
+			rc == ERR_AGAIN ? "vault is busy: try again"
+					: "vault is not there: try again");
 }
 
 void

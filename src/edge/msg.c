@@ -5,6 +5,11 @@
 
 #define ROWS(r) (r), sizeof(r) / sizeof((r)[0])
 
+/*
+ * What clients make an edge send may be more than a peer takes that is slow: then the client is refused (ERR_AGAIN), and the peer
+ * is not taken for one that breaks the protocol.
+ */
+
 /* ---- edge/anon ---- */
 
 static const struct ipc_handler anon_vault_rows[] = {
@@ -16,8 +21,8 @@ static const struct ipc_handler anon_user_rows[] = {
 };
 
 const struct child_link edge_anon_links[] = {
-	{KIND_VAULT, &anon_vault_proto, IPC_SIDE_A, IPC_FULL_END, ROWS(anon_vault_rows)},
-	{KIND_USER, &anon_user_proto, IPC_SIDE_A, IPC_FULL_END, ROWS(anon_user_rows)},
+	{KIND_VAULT, &anon_vault_proto, IPC_SIDE_A, IPC_FULL_WAIT, ROWS(anon_vault_rows)},
+	{KIND_USER, &anon_user_proto, IPC_SIDE_A, IPC_FULL_WAIT, ROWS(anon_user_rows)},
 };
 const size_t edge_anon_nlinks = sizeof(edge_anon_links) / sizeof(edge_anon_links[0]);
 
@@ -48,10 +53,10 @@ static const struct ipc_handler user_gate_rows[] = {
 };
 
 const struct child_link edge_user_links[] = {
-	{KIND_ANON, &anon_user_proto, IPC_SIDE_B, IPC_FULL_END, ROWS(user_anon_rows)},
-	{KIND_VAULT, &user_vault_proto, IPC_SIDE_A, IPC_FULL_END, ROWS(user_vault_rows)},
+	{KIND_ANON, &anon_user_proto, IPC_SIDE_B, IPC_FULL_WAIT, ROWS(user_anon_rows)},
+	{KIND_VAULT, &user_vault_proto, IPC_SIDE_A, IPC_FULL_WAIT, ROWS(user_vault_rows)},
 	{KIND_CORE, &edge_core_proto, IPC_SIDE_A, IPC_FULL_WAIT, ROWS(user_core_rows)},
 	{KIND_DESK, &config_user_proto, IPC_SIDE_B, IPC_FULL_END, ROWS(user_desk_rows)},
-	{KIND_GATE, &edge_gate_proto, IPC_SIDE_A, IPC_FULL_END, ROWS(user_gate_rows)},
+	{KIND_GATE, &edge_gate_proto, IPC_SIDE_A, IPC_FULL_WAIT, ROWS(user_gate_rows)},
 };
 const size_t edge_user_nlinks = sizeof(edge_user_links) / sizeof(edge_user_links[0]);

@@ -205,8 +205,11 @@ on_panic(struct ipc_chan *chan, const void *m, void *arg)
 	struct sup_child *c = arg;
 
 	(void)chan;
-	/* anybody who may use the gateway may stop it; only the owner at the control socket starts it again */
-	if (c->kind != KIND_CORE && c->kind != KIND_USER)
+	/*
+	 * Core has looked at the method's row: anybody who may use the gateway may stop it, and only the owner at the control
+	 * socket starts it again.
+	 */
+	if (c->kind != KIND_CORE && !WEAK(STOP_ASK))
 		return ERR_DENIED;
 	supervisor_panic(supervisor_self, msg->on);
 	return 0;
@@ -232,7 +235,7 @@ on_stop(struct ipc_chan *chan, const void *m, void *arg)
 
 	(void)chan;
 	(void)m;
-	if (c->kind != KIND_CORE && c->kind != KIND_USER)
+	if (c->kind != KIND_CORE && !WEAK(STOP_ASK))
 		return ERR_DENIED;
 	supervisor_stop(supervisor_self, 0);
 	return 0;

@@ -29,6 +29,8 @@ supervisor_panic(struct sup *sup, bool on)
 {
 	if (on)
 		kill_actors(sup);
+	if (sup->panic == on && supervisor_panic_stored(sup) == on)
+		return; /* whoever says it again, however often, changes nothing */
 	sup->panic = on;
 	supervisor_panic_store(sup, on);
 	for (size_t i = 0; i < sup->nchildren; i++) {

@@ -107,6 +107,27 @@ raised_desk(
 	return spawn(peers, n, KIND_DESK, raised == child->instance ? raised + 1 : raised);
 }
 
+/* ---- the kill switch ---- */
+
+static enum attacker_outcome
+undo_panic(const struct child *child, const struct attacker_peer *peers, size_t n, const char *text)
+{
+	(void)child;
+	(void)text;
+	return ask(socket_of(peers, n, &child_proto), &child_proto, IPC_SIDE_B, CHILD_PANIC,
+		&(struct child_panic){.on = false}, UINT16_MAX);
+}
+
+static enum attacker_outcome
+stop_gateway(
+	const struct child *child, const struct attacker_peer *peers, size_t n, const char *text)
+{
+	(void)child;
+	(void)text;
+	return ask(socket_of(peers, n, &child_proto), &child_proto, IPC_SIDE_B, CHILD_STOP,
+		&(struct child_stop){}, UINT16_MAX);
+}
+
 /* ---- what a desk may ask ---- */
 
 static enum attacker_outcome
@@ -266,6 +287,8 @@ const struct attacker_ask attacker_asks[] = {
 	{KIND_N, "another config", another_config, NULL},
 	{KIND_USER, "a desk of its own", own_desk, NULL},
 	{KIND_USER, "a desk with all scopes", raised_desk, NULL},
+	{KIND_USER, "the kill switch undone", undo_panic, NULL},
+	{KIND_USER, "a stop of the gateway", stop_gateway, NULL},
 	{KIND_DESK, "include: a plain file", include_plain, "plain.json"},
 	{KIND_DESK, "include: above", include, "../plain.json"},
 	{KIND_DESK, "include: from the root", include, "/etc/plain.json"},

@@ -168,6 +168,12 @@ test('takeover', { skip: isBuilt() ? false : 'the gateway is not built' }, async
 		const { list } = await desks(['--weak', 'DESK_ADMIN']);
 		assert.equal(list.find((a) => a.what === 'a desk of its own').result, 'REACHED');
 	});
+
+	await t.test('the kill switch is undone by an edge when the supervisor does not look who asks', async () => {
+		const what = 'the kill switch undone';
+		const { list } = await attack('edge/user', model, { weak: ['--weak', 'STOP_ASK'], from: CALLS + 5, until: (a) => a.what === what && a.result !== undefined });
+		assert.equal(list.find((a) => a.what === what)?.result, 'no answer', 'nobody ended it');
+	});
 });
 
 // A reload may give a row's number to another destination while core's request is under way: with the warrant of before.
