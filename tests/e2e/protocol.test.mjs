@@ -28,7 +28,7 @@ describe('protocol 3', { skip }, () => {
 	let client;
 
 	before(async () => {
-		gateway = await new Gateway().start();
+		gateway = await new Gateway({ config: { agents: { defaults: { workspace: '/nowhere' } } } }).start(); /* ignored */
 		client = await signIn(gateway, { client: { id: 'gateway-client', version: '1.2', platform: 'linux', mode: 'ui', instanceId: 'One', displayName: 'Test' } });
 	});
 	after(async () => { await client?.close(); await gateway?.cleanup(); });
@@ -108,7 +108,7 @@ describe('protocol 3', { skip }, () => {
 		assert.deepEqual(await client.call('cron.list', {}), { jobs: [] });
 		assert.deepEqual(await client.call('cron.status', {}), { enabled: false, storePath: 'store', jobs: 0, nextWakeAtMs: null });
 		assert.deepEqual(await client.call('cron.runs', { id: 'x' }), { entries: [] });
-		assert.deepEqual((await client.call('skills.status', {})).skills, []);
+		assert.deepEqual(await client.call('skills.status', {}), { workspaceDir: 'workspace', managedSkillsDir: '', skills: [] });
 		assert.deepEqual(await client.call('voicewake.get'), { triggers: [] });
 		assert.equal((await client.call('tts.status')).enabled, false);
 		assert.deepEqual((await client.call('node.list', {})).nodes, []);

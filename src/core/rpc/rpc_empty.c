@@ -47,13 +47,12 @@ rpc_cron_runs(struct rpc_call *call)
 void
 rpc_skills_status(struct rpc_call *call)
 {
-	struct span workspace =
-		child_option_str(call->core->child, "agents.defaults.workspace", SPAN("workspace"));
 	struct args_out out;
 	struct buf b;
 
 	core_args_init(&out, &b);
-	args_out_str(&out, "workspaceDir", workspace);
+	/* where it lies is known to who started the gateway, not to core */
+	args_out_cstr(&out, "workspaceDir", "workspace");
 	args_out_cstr(&out, "managedSkillsDir", "");
 	args_out_array(&out, "skills");
 	args_out_end(&out);
