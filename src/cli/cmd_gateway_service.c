@@ -248,24 +248,56 @@ unit_of(int pid, char *unit, size_t cap, bool *user)
 	return unit[0] != '\0';
 }
 
+/* systemctl, with what it says in out (NULL: on our own output). 0 or ERR_SYS. */
 static int
-systemctl(const char *unit, bool user)
+systemctl(bool user, const char *const words[2], const char *unit, struct buf *out)
 {
 	char *argv[] = {(char *)(uintptr_t) "systemctl",
-		(char *)(uintptr_t)(user ? "--user" : "--system"), (char *)(uintptr_t) "restart",
-		(char *)(uintptr_t)unit, NULL};
+		(char *)(uintptr_t)(user ? "--user" : "--system"), (char *)(uintptr_t)words[0],
+		(char *)(uintptr_t)words[1], (char *)(uintptr_t)unit, NULL};
+	posix_spawn_file_actions_t actions;
 	int status = 0;
-	pid_t pid, got;
+	int fds[2];
+	uint8_t *room;
+	ssize_t n = 0;
+	pid_t pid;
+	int rc;
 
-	if (posix_spawnp(&pid, argv[0], NULL, NULL, argv, environ) != 0)
+	if (pipe2(fds, O_CLOEXEC) < 0)
 		return ERR_SYS;
-	while ((got = waitpid(pid, &status, WNOHANG)) <= 0) {
-		if (got < 0 && errno != EINTR)
-			return ERR_SYS;
-		cli_progress_tick();
-		usleep(POLL_MS * 1000);
+	(void)posix_spawn_file_actions_init(&actions);
+	if (out != NULL)
+		(void)posix_spawn_file_actions_adddup2(&actions, fds[1], STDOUT_FILENO);
+	rc = posix_spawnp(&pid, argv[0], &actions, NULL, argv, environ) == 0 ? 0 : ERR_SYS;
+	(void)posix_spawn_file_actions_destroy(&actions);
+	close(fds[1]);
+	while (rc == 0 && out != NULL && (room = buf_room(out, 64)) != NULL &&
+		(n = read(fds[0], room, 64)) > 0)
+		buf_added(out, (size_t)n);
+	close(fds[0]);
+	while (rc == 0 && waitpid(pid, &status, 0) < 0) {
+		if (errno != EINTR)
+			rc = ERR_SYS;
 	}
-	return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : ERR_SYS;
+	return rc == 0 && WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : ERR_SYS;
+}
+
+/* A terminal, a login or cron has a unit, too: the gateway's own is the one whose main process it is. */
+static bool
+is_main(const char *unit, bool user, int pid)
+{
+	static const char *const words[2] = {"show", "--property=MainPID"};
+	struct buf out = {.max = 256};
+	struct span text;
+	uint64_t main = 0;
+	bool ok = systemctl(user, words, unit, &out) == 0;
+
+	text = span_trim(buf_span(&out));
+	ok = ok && span_starts_with(text, SPAN("MainPID=")) &&
+	     span_to_u64(span_sub(text, 8, text.len), 0, INT32_MAX, &main) == 0 &&
+	     main == (uint64_t)pid;
+	buf_clear(&out);
+	return ok;
 }
 
 /* The new one answers; another process than the old one. */
@@ -290,6 +322,7 @@ wait_up(struct cli *cli, int old)
 static int
 restart(struct cli *cli)
 {
+	static const char *const words[2] = {"restart", "--"};
 	struct cli_client *client = NULL;
 	char unit[128];
 	bool user;
@@ -301,13 +334,13 @@ restart(struct cli *cli)
 		return rc;
 	pid = cli_client_pid(client);
 	cli_client_close(client);
-	if (!unit_of(pid, unit, sizeof(unit), &user))
+	if (!unit_of(pid, unit, sizeof(unit), &user) || !is_main(unit, user, pid))
 		return cli_fail(cli,
 			"Whoever started it starts it again: moltbot gateway stop, then moltbot "
 			"gateway run. `moltbot gateway install` makes a service of it.",
 			"the gateway (process %d) is no service of systemd", pid);
 	cli_progress("waiting for systemd");
-	if (systemctl(unit, user) < 0)
+	if (systemctl(user, words, unit, NULL) < 0)
 		return cli_fail(cli, "See systemctl status of that unit.",
 			"systemctl could not restart %s", cli_safe(span_from_cstr(unit)));
 	cli_progress("waiting for the new gateway");

@@ -40,9 +40,12 @@ async function startInUnit(gateway) {
 	await gateway.ready();
 }
 
-/** moltbot gateway restart, with a systemctl that writes down what it is asked and waits for the word how to end. */
-function restart(gateway, dir) {
-	writeFileSync(join(dir, 'systemctl'), `#!/bin/sh\necho "$@" > ${dir}/asked.tmp && mv ${dir}/asked.tmp ${dir}/asked\nuntil [ -f ${dir}/status ]; do sleep 0.05; done\nexit $(cat ${dir}/status)\n`, { mode: 0o755 });
+/**
+ * moltbot gateway restart, with a systemctl that knows the unit's main process, writes down what it is asked to do and waits for the word
+ * how to end.
+ */
+function restart(gateway, dir, main = gateway.child.pid) {
+	writeFileSync(join(dir, 'systemctl'), `#!/bin/sh\n[ "$2" != show ] || { echo MainPID=${main}; exit; }\necho "$@" > ${dir}/asked.tmp && mv ${dir}/asked.tmp ${dir}/asked\nuntil [ -f ${dir}/status ]; do sleep 0.05; done\nexit $(cat ${dir}/status)\n`, { mode: 0o755 });
 	const child = spawn(program, ['gateway', 'restart'], { env: { PATH: `${dir}:${process.env.PATH}`, HOME: gateway.dir, MOLTBOT_STATE_DIR: gateway.dir }, stdio: ['ignore', 'pipe', 'pipe'] });
 	let text = '';
 	for (const stream of [child.stdout, child.stderr]) stream.on('data', (d) => { text += d; });
@@ -64,7 +67,7 @@ test('gateway restart', { skip }, async (t) => {
 			let over = false;
 			done.then(() => { over = true; });
 			await until(() => existsSync(join(dir, 'asked')), 'systemctl is asked');
-			assert.equal(readFileSync(join(dir, 'asked'), 'utf8'), `--system restart ${UNIT}\n`);
+			assert.equal(readFileSync(join(dir, 'asked'), 'utf8'), `--system restart -- ${UNIT}\n`);
 			const old = gateway.child.pid;
 			assert.equal(over, false);
 			await gateway.stop();
@@ -74,6 +77,19 @@ test('gateway restart', { skip }, async (t) => {
 			const { code, text } = await done;
 			assert.equal(code, 0, text);
 			assert.match(text, new RegExp(`restarted: ${UNIT}`));
+		} finally {
+			rmSync(dir, { recursive: true, force: true });
+		}
+	});
+
+	await t.test('a unit that the gateway only runs within, as a terminal or cron, is not restarted', async () => {
+		const dir = mkdtempSync(join(tmpdir(), 'moltbot-systemctl-'));
+		try {
+			writeFileSync(join(dir, 'status'), '0');
+			const { code, text } = await restart(gateway, dir, gateway.child.pid + 1);
+			assert.equal(code, 1);
+			assert.match(text, /is no service of systemd/);
+			assert.equal(existsSync(join(dir, 'asked')), false);
 		} finally {
 			rmSync(dir, { recursive: true, force: true });
 		}
