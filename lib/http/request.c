@@ -2,6 +2,7 @@
 #include "http/request.h"
 
 #include "base/err.h"
+#include "base/weak.h"
 #include "http/chars.h"
 #include "http/path.h"
 
@@ -239,7 +240,7 @@ parse_framing(struct http_request *req, const struct facts *f, const struct meth
 
 	req->has_content_length = has(f, KNOWN_CONTENT_LENGTH);
 	if (has(f, KNOWN_TRANSFER_ENCODING)) {
-		if (req->has_content_length || req->minor == 0)
+		if ((req->has_content_length && !WEAK(HTTP_FRAMING)) || req->minor == 0)
 			return 400;
 		if (!span_eq_nocase(f->v[KNOWN_TRANSFER_ENCODING], SPAN("chunked")))
 			return refuse_coding(f->v[KNOWN_TRANSFER_ENCODING]);

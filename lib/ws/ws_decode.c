@@ -13,6 +13,7 @@
 
 #include "base/err.h"
 #include "base/utf8.h"
+#include "base/weak.h"
 
 /* A frame header as it stands in the buffer. */
 struct head {
@@ -103,7 +104,7 @@ read_head(struct ws_decoder *d, struct span s, struct head *h)
 	}
 	if (!is_control(h->opcode) && (d->held > d->max || h->len > d->max - d->held))
 		return fail(d, WS_CODE_TOOBIG);
-	if (!is_control(h->opcode) && d->frames == WS_FRAGMENTS_MAX)
+	if (!is_control(h->opcode) && d->frames == WS_FRAGMENTS_MAX && !WEAK(WS_FRAGMENTS))
 		return fail(d, WS_CODE_POLICY);
 	if (s.len < h->n)
 		return ERR_AGAIN;

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import net from 'node:net';
 import test, { after, before, describe } from 'node:test';
-import { Gateway, isBuilt } from '../e2e/lib/gateway.mjs';
+import { Gateway, isBuilt, serving } from '../e2e/lib/gateway.mjs';
 import { seenToFail } from '../e2e/lib/hostile.mjs';
 
 const skip = isBuilt() ? false : 'the gateway is not built';
@@ -45,6 +45,34 @@ test('plain HTTP behind a proxy for HTTPS is refused, however the proxy says it'
 				const text = await raw(gateway.port, `${line} HTTP/1.1\r\nHost: crab.example\r\n${says}\r\nConnection: close\r\n\r\n`);
 				if (statuses(text)[0] !== 403) came.push(`${line} with ${JSON.stringify(says)}: ${statuses(text)}`);
 			}
+		}
+		return came;
+	});
+});
+
+test('a request with two lengths hides no other', { skip, timeout: 60000 }, async () => {
+	await seenToFail(['HTTP_FRAMING'], {}, async (gateway) => {
+		await serving(gateway);
+		const inner = head(gateway, 'GET /healthz', 'Connection: close\r\n');
+		const came = [];
+		for (const fields of ['Content-Length: 5\r\nTransfer-Encoding: chunked\r\n', 'Transfer-Encoding: chunked\r\nContent-Length: 0\r\n', `Content-Length: ${inner.length + 5}\r\nTransfer-Encoding: chunked\r\n`]) {
+			const text = await raw(gateway.port, head(gateway, 'POST /tools/invoke', `Authorization: Bearer ${gateway.token}\r\n${fields}`) + `0\r\n\r\n${inner}`);
+			if (statuses(text).length !== 1 || statuses(text)[0] !== 400) came.push(`${fields}: ${statuses(text)}`);
+		}
+		return came;
+	});
+});
+
+test('nobody calls a tool who has not signed in, wherever a token stands but in its own header', { skip, timeout: 60000 }, async () => {
+	await seenToFail(['CREDENTIAL'], {}, async (gateway) => {
+		await serving(gateway);
+		const body = JSON.stringify({ tool: 'calculator', args: { expression: '6*7' }, token: gateway.token, auth: { token: gateway.token } });
+		const came = [];
+		const token = encodeURIComponent(gateway.token);
+		for (const [path, fields] of [['/tools/invoke', ''], [`/tools/invoke?token=${token}`, ''], [`/tools/invoke?access_token=${token}`, ''], [`/tools/invoke?auth=${token}&gatewayUrl=ws://evil.example`, ''], ['/tools/invoke', `Cookie: token=${token}\r\n`],
+			['/tools/invoke', `X-Api-Key: ${gateway.token}\r\n`], ['/tools/invoke', `Proxy-Authorization: Bearer ${gateway.token}\r\n`], ['/tools/invoke', `Sec-WebSocket-Protocol: ${token}\r\n`]]) {
+			const text = await raw(gateway.port, head(gateway, `POST ${path}`, `Content-Type: application/json\r\nContent-Length: ${body.length}\r\nConnection: close\r\n${fields}`) + body);
+			if (statuses(text)[0] !== 401) came.push(`${path.replace(token, '...')} ${fields.slice(0, 12)}: ${statuses(text)}`);
 		}
 		return came;
 	});
