@@ -27,7 +27,8 @@ struct queued {
 struct allowance {
 	uint64_t since_ms;
 	uint32_t used;
-	uint64_t spent; /* of one that goes: its burst's part that has been sent, in 4000 a message */
+	uint64_t
+		spent; /* of one that goes: its burst's part that has been sent, in 4000 a message */
 };
 
 #define SPENT_EACH 4000u
@@ -47,8 +48,9 @@ struct ipc_chan {
 	bool in_handler;
 	bool freed;      /* ipc_chan_free came while a handler ran */
 	bool wants_room; /* ERR_AGAIN was said */
-	uint64_t pace_timer; /* the first that waits goes when its rate allows it; 0: it waits for the socket */
-	int ended;       /* why, once it has */
+	uint64_t
+		pace_timer; /* the first that waits goes when its rate allows it; 0: it waits for the socket */
+	int ended; /* why, once it has */
 	uint64_t end_timer;
 	struct queued *head;
 	struct queued **tail;
@@ -188,7 +190,8 @@ may_go(struct ipc_chan *c, const struct ipc_message *m)
 	struct allowance *a = &c->allowance[m->id - 1];
 	uint64_t burst = m->rate < 2 ? SPENT_EACH : (uint64_t)m->rate * (SPENT_EACH / 2);
 	uint64_t now = ev_now_ms(c->ev);
-	uint64_t back = (now - a->since_ms) * m->rate; /* a quarter of the rate, in 4000 a message and ms */
+	uint64_t back =
+		(now - a->since_ms) * m->rate; /* a quarter of the rate, in 4000 a message and ms */
 
 	a->spent -= back < a->spent ? back : a->spent;
 	a->since_ms = now;
@@ -197,8 +200,8 @@ may_go(struct ipc_chan *c, const struct ipc_message *m)
 		return true;
 	}
 	if (c->pace_timer == 0)
-		c->pace_timer = ev_timer_start(c->ev,
-			(a->spent + SPENT_EACH - burst) / m->rate + 1, on_pace, c);
+		c->pace_timer = ev_timer_start(
+			c->ev, (a->spent + SPENT_EACH - burst) / m->rate + 1, on_pace, c);
 	return false;
 }
 
