@@ -190,6 +190,7 @@ on_late(struct ev *ev, void *arg)
 	if (!sup->probed && !sup->stopping)
 		probe(sup);
 	log_info("sandbox", LOG_C("tier", jail_tier_name(sup->caps.tier)));
+	supervisor_audit(sup, AUDIT_TIER, KIND_SUPERVISOR, 0, (int64_t)sup->caps.tier);
 	for (size_t i = 0; i < sizeof(kinds) && !sup->stopping; i++) {
 		if (supervisor_child_new(sup, kinds[i], 0) == NULL)
 			supervisor_stop(sup, 1);
