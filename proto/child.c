@@ -565,11 +565,28 @@ take_handle(struct child *child, const struct child_handle *msg)
 	return 0;
 }
 
+static struct ipc_received received;
+
+static int
+read_jail(int control, struct jail_env *env)
+{
+	const struct child_jail *jail = (const void *)received.msg.bytes;
+	int rc = ipc_sync_recv(control, &child_proto, IPC_SIDE_B, -1, &received);
+
+	if (rc < 0 || received.id != CHILD_JAIL)
+		return rc < 0 ? rc : ERR_PROTO;
+	env->uid = jail->uid;
+	env->gid = jail->gid;
+	env->parent = (pid_t)jail->parent;
+	env->landlock_abi_max = jail->landlock_max == UINT32_MAX ? -1 : (int)jail->landlock_max;
+	env->userns = jail->userns;
+	return 0;
+}
+
 /* Handles come first, HELLO last. */
 static int
 read_hello(struct child *child, int control, struct jail_env *env)
 {
-	static struct ipc_received received;
 	struct ipc_received *in = &received;
 	int rc;
 
@@ -582,7 +599,10 @@ read_hello(struct child *child, int control, struct jail_env *env)
 				break;
 			continue;
 		}
-		if (in->id != CHILD_HELLO || hello->kind != child->spec->kind) {
+		/* who is jailed already cannot become somebody else */
+		if (in->id != CHILD_HELLO || hello->kind != child->spec->kind ||
+			(child->spec->jail_first &&
+				(hello->uid != env->uid || hello->gid != env->gid))) {
 			rc = ERR_PROTO;
 			break;
 		}
@@ -627,6 +647,8 @@ prepare(struct child *child, int control)
 	int rc = crypto_init();
 
 	env.landlock_abi_max = child->landlock_max;
+	if (rc == 0 && child->spec->jail_told)
+		rc = read_jail(control, &env);
 	if (rc == 0 && child->spec->jail_first)
 		rc = enter_jail(child, &env);
 	if (rc == 0)

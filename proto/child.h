@@ -40,10 +40,11 @@ struct child_spec {
 	const char *name;             /* in the log */
 	const struct jail_spec *jail; /* NULL only for a child forked from a jailed zygote */
 	/*
-	 * Forked ahead by a zygote, and jailed before it knows who it will be: setup needs nothing that the jail forbids, and
-	 * gets an empty jail_env.
+	 * Begun ahead, and jailed before it knows who it will be: setup needs nothing that the jail forbids. One that a zygote
+	 * has forked gets an empty jail_env; one that was executed (jail_told) waits for JAIL, which says what that holds.
 	 */
 	bool jail_first;
+	bool jail_told;
 	const struct child_link *links;
 	size_t nlinks;
 	/*

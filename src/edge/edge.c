@@ -1,5 +1,8 @@
 /* Life cycle of edge: edge/anon holds the sockets of strangers, edge/user those of one principal (argv[1] chooses). */
 #include "edge.h"
+
+#include <sys/resource.h>
+
 #include "edge_anon.h"
 #include "edge_user.h"
 
@@ -20,6 +23,8 @@ static struct child_spec user_spec = {
 	.kind = KIND_USER,
 	.name = "edge/user",
 	.jail = &edge_user_jail,
+	.jail_first = true,
+	.jail_told = true,
 	.links = edge_user_links,
 	.setup = user_setup,
 	.slice = user_slice,
@@ -30,11 +35,24 @@ static struct child_spec user_spec = {
 	.drain = user_drain,
 };
 
+/* As many descriptors as it may have: in its jail a process changes no limit. */
+static void
+raise_nofile(void)
+{
+	struct rlimit r;
+
+	if (getrlimit(RLIMIT_NOFILE, &r) == 0 && r.rlim_cur < r.rlim_max) {
+		r.rlim_cur = r.rlim_max;
+		(void)setrlimit(RLIMIT_NOFILE, &r);
+	}
+}
+
 int
 main(int argc, char **argv)
 {
 	const struct child_spec *const specs[] = {&anon_spec, &user_spec};
 
+	raise_nofile();
 	anon_spec.nlinks = edge_anon_nlinks;
 	user_spec.nlinks = edge_user_nlinks;
 	return child_main(specs, 2, argc, argv);

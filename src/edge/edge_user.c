@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -342,17 +341,12 @@ int
 user_setup(struct child *child, struct jail_env *jail_env)
 {
 	struct user *user = &the_user;
-	struct rlimit r;
 
 	(void)jail_env;
 	child->ctx = user;
 	user->child = child;
 	edge_http_setup();
 	edge_conns_init(&user->conns, child->ev, &user_ops, WS_BUFFER_MAX(WS_FRAME_MAX), OUT_MAX);
-	if (getrlimit(RLIMIT_NOFILE, &r) == 0 && r.rlim_cur < r.rlim_max) {
-		r.rlim_cur = r.rlim_max;
-		(void)setrlimit(RLIMIT_NOFILE, &r);
-	}
 	user->is_control = PRINCIPAL_KIND(child->instance) == PRINCIPAL_CONTROL;
 	user->listener = user->is_control ? child_handle_steal(child, HANDLE_CONTROL, 0, NULL) : -1;
 	if (user->listener >= 0)

@@ -44,6 +44,7 @@ struct sup_child {
 	struct ipc_chan *control;
 	int theirs; /* its end of control while its zygote is not there to fork it, else -1 */
 	struct ipc_chan *desk; /* config/desk: the second edge to us */
+	bool jail_told;        /* edge/user: JAIL is out */
 	bool greeted;          /* handles and HELLO are out */
 	uint64_t started_ms;
 	uint64_t crashes_ms[CHILD_RESTARTS_FREE + 1]; /* times of the last crashes, newest first */
@@ -146,6 +147,8 @@ int supervisor_key_open(struct sup *sup, bool for_gate);
 /* supervisor_birth.c: executed or forked. 0, or a negative code: it was not born. */
 int supervisor_child_birth(struct sup *sup, struct sup_child *c);
 void supervisor_child_greet(struct sup *sup, struct sup_child *c); /* handles and HELLO */
+/* JAIL, to a kind that takes it: it is jailed while nobody knows yet for whom it will be. */
+void supervisor_child_jail(struct sup *sup, struct sup_child *c);
 /* What waits for a zygote is forked now that it is up. */
 void supervisor_child_forked_by(struct sup *sup, const struct sup_child *zygote);
 uint32_t supervisor_uid(const struct sup *sup, unsigned kind);

@@ -271,6 +271,21 @@ give_handles(struct sup *sup, struct sup_child *c)
 }
 
 void
+supervisor_child_jail(struct sup *sup, struct sup_child *c)
+{
+	uint32_t uid = supervisor_uid(sup, c->kind);
+
+	if (c->kind != KIND_USER || c->jail_told || c->control == NULL)
+		return;
+	c->jail_told = true;
+	(void)child_jail_send(c->control, &(struct child_jail){.uid = uid,
+						  .gid = uid,
+						  .landlock_max = (uint32_t)sup->landlock_max,
+						  .userns = sup->caps.userns,
+						  .parent = (uint64_t)getpid()});
+}
+
+void
 supervisor_child_greet(struct sup *sup, struct sup_child *c)
 {
 	uint32_t uid = supervisor_uid(sup, c->kind);
@@ -281,6 +296,7 @@ supervisor_child_greet(struct sup *sup, struct sup_child *c)
 
 	if (c->greeted || c->control == NULL)
 		return;
+	supervisor_child_jail(sup, c);
 	c->greeted = true;
 #ifdef MOLTBOT_ATTACKER
 	/* config attacks when it reads again: without a first reading there is no gateway */
@@ -311,7 +327,7 @@ supervisor_child_birth(struct sup *sup, struct sup_child *c)
 	if (ipc_pair(fds) < 0)
 		return ERR_SYS;
 	c->incarnation = ++sup->next_incarnation;
-	c->greeted = false;
+	c->greeted = c->jail_told = false;
 	c->theirs = -1;
 	c->pid = 0;
 	c->pidfd = -1;
@@ -325,6 +341,8 @@ supervisor_child_birth(struct sup *sup, struct sup_child *c)
 	c->control = ipc_chan_new(sup->ev, fds[0], &child_proto, IPC_SIDE_A, IPC_FULL_END,
 		&supervisor_control_ops, c);
 	/* config comes before there are slices; the others get theirs once it is done */
+	if (sup->configured)
+		supervisor_child_jail(sup, c);
 	if (c->state != SUP_SPARE && sup->configured)
 		supervisor_child_greet(sup, c);
 	return 0;

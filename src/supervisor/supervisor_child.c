@@ -86,14 +86,14 @@ supervisor_spare_fill(struct sup *sup)
 		(void)make(sup, KIND_AGENT, 0, SUP_SPARE);
 }
 
-/* The first client's, loaded beside the others; who that is decides vault, and only then it is greeted and jailed. */
+/* The first client's, loaded and jailed beside the others; who that is decides vault, and only then it is greeted. */
 void
 supervisor_spare_user(struct sup *sup)
 {
 	(void)make(sup, KIND_USER, 0, SUP_SPARE);
 }
 
-/* It has no jail before it is greeted, so it does not wait for a client for long. */
+/* Nobody came: an idle process less. */
 void
 supervisor_spare_user_end(struct sup *sup)
 {

@@ -176,6 +176,8 @@ on_done(struct ipc_chan *chan, const void *m, void *arg)
 	for (size_t i = 0; i < sup->nchildren; i++) {
 		if (sup->children[i].state == SUP_STARTING)
 			supervisor_child_greet(sup, &sup->children[i]);
+		else if (sup->children[i].state == SUP_SPARE)
+			supervisor_child_jail(sup, &sup->children[i]);
 	}
 	supervisor_audit(sup, AUDIT_CONFIG, KIND_CONFIG, 0, msg->warnings);
 	return 0;

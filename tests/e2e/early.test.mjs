@@ -2,6 +2,9 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { chat, signIn } from './lib/client.mjs';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Gateway, isBuilt, providerConfig, until } from './lib/gateway.mjs';
 import { ModelServer, toolResults } from './lib/model.mjs';
 
@@ -42,6 +45,47 @@ test('self-proofs asked for at once: each ends, or is refused, and the tools sta
 		assert.ok(await isProved());
 		assert.doesNotMatch(gateway.log(), /self-proof failed/);
 		await client.close();
+	} finally {
+		await gateway.cleanup();
+	}
+});
+
+test('the edge that waits for the first client is jailed before there is one', { skip }, async () => {
+	const gateway = new Gateway();
+	try {
+		const started = gateway.start();
+		let seen = null;
+		let isOver = false;
+		started.then(() => { isOver = true; }, () => { isOver = true; });
+		const deadline = Date.now() + 30000;
+		// it ends a second after the start when nobody comes; until then it is looked at
+		while (!seen && Date.now() < deadline) {
+			const spare = gateway.child && gateway.processes().find((p) => /moltbot-edge user/.test(p.args));
+			if (spare) {
+				try {
+					const status = readFileSync(`/proc/${spare.pid}/status`, 'utf8');
+					if (/^Seccomp:\s*2$/m.test(status)) seen = status;
+				} catch { /* it has ended */ }
+			} else if (isOver) {
+				break;
+			}
+			await sleep(2);
+		}
+		await started;
+		assert.ok(seen, 'nobody has signed in, and it has its filter');
+		assert.match(seen, /^NoNewPrivs:\s*1$/m);
+		assert.match(seen, /^CapEff:\s*0+$/m);
+	} finally {
+		await gateway.cleanup();
+	}
+});
+
+test('the audit log says in which tier the tools run', { skip }, async () => {
+	const gateway = await new Gateway().start();
+	try {
+		const lines = () => readFileSync(join(gateway.dir, 'audit.log'), 'utf8').split('\n').filter((l) => l.includes(' event=TIER '));
+		await until(() => lines().length > 0, 'the line');
+		assert.match(gateway.log(), /tier=/);
 	} finally {
 		await gateway.cleanup();
 	}

@@ -59,6 +59,12 @@ control_send(struct harness *h, uint16_t id, const void *msg)
 static void
 send_hello(struct harness *h, const struct harness_options *o)
 {
+	if (o->kind == KIND_USER)
+		control_send(h, CHILD_JAIL,
+			&(struct child_jail){.uid = o->uid,
+				.gid = o->uid,
+				.landlock_max = UINT32_MAX,
+				.parent = (uint64_t)getpid()});
 	for (size_t i = 0; i < o->nhandles; i++)
 		control_send(h, CHILD_HANDLE,
 			&(struct child_handle){.what = (uint8_t)o->handles[i].what,
