@@ -155,6 +155,7 @@
 #define STORE_FOUND_MAX 50         /* memories one search returns */
 #define STORE_MEMORY_CALLS_MAX 64  /* calls of the memory under way */
 #define FLEETING_BYTES_MAX MIB(32u) /* of sessions that are kept in memory only; the oldest go first */
+#define STORE_SYNC_MS 50           /* from the end of a run to the disk, where nothing else asks for a sync before */
 #define STORE_LOCK_MS 2000         /* waiting for the store before us to let go of the database */
 #define STORE_WAL_PAGES 4000       /* pages in the write-ahead log before they are moved into the database */
 #define STORE_IDLE_MS 1000         /* without a write before the same is done */

@@ -92,9 +92,10 @@ struct store {
 	struct store_counts committed; /* without */
 	uint64_t next_session; /* numbers go up: what is new lies together in the database */
 	bool in_batch;
-	bool durable; /* the open batch must reach the disk before it is answered */
+	uint8_t sync; /* enum store_sync: the most that somebody in the open batch asks for */
 	uint64_t commit_timer;
 	uint64_t idle_timer;
+	uint64_t sync_timer;          /* what was committed must be on the disk by then */
 	int wal_pages;                /* in the write-ahead log since the last checkpoint */
 	struct store_answer *answers; /* STORE_BATCH_MAX */
 	size_t nanswers;
@@ -149,7 +150,12 @@ struct span store_column_span(sqlite3_stmt *st, int at); /* borrowed until the n
 /* ---- store_batch.c: one transaction for what a turn of the loop brings ---- */
 
 /* Joins the open batch or opens one. Negative: nothing can be written now; answer with that code. */
-int store_batch_join(struct store *s, bool durable);
+enum store_sync {
+	STORE_SYNC_NONE,  /* with the next one that asks for it */
+	STORE_SYNC_SOON,  /* STORE_SYNC_MS after the answer at the latest */
+	STORE_SYNC_FIRST, /* before it is answered */
+};
+int store_batch_join(struct store *s, enum store_sync sync);
 /* Queues the answer until the commit; sends it at once when rc is negative or no batch is open. */
 void store_batch_answer(struct store *s, const struct store_answer *answer, int rc);
 void store_batch_commit(struct store *s);

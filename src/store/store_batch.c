@@ -57,7 +57,7 @@ finish(struct store *s, int rc)
 		log_info("the database can be written again");
 	s->ailing = rc < 0;
 	s->in_batch = false;
-	s->durable = false;
+	s->sync = STORE_SYNC_NONE;
 	s->broken = 0;
 	s->nanswers = 0;
 	ev_timer_cancel(s->child->ev, s->commit_timer);
@@ -104,10 +104,29 @@ give_up(struct store *s)
 	_exit(1);
 }
 
+static void
+sync_now(struct store *s)
+{
+	ev_timer_cancel(s->child->ev, s->sync_timer);
+	s->sync_timer = 0;
+	if (store_db_sync(s) < 0)
+		give_up(s);
+}
+
+static void
+on_sync(struct ev *ev, void *arg)
+{
+	struct store *s = arg;
+
+	(void)ev;
+	s->sync_timer = 0;
+	sync_now(s);
+}
+
 void
 store_batch_commit(struct store *s)
 {
-	bool durable = s->durable;
+	enum store_sync sync = s->sync;
 	int rc = s->broken;
 
 	if (!s->in_batch)
@@ -116,8 +135,10 @@ store_batch_commit(struct store *s)
 		rc = put_counts(s);
 	if (rc == 0)
 		rc = store_exec(s, store_stmt(s, STORE_SQL_COMMIT));
-	if (rc == 0 && durable && store_db_sync(s) < 0)
-		give_up(s);
+	if (rc == 0 && sync == STORE_SYNC_FIRST)
+		sync_now(s);
+	if (rc == 0 && sync == STORE_SYNC_SOON && s->sync_timer == 0)
+		s->sync_timer = ev_timer_start(s->child->ev, STORE_SYNC_MS, on_sync, s);
 	finish(s, rc);
 	ev_timer_cancel(s->child->ev, s->idle_timer);
 	s->idle_timer = ev_timer_start(s->child->ev, STORE_IDLE_MS, on_idle, s);
@@ -136,7 +157,7 @@ on_commit(struct ev *ev, void *arg)
 }
 
 int
-store_batch_join(struct store *s, bool durable)
+store_batch_join(struct store *s, enum store_sync sync)
 {
 	int rc;
 
@@ -151,7 +172,8 @@ store_batch_join(struct store *s, bool durable)
 		/* fires once every socket that is readable now has been read */
 		s->commit_timer = ev_timer_start(s->child->ev, 0, on_commit, s);
 	}
-	s->durable |= durable;
+	if (sync > s->sync)
+		s->sync = (uint8_t)sync;
 	return 0;
 }
 

@@ -61,7 +61,7 @@ store_gate_put(struct ipc_chan *chan, const void *msg, void *arg)
 	struct store *s = ((struct child *)arg)->ctx;
 	struct store_answer a = {
 		.chan = chan, .kind = STORE_ANSWER_GATE, .msg.gate = {.req = m->req}};
-	int rc = store_batch_join(s, m->durable);
+	int rc = store_batch_join(s, m->durable ? STORE_SYNC_FIRST : STORE_SYNC_NONE);
 
 	if (rc == 0)
 		rc = put_row(s, m);

@@ -118,7 +118,7 @@ store_memory_sealed(struct ipc_chan *chan, const void *msg, void *arg)
 	(void)chan;
 	if (m == NULL)
 		return 0;
-	rc = sealed->rc < 0 ? ERR_DENIED : store_batch_join(s, true);
+	rc = sealed->rc < 0 ? ERR_DENIED : store_batch_join(s, STORE_SYNC_FIRST);
 	m->phase = STORE_MEMORY_STORING;
 	if (rc == 0)
 		rc = put_row(m, sealed);

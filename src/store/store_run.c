@@ -286,7 +286,7 @@ store_run_accept(struct ipc_chan *chan, const void *msg, void *arg)
 
 	if (rc < 0)
 		return rc;
-	rc = store_batch_join(s, true);
+	rc = store_batch_join(s, STORE_SYNC_FIRST);
 	if (rc == 0)
 		rc = accept_message(s, m, body.text, &session, &a.msg.accepted);
 	store_body_close(&body);
@@ -332,7 +332,7 @@ store_run_state(struct ipc_chan *chan, const void *msg, void *arg)
 	const struct core_store_run_state *m = msg;
 	struct store *s = ((struct child *)arg)->ctx;
 	struct store_answer a = stored(chan, m->req);
-	int rc = store_batch_join(s, m->state == RUN_EFFECT);
+	int rc = store_batch_join(s, m->state == RUN_EFFECT ? STORE_SYNC_FIRST : STORE_SYNC_NONE);
 
 	if (rc == 0)
 		rc = set_state(s, m);
@@ -375,7 +375,7 @@ store_run_item(struct ipc_chan *chan, const void *msg, void *arg)
 
 	if (rc < 0)
 		return rc;
-	rc = store_batch_join(s, false);
+	rc = store_batch_join(s, STORE_SYNC_NONE);
 	if (rc == 0)
 		rc = put_item(s, m, body.text);
 	store_body_close(&body);
@@ -456,7 +456,7 @@ store_run_finish(struct ipc_chan *chan, const void *msg, void *arg)
 
 	if (rc < 0)
 		return rc;
-	rc = store_batch_join(s, true);
+	rc = store_batch_join(s, STORE_SYNC_SOON);
 	if (rc == 0)
 		rc = finish_run(s, m, body.text);
 	store_body_close(&body);

@@ -233,7 +233,7 @@ store_session_patch(struct ipc_chan *chan, const void *msg, void *arg)
 {
 	const struct core_store_session_patch *m = msg;
 	struct store *s = ((struct child *)arg)->ctx;
-	int rc = m->session_key.len == 0 ? ERR_RANGE : store_batch_join(s, false);
+	int rc = m->session_key.len == 0 ? ERR_RANGE : store_batch_join(s, STORE_SYNC_NONE);
 
 	return answer(s, chan, m->req, rc == 0 ? patch_session(s, m) : rc);
 }
@@ -265,7 +265,7 @@ store_session_end(struct ipc_chan *chan, const void *msg, void *arg)
 {
 	const struct core_store_session_end *m = msg;
 	struct store *s = ((struct child *)arg)->ctx;
-	int rc = store_batch_join(s, true);
+	int rc = store_batch_join(s, STORE_SYNC_FIRST);
 
 	if (m->how != SESSION_RESET && m->how != SESSION_DELETE)
 		return ERR_PROTO;
@@ -321,7 +321,7 @@ store_session_cut(struct ipc_chan *chan, const void *msg, void *arg)
 {
 	const struct core_store_session_cut *m = msg;
 	struct store *s = ((struct child *)arg)->ctx;
-	int rc = m->keep == 0 ? ERR_RANGE : store_batch_join(s, false);
+	int rc = m->keep == 0 ? ERR_RANGE : store_batch_join(s, STORE_SYNC_NONE);
 
 	return answer(s, chan, m->req, rc == 0 ? cut_session(s, m) : rc);
 }
@@ -362,7 +362,7 @@ store_session_inject(struct ipc_chan *chan, const void *msg, void *arg)
 
 	if (rc < 0)
 		return rc;
-	rc = store_batch_join(s, true);
+	rc = store_batch_join(s, STORE_SYNC_FIRST);
 	if (rc == 0)
 		rc = inject(s, m, body.text);
 	store_body_close(&body);

@@ -109,6 +109,25 @@ one_commit_has_a_limit(void **state)
 	}
 }
 
+/* STORE_SYNC_MS: the end of a run is answered without a sync, and on the disk then. */
+static void
+the_end_of_a_run_is_on_the_disk_soon(void **state)
+{
+	struct kit *k = *state;
+	uint64_t had;
+
+	harness_freeze(k->h);
+	(void)kit_accept(k, 1, "a", "sync", "q");
+	had = harness_syncs(k->h);
+	assert_int_equal(kit_finish(k, 1, RUN_DONE, "answer"), 0);
+	harness_pass(k->h, STORE_SYNC_MS - 1);
+	assert_int_equal(harness_syncs(k->h), had);
+	harness_pass(k->h, 1);
+	assert_int_equal(harness_syncs(k->h), had + 1);
+	harness_pass(k->h, 10 * STORE_SYNC_MS); /* once is enough */
+	assert_int_equal(harness_syncs(k->h), had + 1);
+}
+
 /* ---- searches ---- */
 
 /* Sessions n of them, the newest first; the key of number i is what name says, or s<i>. */
@@ -287,6 +306,7 @@ main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, kit_teardown)
 		T(one_commit_has_a_limit),
+		T(the_end_of_a_run_is_on_the_disk_soon),
 		T(a_search_looks_at_the_newest_sessions_only),
 		T(a_long_search_lets_others_have_their_turn),
 		T(a_long_log_is_moved_into_the_database),
