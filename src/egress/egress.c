@@ -63,7 +63,9 @@ on_peer_gone(struct child *child, uint8_t kind, struct ipc_chan *chan)
 		for (size_t i = 0; i < EGRESS_REQUESTS_MAX; i++) {
 			struct egress_request *r = &e->requests[i];
 
-			if (r->phase == (kind == KIND_DIAL ? EGRESS_DIALLING : EGRESS_CREDENTIAL))
+			if (kind == KIND_DIAL ? r->phase == EGRESS_DIALLING
+					      : r->phase == EGRESS_ASKING &&
+							(r->asked & EGRESS_ASK_CREDENTIAL) != 0)
 				egress_request_end(r, ERR_NOPEER,
 					"a process that the request needs restarted");
 		}

@@ -33,13 +33,17 @@ struct egress_row {
 	uint64_t max_tokens;
 };
 
+enum egress_ask {
+	EGRESS_ASK_BEGUN = 1,      /* audit is told that it begins */
+	EGRESS_ASK_LABEL = 2,      /* gate is told the label of what will come */
+	EGRESS_ASK_CREDENTIAL = 4, /* vault is asked */
+};
+
 enum egress_phase {
 	EGRESS_FREE,
-	EGRESS_WITNESSING, /* audit is told that it begins */
-	EGRESS_LABELLING,  /* gate is told the label of what will come */
-	EGRESS_CREDENTIAL, /* vault is asked */
-	EGRESS_DIALLING,   /* dial is asked for a descriptor */
-	EGRESS_RUNNING,    /* curl has it */
+	EGRESS_ASKING, /* audit, gate and vault, all at once: nothing leaves before all have answered */
+	EGRESS_DIALLING, /* dial is asked for a descriptor */
+	EGRESS_RUNNING,  /* curl has it */
 };
 
 struct egress_request {
@@ -61,8 +65,9 @@ struct egress_request {
 	bool dialled; /* a fresh descriptor was asked for */
 	bool told_status;
 	bool paused;
-	uint8_t awaits; /* kind of the process that is to be asked and is not there; 0: none */
-	int64_t credit; /* bytes core still takes */
+	uint8_t asked;   /* enum egress_ask: what has no answer yet */
+	uint32_t awaits; /* a bit for each kind that is to be asked and is not there */
+	int64_t credit;  /* bytes core still takes */
 	uint64_t received;
 	uint64_t retry_ms;
 	uint64_t idle_timer;
@@ -97,6 +102,8 @@ CURLcode egress_tls_use(CURL *easy, void *ssl_ctx, void *arg);
 void egress_request_start(struct egress *e, const void *core_egress_request);
 struct egress_request *egress_request_find(struct egress *e, uint64_t id);
 void egress_request_next(struct egress_request *r); /* the next phase that is due */
+/* That question has its answer; with the last of them the request runs. */
+void egress_request_answered(struct egress_request *r, enum egress_ask ask);
 void egress_request_alive(
 	struct egress_request *r); /* something was heard: EGRESS_IDLE_MS from now on */
 void egress_request_peer_up(

@@ -1,6 +1,7 @@
 /*
- * The life of one request: warrant and body checked, a line in the audit log, gate told the label of what will come, the credential released by vault,
- * a descriptor connected by dial, then curl; at the end a line to audit and END to core.
+ * The life of one request: warrant and body checked; at once a line in the audit log, gate told the label of what will come, and the
+ * credential released by vault; when all three have answered a descriptor connected by dial, then curl; at the end a line to audit
+ * and END to core.
  */
 #include "egress.h"
 
@@ -150,7 +151,68 @@ on_begun(void *arg, int rc)
 		egress_request_end(r, rc, "the audit log cannot be written");
 		return;
 	}
-	r->phase = EGRESS_LABELLING;
+	egress_request_answered(r, EGRESS_ASK_BEGUN);
+}
+
+static void
+on_no_peer(struct ev *ev, void *arg)
+{
+	struct egress_request *r = arg;
+
+	(void)ev;
+	r->idle_timer = 0;
+	egress_request_end(r, ERR_NOPEER, "a process that the request needs is restarting");
+}
+
+/* Whoever is to be asked starts, for the first time or again: it is asked when it is there. */
+static void
+await_peer(struct egress_request *r, uint8_t kind)
+{
+	struct ev *ev = r->egress->child->ev;
+
+	if (r->phase == EGRESS_FREE)
+		return; /* it ended with that peer */
+	r->awaits |= 1u << kind;
+	ev_timer_cancel(ev, r->idle_timer);
+	r->idle_timer = ev_timer_start(ev, PEER_WAIT_MS, on_no_peer, r);
+}
+
+static void
+ask_label(struct egress_request *r)
+{
+	/* a model's answer is made of what the run gave it: it lowers nothing by itself */
+	static const struct label lowers_nothing = {
+		.integrity = LABEL_OWNER_TYPED, .readers_kind = LABEL_PUBLIC};
+	struct ipc_chan *gate = child_peer(r->egress->child, KIND_GATE, 0);
+	uint8_t label[LABEL_PACKED_LEN];
+
+	label_pack(lowers_nothing, label);
+	if (gate == NULL ||
+		executor_gate_label_send(gate, &(struct executor_gate_label){.run = r->run,
+						       .call = r->call,
+						       .label = span_of(label, sizeof(label))}) < 0)
+		await_peer(r, KIND_GATE);
+}
+
+static void
+ask_credential(struct egress_request *r)
+{
+	struct ipc_chan *vault = child_peer(r->egress->child, KIND_VAULT, 0);
+
+	if (vault == NULL ||
+		egress_vault_release_send(vault, &(struct egress_vault_release){.req = r->id,
+							 .row = r->egress->row.number}) < 0)
+		await_peer(r, KIND_VAULT);
+}
+
+void
+egress_request_answered(struct egress_request *r, enum egress_ask ask)
+{
+	r->asked &= (uint8_t)~ask;
+	if (r->phase != EGRESS_ASKING || r->asked != 0)
+		return;
+	/* an idle connection of this row may be there; if curl finds none we come back for a new one */
+	r->phase = EGRESS_RUNNING;
 	egress_request_next(r);
 }
 
@@ -181,7 +243,8 @@ egress_request_start(struct egress *e, const void *m)
 		.stream = msg->stream,
 		.fd = -1,
 		.credit = IPC_CREDIT_BYTES,
-		.phase = EGRESS_WITNESSING,
+		.phase = EGRESS_ASKING,
+		.asked = EGRESS_ASK_BEGUN | EGRESS_ASK_LABEL | EGRESS_ASK_CREDENTIAL,
 		.tail = {.max = MIB(1u)}};
 	rc = ipc_body_get(msg->body, IPC_BODY_MAX, &r->body);
 	if (rc == 0)
@@ -208,31 +271,13 @@ egress_request_start(struct egress *e, const void *m)
 	egress_request_alive(r);
 	begun = line_of(r, AUDIT_BEGUN, VERDICT_ALLOW, REASON_ALLOWED, 0);
 	rc = witness_line_then(e->witness, &begun, on_begun, r);
-	if (rc < 0)
+	if (rc < 0) {
 		egress_request_end(r, rc, "the audit log cannot be written");
-}
-
-static void
-on_no_peer(struct ev *ev, void *arg)
-{
-	struct egress_request *r = arg;
-
-	(void)ev;
-	r->idle_timer = 0;
-	egress_request_end(r, ERR_NOPEER, "a process that the request needs is restarting");
-}
-
-/* Whoever is to be asked starts, for the first time or again: its phase begins anew when it is there. */
-static void
-await_peer(struct egress_request *r, uint8_t kind)
-{
-	struct ev *ev = r->egress->child->ev;
-
-	if (r->phase == EGRESS_FREE)
-		return; /* it ended with that peer */
-	r->awaits = kind;
-	ev_timer_cancel(ev, r->idle_timer);
-	r->idle_timer = ev_timer_start(ev, PEER_WAIT_MS, on_no_peer, r);
+		return;
+	}
+	ask_label(r);
+	if (r->phase == EGRESS_ASKING)
+		ask_credential(r);
 }
 
 void
@@ -241,49 +286,34 @@ egress_request_peer_up(struct egress *e, uint8_t kind)
 	for (size_t i = 0; i < EGRESS_REQUESTS_MAX; i++) {
 		struct egress_request *r = &e->requests[i];
 
-		if (r->phase == EGRESS_FREE || r->awaits != kind)
+		if (r->phase == EGRESS_FREE || (r->awaits >> kind & 1) == 0)
 			continue;
-		r->awaits = 0;
-		egress_request_alive(r);
-		egress_request_next(r);
+		r->awaits &= ~(1u << kind);
+		if (r->awaits == 0)
+			egress_request_alive(r);
+		if (kind == KIND_GATE)
+			ask_label(r);
+		else if (kind == KIND_VAULT)
+			ask_credential(r);
+		else
+			egress_request_next(r);
 	}
 }
 
 void
 egress_request_next(struct egress_request *r)
 {
-	struct child *child = r->egress->child;
-	struct ipc_chan *chan;
-	uint8_t label[LABEL_PACKED_LEN];
+	struct ipc_chan *dial;
 
 	switch (r->phase) {
 	case EGRESS_FREE:
-	case EGRESS_WITNESSING:
-		return;
-	case EGRESS_LABELLING:
-		/* a model's answer is made of what the run gave it: it lowers nothing by itself */
-		label_pack((struct label){.integrity = LABEL_OWNER_TYPED,
-				   .readers_kind = LABEL_PUBLIC},
-			label);
-		chan = child_peer(child, KIND_GATE, 0);
-		if (chan == NULL || executor_gate_label_send(chan,
-					    &(struct executor_gate_label){.run = r->run,
-						    .call = r->call,
-						    .label = span_of(label, sizeof(label))}) < 0)
-			await_peer(r, KIND_GATE);
-		return;
-	case EGRESS_CREDENTIAL:
-		chan = child_peer(child, KIND_VAULT, 0);
-		if (chan == NULL ||
-			egress_vault_release_send(chan, &(struct egress_vault_release){.req = r->id,
-								.row = r->egress->row.number}) < 0)
-			await_peer(r, KIND_VAULT);
+	case EGRESS_ASKING:
 		return;
 	case EGRESS_DIALLING:
-		chan = child_peer(child, KIND_DIAL, 0);
+		dial = child_peer(r->egress->child, KIND_DIAL, 0);
 		r->dialled = true;
-		if (chan == NULL ||
-			egress_dial_connect_send(chan, &(struct egress_dial_connect){.req = r->id,
+		if (dial == NULL ||
+			egress_dial_connect_send(dial, &(struct egress_dial_connect){.req = r->id,
 							       .row = r->egress->row.number,
 							       .tag = r->egress->row.tag}) < 0)
 			await_peer(r, KIND_DIAL);

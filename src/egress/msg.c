@@ -55,12 +55,10 @@ on_cancel(struct ipc_chan *chan, const void *m, void *arg)
 	return 0;
 }
 
-static struct egress_request *
-in_phase(struct egress *e, uint64_t id, enum egress_phase phase)
+static bool
+is_asked(const struct egress_request *r, enum egress_ask ask)
 {
-	struct egress_request *r = egress_request_find(e, id);
-
-	return r != NULL && r->phase == phase ? r : NULL;
+	return r->phase == EGRESS_ASKING && (r->asked & ask) != 0;
 }
 
 static int
@@ -73,10 +71,9 @@ on_labeled(struct ipc_chan *chan, const void *m, void *arg)
 	for (size_t i = 0; i < EGRESS_REQUESTS_MAX; i++) {
 		struct egress_request *r = &e->requests[i];
 
-		if (r->phase != EGRESS_LABELLING || r->run != msg->run || r->call != msg->call)
+		if (!is_asked(r, EGRESS_ASK_LABEL) || r->run != msg->run || r->call != msg->call)
 			continue;
-		r->phase = EGRESS_CREDENTIAL;
-		egress_request_next(r);
+		egress_request_answered(r, EGRESS_ASK_LABEL);
 		break;
 	}
 	return 0;
@@ -95,10 +92,10 @@ on_credential(struct ipc_chan *chan, const void *m, void *arg)
 {
 	const struct egress_vault_credential *msg = m;
 	struct egress *e = egress_of(arg);
-	struct egress_request *r = in_phase(e, msg->req, EGRESS_CREDENTIAL);
+	struct egress_request *r = egress_request_find(e, msg->req);
 
 	(void)chan;
-	if (r == NULL)
+	if (r == NULL || !is_asked(r, EGRESS_ASK_CREDENTIAL))
 		return 0;
 	if (!msg->ok) {
 		egress_request_end(
@@ -120,9 +117,7 @@ on_credential(struct ipc_chan *chan, const void *m, void *arg)
 			return 0;
 		}
 	}
-	/* an idle connection of this row may be there; if curl finds none we come back for a new one */
-	r->phase = EGRESS_RUNNING;
-	egress_request_next(r);
+	egress_request_answered(r, EGRESS_ASK_CREDENTIAL);
 	return 0;
 }
 
@@ -130,10 +125,10 @@ static int
 on_connected(struct ipc_chan *chan, const void *m, void *arg)
 {
 	const struct egress_dial_connected *msg = m;
-	struct egress_request *r = in_phase(egress_of(arg), msg->req, EGRESS_DIALLING);
+	struct egress_request *r = egress_request_find(egress_of(arg), msg->req);
 	char detail[257];
 
-	if (r == NULL)
+	if (r == NULL || r->phase != EGRESS_DIALLING)
 		return 0;
 	if (msg->rc < 0 || msg->socket < 0) {
 		if (span_to_cstr(msg->detail, detail, sizeof(detail)) < 0)

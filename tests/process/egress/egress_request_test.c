@@ -11,6 +11,7 @@
 #include "base/err.h"
 #include "crypto/crypto.h"
 #include "proto/audit_writer.h"
+#include "proto/egress_dial.h"
 #include "proto/executor_gate.h"
 
 static void
@@ -58,7 +59,7 @@ a_request_goes_out_with_its_credential_and_comes_back(void **state)
 	world_close(&w);
 }
 
-/* Nothing is asked of anybody before the line is in the file, and nothing is done when it does not get there. */
+/* Nothing leaves before the line is in the file, whatever gate and vault have said, and nothing does when it does not get there. */
 static void
 no_request_begins_before_its_line_is_kept(void **state)
 {
@@ -74,17 +75,16 @@ no_request_begins_before_its_line_is_kept(void **state)
 	world_request(&w, 1, BODY, warrant);
 	line = harness_recv(w.audit, &audit_writer_proto, IPC_SIDE_B, AUDIT_WRITER_LINE, &world_in);
 	assert_int_equal(line->event, AUDIT_BEGUN);
-	harness_quiet(w.gate, 100);
-	harness_quiet(w.vault, 0);
-	harness_quiet(w.dial, 0);
+	world_release(&w, "127.0.0.1");
+	harness_quiet(w.dial, 100);
 	harness_send(w.audit, &audit_writer_proto, IPC_SIDE_B, AUDIT_WRITER_KEPT,
 		&(struct audit_writer_kept){.count = 1});
-	(void)harness_recv(
-		w.gate, &executor_gate_proto, IPC_SIDE_B, EXECUTOR_GATE_LABEL, &world_in);
+	(void)harness_recv(w.dial, &egress_dial_proto, IPC_SIDE_B, EGRESS_DIAL_CONNECT, &world_in);
 	world_issue(&w, BODY, warrant);
 	world_request(&w, 2, BODY, warrant);
+	world_release(&w, "127.0.0.1");
 	assert_int_equal(world_end(&w)->rc, ERR_TIMEOUT);
-	harness_quiet(w.gate, 0);
+	harness_quiet(w.dial, 0);
 	line = harness_recv(w.audit, &audit_writer_proto, IPC_SIDE_B, AUDIT_WRITER_LINE, &world_in);
 	assert_int_equal(line->event, AUDIT_BEGUN);
 	line = harness_recv(w.audit, &audit_writer_proto, IPC_SIDE_B, AUDIT_WRITER_LINE, &world_in);
