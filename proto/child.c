@@ -651,6 +651,10 @@ prepare(struct child *child, int control)
 		rc = read_jail(control, &env);
 	if (rc == 0 && child->spec->jail_first)
 		rc = enter_jail(child, &env);
+	if (rc == 0 && child->spec->jail_first)
+		rc = ipc_sync_send(control, &child_proto, IPC_SIDE_B, CHILD_JAILED,
+			&(struct child_jailed){
+				.layers = child->jail.applied, .missing = child->jail.missing});
 	if (rc == 0)
 		rc = read_hello(child, control, &env);
 	if (rc < 0)

@@ -417,7 +417,10 @@ cli_client_ask(struct cli *cli, const char *method, const char *key, const char 
 	if (json_out_finish(&o) < 0)
 		rc = cli_usage(cli, "the %s is too long", key);
 	rc = rc != 0 ? rc : cli_client_open(cli, client);
-	rc = rc != 0 ? rc : cli_client_call(cli, *client, method, buf_span(&b), 0, frame);
+	if (rc == 0)
+		rc = *client == NULL
+			     ? CLI_FAILED
+			     : cli_client_call(cli, *client, method, buf_span(&b), 0, frame);
 	buf_clear(&b);
 	return rc;
 }

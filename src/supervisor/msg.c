@@ -32,6 +32,28 @@ count(const struct sup *sup, unsigned kind)
 	return n;
 }
 
+static void
+log_missing(const struct sup_child *c, uint32_t missing)
+{
+	if (missing != 0)
+		log_debug("process without some layers", LOG_C("process", kind_name(c->kind)),
+			LOG_U("missing", missing));
+}
+
+static int
+on_jailed(struct ipc_chan *chan, const void *m, void *arg)
+{
+	const struct child_jailed *msg = m;
+	struct sup_child *c = arg;
+
+	(void)chan;
+	if ((c->state != SUP_SPARE && c->state != SUP_STARTING) || c->jailed)
+		return ERR_STATE;
+	c->jailed = true;
+	log_missing(c, msg->missing);
+	return 0;
+}
+
 static int
 on_ready(struct ipc_chan *chan, const void *m, void *arg)
 {
@@ -40,11 +62,13 @@ on_ready(struct ipc_chan *chan, const void *m, void *arg)
 	struct sup *sup = supervisor_self;
 
 	(void)chan;
+	if (c->ready_due) {
+		c->ready_due = false;
+		return 0;
+	}
 	if (c->state != SUP_STARTING || !c->greeted)
 		return ERR_STATE;
-	if (msg->missing != 0)
-		log_debug("process without some layers", LOG_C("process", kind_name(c->kind)),
-			LOG_U("missing", msg->missing));
+	log_missing(c, msg->missing);
 	c->state = SUP_READY;
 	supervisor_wire_ready(sup, c);
 	return 0;
@@ -254,6 +278,7 @@ on_census(struct ipc_chan *chan, const void *m, void *arg)
 }
 
 static const struct ipc_handler handlers[] = {
+	{CHILD_JAILED, on_jailed},
 	{CHILD_READY, on_ready},
 	{CHILD_FAILED, on_failed},
 	{CHILD_SPAWN, on_spawn},

@@ -45,6 +45,8 @@ struct sup_child {
 	int theirs; /* its end of control while its zygote is not there to fork it, else -1 */
 	struct ipc_chan *desk; /* config/desk: the second edge to us */
 	bool jail_told;        /* edge/user: JAIL is out */
+	bool jailed;           /* a spare one: it has said so */
+	bool ready_due;        /* it was wired on that word; READY is still to come */
 	bool greeted;          /* handles and HELLO are out */
 	uint64_t started_ms;
 	uint64_t crashes_ms[CHILD_RESTARTS_FREE + 1]; /* times of the last crashes, newest first */

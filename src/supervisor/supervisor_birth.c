@@ -108,6 +108,7 @@ exec_child(struct sup *sup, struct sup_child *c, int theirs)
 	char role[32];
 	char *argv[] = {name, slash == NULL ? NULL : role, NULL};
 	volatile int err = 0;
+	pid_t pid;
 	int rc = program_path(sup, c->kind, path);
 
 	if (rc < 0)
@@ -115,18 +116,18 @@ exec_child(struct sup *sup, struct sup_child *c, int theirs)
 	snprintf(name, sizeof(name), "%s", process_rows[c->kind].program);
 	snprintf(role, sizeof(role), "%s", slash == NULL ? "" : slash + 1);
 	/* posix_spawn asks for each signal, each limit and a stack, eight times on the way to the first answer */
-	c->pid = vfork(); /* NOLINT(clang-analyzer-security.insecureAPI.vfork) */
-	if (c->pid == 0)
+	pid = vfork(); /* NOLINT(clang-analyzer-security.insecureAPI.vfork) */
+	if (pid == 0)
 		/* NOLINTNEXTLINE(clang-analyzer-unix.Vfork) */
 		become_child(sup, path, argv, theirs, ignored, &err);
-	if (c->pid < 0)
+	if (pid < 0)
 		err = errno;
 	if (err != 0) {
 		log_error(
 			"cannot start a process", LOG_C("program", path), LOG_ERRNO("errno", err));
-		c->pid = 0;
 		return ERR_SYS;
 	}
+	c->pid = pid;
 	c->pidfd = pidfd_open(c->pid, 0);
 	return 0;
 }
@@ -327,7 +328,7 @@ supervisor_child_birth(struct sup *sup, struct sup_child *c)
 	if (ipc_pair(fds) < 0)
 		return ERR_SYS;
 	c->incarnation = ++sup->next_incarnation;
-	c->greeted = c->jail_told = false;
+	c->greeted = c->jail_told = c->jailed = c->ready_due = false;
 	c->theirs = -1;
 	c->pid = 0;
 	c->pidfd = -1;

@@ -116,6 +116,12 @@ supervisor_child_new(struct sup *sup, uint8_t kind, uint64_t instance)
 	c->state = SUP_STARTING;
 	c->started_ms = ev_now_ms(sup->ev);
 	supervisor_child_greet(sup, c);
+	if (!c->jailed || !sup->running)
+		return c;
+	/* who it is, with whom it talks and that it may begin, in one go: what READY has to tell it has told already */
+	c->ready_due = true;
+	c->state = SUP_READY;
+	supervisor_wire_ready(sup, c);
 	return c;
 }
 

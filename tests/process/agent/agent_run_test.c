@@ -47,7 +47,7 @@ run_open(struct run *r, uint8_t provider)
 			.instance = 7,
 			.incarnation = 1,
 			.landlock_max = UINT32_MAX});
-	(void)harness_recv(r->control, &child_proto, IPC_SIDE_A, CHILD_READY, &in);
+	(void)harness_wait(r->control, &child_proto, IPC_SIDE_A, CHILD_READY, &in);
 	assert_int_equal(ipc_pair(pair), 0);
 	harness_send(r->control, &child_proto, IPC_SIDE_A, CHILD_PEER,
 		&(struct child_peer){.kind = KIND_CORE, .incarnation = 2, .fd = pair[1]});
