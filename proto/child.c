@@ -655,6 +655,8 @@ prepare(struct child *child, int control)
 		rc = ipc_sync_send(control, &child_proto, IPC_SIDE_B, CHILD_JAILED,
 			&(struct child_jailed){
 				.layers = child->jail.applied, .missing = child->jail.missing});
+	if (rc == 0 && child->spec->ahead != NULL)
+		child->spec->ahead();
 	if (rc == 0)
 		rc = read_hello(child, control, &env);
 	if (rc < 0)

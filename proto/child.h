@@ -45,6 +45,8 @@ struct child_spec {
 	 */
 	bool jail_first;
 	bool jail_told;
+	/* Then, jailed and before it is told: what it will need from the machine may be had already. */
+	void (*ahead)(void);
 	const struct child_link *links;
 	size_t nlinks;
 	/*

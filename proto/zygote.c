@@ -72,6 +72,8 @@ zygote_fork(struct child *child, const struct child_spec *spec, uint64_t instanc
 	pid_t pid;
 	int pidfd;
 
+	if (spec->jail != NULL)
+		jail_filter_ahead(spec->jail);
 	if (pipe2(gate, O_CLOEXEC) < 0) {
 		log_error("cannot fork", LOG_ERRNO("errno", errno));
 		close(control);

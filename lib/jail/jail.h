@@ -209,6 +209,11 @@ int jail_userns_map(uid_t inside_uid, gid_t inside_gid, uid_t uid,
 /* Number of BPF instructions of spec's filter, or ERR_x. For tests and topology. */
 int jail_filter_len(const struct jail_spec *spec);
 
+/*
+ * Builds the filter of spec, which nobody changes afterwards, for every process that is forked from now on and puts spec on.
+ */
+void jail_filter_ahead(const struct jail_spec *spec);
+
 /* What the machine offers, found by really trying in a throw-away child. */
 struct jail_caps {
 	enum jail_tier tier;

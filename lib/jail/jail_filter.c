@@ -267,18 +267,29 @@ jail_filter_len(const struct jail_spec *spec)
 	return rc < 0 ? rc : (int)p.n;
 }
 
+/* What is built for one specification stays as it is. */
+static struct prog ahead;
+static const struct jail_spec *ahead_for;
+
+void
+jail_filter_ahead(const struct jail_spec *spec)
+{
+	if (ahead_for != spec)
+		ahead_for = build(spec, &ahead) < 0 ? NULL : spec;
+}
+
 int
 jail_seccomp(const struct jail_spec *spec)
 {
 	static struct prog p;
 	struct sock_fprog prog;
 
-	if (build(spec, &p) < 0) {
+	if (spec != ahead_for && build(spec, &p) < 0) {
 		errno = E2BIG;
 		return ERR_SYS;
 	}
-	prog.len = (unsigned short)p.n;
-	prog.filter = p.ins;
+	prog.len = (unsigned short)(spec == ahead_for ? ahead.n : p.n);
+	prog.filter = spec == ahead_for ? ahead.ins : p.ins;
 	if (syscall(__NR_seccomp, SECCOMP_SET_MODE_FILTER, 0, &prog) != 0)
 		return ERR_SYS;
 	return 0;

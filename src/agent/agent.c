@@ -22,6 +22,12 @@ setup(struct child *child, struct jail_env *env)
 	return 0;
 }
 
+static void
+ahead(void)
+{
+	agent_provider_openai.ahead();
+}
+
 /* Without core there is nobody to answer to. */
 static void
 on_peer_gone(struct child *child, uint8_t kind, struct ipc_chan *chan)
@@ -37,6 +43,7 @@ static const struct child_spec agent_spec = {
 	.name = "agent",
 	.jail = &agent_jail,
 	.jail_first = true,
+	.ahead = ahead,
 	.links = agent_links,
 	.nlinks = 1,
 	.setup = setup,

@@ -87,6 +87,8 @@ struct agent {
 struct agent_provider {
 	const char *name;
 	void (*turn)(struct agent *a, struct agent_turn *turn);
+	/* Goes once through its code: the memory that a turn touches is then there before one waits for it. NULL: nothing. */
+	void (*ahead)(void);
 };
 extern const struct agent_provider agent_provider_offline;
 extern const struct agent_provider agent_provider_openai;

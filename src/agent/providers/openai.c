@@ -449,4 +449,22 @@ turn(struct agent *a, struct agent_turn *t)
 	answer_clear(&an);
 }
 
-const struct agent_provider agent_provider_openai = {.name = "openai", .turn = turn};
+/* A request and an answer with nothing in them. */
+static void
+ahead(void)
+{
+	struct agent a = {.model = SPAN("m"), .tools = UINT64_MAX};
+	struct agent_turn t = {.text = {.max = 4096}, .why = {.max = 4096}};
+	struct answer an = {.agent = &a, .turn = &t};
+	struct buf body = {.max = IPC_BODY_MAX};
+
+	(void)put_request(&a, &body);
+	buf_clear(&body);
+	take_document(&an, SPAN("{\"choices\":[{\"message\":{\"content\":\"\"}}],\"usage\":{}}"));
+	answer_clear(&an);
+	buf_clear(&t.text);
+	buf_clear(&t.why);
+}
+
+const struct agent_provider agent_provider_openai = {
+	.name = "openai", .turn = turn, .ahead = ahead};
