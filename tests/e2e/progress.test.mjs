@@ -53,9 +53,15 @@ test('what is quick says nothing of it', { skip: skipTerminal }, async () => {
 	const gateway = new Gateway();
 	try {
 		await gateway.start();
-		const { output, code } = await run(['config', 'validate'], { terminal: true, env: { MOLTBOT_STATE_DIR: gateway.dir, MOLTBOT_GATEWAY_TOKEN: gateway.token } });
-		assert.equal(code, 0, output);
-		assert.ok(!output.includes(ERASE), JSON.stringify(output));
+		/* on a machine that is busy it may not be quick the first time */
+		for (let tries = 1; ; tries++) {
+			const from = performance.now();
+			const { output, code } = await run(['config', 'validate'], { terminal: true, env: { MOLTBOT_STATE_DIR: gateway.dir, MOLTBOT_GATEWAY_TOKEN: gateway.token } });
+			assert.equal(code, 0, output);
+			if (performance.now() - from > 900 && tries < 20) continue;
+			assert.ok(!output.includes(ERASE), JSON.stringify(output));
+			break;
+		}
 	} finally {
 		await gateway.cleanup();
 	}
@@ -71,7 +77,8 @@ test('an audit that attacks, and a proof, tell how far they are when they take t
 			const { output } = await run(args, { terminal: true, env });
 			if (Date.now() - start > 5000 && args[0] === 'doctor') assert.match(output, /\r\x1b\[Ktrying .* \d+ s/);
 			/* lines of progress, if it took that long, then nothing but JSON */
-			assert.doesNotThrow(() => JSON.parse(output.slice(output.lastIndexOf('\x1b[K') + (output.includes('\x1b[K') ? 3 : 0))), output.slice(0, 500));
+			const json = output.split('\x1b[K').pop();
+			assert.doesNotThrow(() => JSON.parse(json), json.slice(0, 500));
 		}
 	} finally {
 		await gateway.cleanup();
