@@ -335,7 +335,7 @@ describe('rooms of the real gateway', { skip }, () => {
 		await page.waitForSelector(sheet, { state: 'detached' });
 		const now = await client.call('config.get');
 		assert.deepEqual(now.parsed, parsed);
-		assert.match(await rows.nth(0).textContent(), /browser.*In force/);
+		await until(async () => /browser.*In force/.test(await rows.nth(0).textContent()), 'the list with what was rolled back to');
 	});
 });
 
