@@ -350,7 +350,7 @@ did_not(struct user_conn *u, struct user_call *call, int rc)
 	bool pairing = call->method == METHOD_DEVICE_PAIR_APPROVE ||
 		       call->method == METHOD_DEVICE_PAIR_REJECT;
 
-	if (rc == ERR_NOTFOUND || rc == ERR_EXPIRED)
+	if (rc == ERR_NOTFOUND || rc == ERR_EXPIRED || rc == ERR_RANGE)
 		fail(u, call, RPC_INVALID_REQUEST,
 			pairing ? "unknown requestId" : "unknown deviceId/role");
 	else if (rc == ERR_DENIED)
