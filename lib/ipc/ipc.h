@@ -47,8 +47,8 @@ struct ipc_message {
 	uint16_t id;
 	enum ipc_dir dir;
 	uint8_t states;
-	uint32_t
-		rate; /* most a second that a receiver takes; ipc_send sends half of them at once, and a quarter a second */
+	/* most a second that a receiver takes; ipc_send sends half of them at once, and a quarter a second */
+	uint32_t rate;
 	const struct ipc_field *fields;
 	size_t nfields;
 	size_t size; /* of the struct */

@@ -27,8 +27,7 @@ struct queued {
 struct allowance {
 	uint64_t since_ms;
 	uint32_t used;
-	uint64_t
-		spent; /* of one that goes: its burst's part that has been sent, in 4000 a message */
+	uint64_t spent; /* of one that goes: what of its burst is used, in 4000 a message */
 };
 
 #define SPENT_EACH 4000u
@@ -49,8 +48,8 @@ struct ipc_chan {
 	bool freed;      /* ipc_chan_free came while a handler ran */
 	bool wants_room; /* ERR_AGAIN was said */
 	uint64_t
-		pace_timer; /* the first that waits goes when its rate allows it; 0: it waits for the socket */
-	int ended; /* why, once it has */
+		pace_timer; /* until the rate allows the first that waits; 0: it waits for the socket */
+	int ended;          /* why, once it has */
 	uint64_t end_timer;
 	struct queued *head;
 	struct queued **tail;
@@ -190,8 +189,8 @@ may_go(struct ipc_chan *c, const struct ipc_message *m)
 	struct allowance *a = &c->allowance[m->id - 1];
 	uint64_t burst = m->rate < 2 ? SPENT_EACH : (uint64_t)m->rate * (SPENT_EACH / 2);
 	uint64_t now = ev_now_ms(c->ev);
-	uint64_t back =
-		(now - a->since_ms) * m->rate; /* a quarter of the rate, in 4000 a message and ms */
+	/* a quarter of the rate: in 4000 a message, and milliseconds */
+	uint64_t back = (now - a->since_ms) * m->rate;
 
 	a->spent -= back < a->spent ? back : a->spent;
 	a->since_ms = now;

@@ -64,8 +64,7 @@ on_peer_gone(struct child *child, uint8_t kind, struct ipc_chan *chan)
 			struct egress_request *r = &e->requests[i];
 
 			if (kind == KIND_DIAL ? r->phase == EGRESS_DIALLING
-					      : r->phase == EGRESS_ASKING &&
-							(r->asked & EGRESS_ASK_CREDENTIAL) != 0)
+					      : egress_request_is_asked(r, EGRESS_ASK_CREDENTIAL))
 				egress_request_end(r, ERR_NOPEER,
 					"a process that the request needs restarted");
 		}

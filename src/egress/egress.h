@@ -102,6 +102,7 @@ CURLcode egress_tls_use(CURL *easy, void *ssl_ctx, void *arg);
 void egress_request_start(struct egress *e, const void *core_egress_request);
 struct egress_request *egress_request_find(struct egress *e, uint64_t id);
 void egress_request_next(struct egress_request *r); /* the next phase that is due */
+bool egress_request_is_asked(const struct egress_request *r, enum egress_ask ask);
 /* That question has its answer; with the last of them the request runs. */
 void egress_request_answered(struct egress_request *r, enum egress_ask ask);
 void egress_request_alive(

@@ -205,6 +205,12 @@ ask_credential(struct egress_request *r)
 		await_peer(r, KIND_VAULT);
 }
 
+bool
+egress_request_is_asked(const struct egress_request *r, enum egress_ask ask)
+{
+	return r->phase == EGRESS_ASKING && (r->asked & ask) != 0;
+}
+
 void
 egress_request_answered(struct egress_request *r, enum egress_ask ask)
 {

@@ -55,12 +55,6 @@ on_cancel(struct ipc_chan *chan, const void *m, void *arg)
 	return 0;
 }
 
-static bool
-is_asked(const struct egress_request *r, enum egress_ask ask)
-{
-	return r->phase == EGRESS_ASKING && (r->asked & ask) != 0;
-}
-
 static int
 on_labeled(struct ipc_chan *chan, const void *m, void *arg)
 {
@@ -71,7 +65,8 @@ on_labeled(struct ipc_chan *chan, const void *m, void *arg)
 	for (size_t i = 0; i < EGRESS_REQUESTS_MAX; i++) {
 		struct egress_request *r = &e->requests[i];
 
-		if (!is_asked(r, EGRESS_ASK_LABEL) || r->run != msg->run || r->call != msg->call)
+		if (!egress_request_is_asked(r, EGRESS_ASK_LABEL) || r->run != msg->run ||
+			r->call != msg->call)
 			continue;
 		egress_request_answered(r, EGRESS_ASK_LABEL);
 		break;
@@ -95,7 +90,7 @@ on_credential(struct ipc_chan *chan, const void *m, void *arg)
 	struct egress_request *r = egress_request_find(e, msg->req);
 
 	(void)chan;
-	if (r == NULL || !is_asked(r, EGRESS_ASK_CREDENTIAL))
+	if (r == NULL || !egress_request_is_asked(r, EGRESS_ASK_CREDENTIAL))
 		return 0;
 	if (!msg->ok) {
 		egress_request_end(

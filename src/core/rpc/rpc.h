@@ -12,8 +12,8 @@ struct rpc_call {
 	uint64_t principal;
 	unsigned door;
 	unsigned method;
-	uint64_t
-		turn; /* the call's, until a run takes it (rpc_run_accept); what is left is dropped after the handler */
+	/* the call's, until a run takes it (rpc_run_accept); what is left is dropped after the handler */
+	uint64_t turn;
 	struct span args; /* checked against the method's parameters */
 	struct core_caller
 		*caller; /* the handler's: it answers now, or keeps it and answers later */
