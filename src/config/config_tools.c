@@ -223,6 +223,16 @@ narrow_hits(struct config *c, enum option profile, enum option allow, enum optio
 	}
 }
 
+static uint64_t
+workspace_tools(void)
+{
+	uint64_t mask = 0;
+
+	for (unsigned t = 1; t < TOOL_N; t++)
+		mask |= tool_rows[t].dest_kind == DEST_WORKSPACE ? BIT(t) : 0;
+	return mask;
+}
+
 static void
 off(struct config *c, uint64_t tools, struct json_pos at, const char *why)
 {
@@ -250,11 +260,15 @@ exec_options(struct config *c)
 	if (host->set && !span_eq(host->s, SPAN("sandbox")))
 		config_warn(c, host->at,
 			"tools.exec.host: programs run in the sandbox and nowhere else");
-	if (access->set && !span_eq(access->s, SPAN("rw")))
+	if (access->set && span_eq(access->s, SPAN("ro")))
 		off(c, BIT(TOOL_SHELL_EXEC) | BIT(TOOL_FILE_WRITE) | BIT(TOOL_FILE_DELETE),
 			access->at,
 			"agents.defaults.sandbox.workspaceAccess: the workspace stays as it is: "
 			"file_write, file_delete and shell_exec are off");
+	if (access->set && span_eq(access->s, SPAN("none")))
+		off(c, workspace_tools(), access->at,
+			"agents.defaults.sandbox.workspaceAccess: no tool sees the workspace: "
+			"the file tools and shell_exec are off");
 }
 
 void

@@ -375,6 +375,8 @@ test_tools(void **state)
 		all, 0);
 	masks("{ agents: { defaults: { sandbox: { workspaceAccess: 'ro' } } } }", all,
 		BIT(TOOL_SHELL_EXEC) | BIT(TOOL_FILE_WRITE) | BIT(TOOL_FILE_DELETE));
+	masks("{ agents: { defaults: { sandbox: { workspaceAccess: 'none' } } } }", all,
+		fs | BIT(TOOL_SHELL_EXEC));
 }
 
 /* Options of the sandbox make it stricter or nothing. */
