@@ -2,10 +2,10 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/err.h"
 #include "base/log.h"
+#include "base/utc.h"
 #include "crypto/crypto_encode.h"
 
 const char *const auditlog_keys[AUDITLOG_KEYS] = {
@@ -121,10 +121,9 @@ put_text(struct buf *b, struct span v)
 static void
 put_time(struct buf *b, uint64_t time_ms)
 {
-	time_t s = (time_t)(time_ms / 1000);
 	struct tm tm;
 
-	gmtime_r(&s, &tm);
+	(void)utc_split((int64_t)(time_ms / 1000), &tm);
 	put_key(b, AUDITLOG_TIME);
 	buf_put_fmt(b, "%04d-%02d-%02dT%02d:%02d:%02d.%03uZ", tm.tm_year + 1900, tm.tm_mon + 1,
 		tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec, (unsigned)(time_ms % 1000));

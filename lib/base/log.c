@@ -7,6 +7,7 @@
 
 #include "base/err.h"
 #include "base/limits.h"
+#include "base/utc.h"
 #include "base/utf8.h"
 #include "base/weak.h"
 
@@ -17,8 +18,6 @@ static struct {
 	enum log_level level;
 } sink = {"", 2, -1, LOG_INFO};
 
-static bool zone_loaded;
-
 static const char *const level_names[] = {"error", "warn", "info", "debug"};
 
 void
@@ -27,10 +26,6 @@ log_open(const char *name, int console_fd, int file_fd)
 	sink.name = name;
 	sink.console_fd = console_fd;
 	sink.file_fd = file_fd;
-	/* the C library reads its time zone file at the first conversion of a time: not later, in a jail that forbids to open it */
-	if (!zone_loaded)
-		tzset(); /* a process forked in a jail has it already, and may not look again */
-	zone_loaded = true;
 }
 
 void
@@ -160,7 +155,7 @@ log_write(enum log_level level, const char *msg, const struct log_field *fields)
 	if (level > sink.level)
 		return;
 	clock_gettime(CLOCK_REALTIME, &now);
-	gmtime_r(&now.tv_sec, &tm);
+	(void)utc_split(now.tv_sec, &tm);
 	buf_put_fmt(&line, "%04d-%02d-%02dT%02d:%02d:%02d.%03ldZ %s %s %s", tm.tm_year + 1900,
 		tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec, now.tv_nsec / 1000000,
 		level_names[level], sink.name, msg);

@@ -24,5 +24,7 @@
 #pragma GCC poison strcpy strcat strncpy strncat sprintf vsprintf gets strtok strtok_r system      \
 	popen wordexp execlp execvp execvpe
 #pragma GCC poison atoi atol atof tmpnam tempnam mktemp
+/* they open the file of the machine's time zone, in whichever jail they are first called: base/utc.h */
+#pragma GCC poison gmtime gmtime_r
 
 #endif

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "base/utc.h"
 
 static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
 static const char short_days[] = "SunMonTueWedThuFriSat";
@@ -132,7 +133,7 @@ http_date_parse(struct span s, time_t now, time_t *out)
 	struct parts p = {0};
 	struct tm tm;
 
-	if (gmtime_r(&now, &tm) == NULL)
+	if (utc_split(now, &tm) < 0)
 		return ERR_RANGE;
 	if (!read_fixed(s, &p) && !read_long(s, &p, (uint64_t)tm.tm_year + 1900) &&
 		!read_asctime(s, &p))

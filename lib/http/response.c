@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "base/utc.h"
 
 static const struct {
 	unsigned status;
@@ -168,7 +169,7 @@ http_date_format(time_t t, char out[HTTP_DATE_LEN + 1])
 	struct tm tm;
 	int n;
 
-	if (t < 0 || gmtime_r(&t, &tm) == NULL)
+	if (utc_split(t, &tm) < 0)
 		return ERR_RANGE;
 	n = snprintf(text, sizeof(text), "%.3s, %02d %.3s %04d %02d:%02d:%02d GMT",
 		days + 3 * tm.tm_wday, tm.tm_mday, months + 3 * tm.tm_mon, tm.tm_year + 1900,

@@ -1,15 +1,14 @@
 /* The system prompt: short, and nothing in it is a rule that must hold. Rules that must hold are gate's. */
 #include "agent.h"
 
-#include <time.h>
+#include "base/utc.h"
 
 void
 agent_prompt_put(const struct agent *a, struct buf *out)
 {
-	time_t now = (time_t)(a->now_ms / 1000);
 	struct tm tm;
 
-	gmtime_r(&now, &tm);
+	(void)utc_split((int64_t)(a->now_ms / 1000), &tm);
 	buf_put(out, SPAN("You are "));
 	buf_put(out, a->name.len > 0 ? a->name : SPAN("Assistant"));
 	buf_put(out, SPAN(", a personal assistant reached through the Moltbot gateway. You help "

@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "args/args.h"
+#include "base/utc.h"
 #include "config_show.h"
 
 /* ---- config.get ---- */
@@ -75,11 +76,10 @@ static void
 put_time(struct buf *b, time_t t)
 {
 	struct tm tm;
-	char text[40];
 
-	if (gmtime_r(&t, &tm) != NULL &&
-		strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &tm) > 0)
-		buf_put_cstr(b, text);
+	if (utc_split(t, &tm) == 0)
+		buf_put_fmt(b, "%04d-%02d-%02dT%02d:%02d:%02dZ", tm.tm_year + 1900, tm.tm_mon + 1,
+			tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec);
 }
 
 void

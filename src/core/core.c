@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "crypto/crypto.h"
 
@@ -19,6 +20,7 @@ setup(struct child *child, struct jail_env *env)
 	struct core *core = mem_alloc(1, sizeof(*core));
 
 	(void)env;
+	tzset(); /* the C library reads its file at the first local time: not later, in the jail */
 	child->ctx = core;
 	core->child = child;
 	core->ev = child->ev;

@@ -218,7 +218,6 @@ anon_setup(struct child *child, struct jail_env *jail_env)
 
 	(void)jail_env;
 	child->ctx = anon;
-	edge_http_setup();
 	anon->child = child;
 	edge_conns_init(
 		&anon->conns, child->ev, &anon_ops, HTTP_HEAD_MAX + HTTP_ANON_BODY_MAX, KIB(64));

@@ -21,12 +21,6 @@ date_now(void)
 	return span_of(text, HTTP_DATE_LEN);
 }
 
-void
-edge_http_setup(void)
-{
-	(void)date_now();
-}
-
 /* In the order in which they stand in every answer. */
 static const struct http_field safety[] = {
 	{SPAN("Content-Security-Policy"),

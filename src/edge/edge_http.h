@@ -19,9 +19,6 @@ struct edge_answer {
 	size_t nfields;
 };
 
-/* Before the jail: the C library reads its time zone file once, at the first date. */
-void edge_http_setup(void);
-
 /* Appends the head. ERR_TOOBIG, ERR_SYNTAX. */
 int edge_http_head(struct buf *out, const struct edge_answer *a);
 

@@ -345,7 +345,6 @@ user_setup(struct child *child, struct jail_env *jail_env)
 	(void)jail_env;
 	child->ctx = user;
 	user->child = child;
-	edge_http_setup();
 	edge_conns_init(&user->conns, child->ev, &user_ops, WS_BUFFER_MAX(WS_FRAME_MAX), OUT_MAX);
 	user->is_control = PRINCIPAL_KIND(child->instance) == PRINCIPAL_CONTROL;
 	user->listener = user->is_control ? child_handle_steal(child, HANDLE_CONTROL, 0, NULL) : -1;

@@ -1,6 +1,7 @@
 /* egress: life cycle of the zygote and of the processes it forks, one a destination row. */
 #include "egress.h"
 
+#include <time.h>
 #include <unistd.h>
 
 #include "base/err.h"
@@ -109,6 +110,7 @@ setup_zygote(struct child *child, struct jail_env *env)
 {
 	(void)child;
 	(void)env;
+	tzset(); /* the C library reads its file for libssl's and libcurl's first date: not later, in the jail */
 	if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
 		return ERR_SYS;
 	return egress_tls_load() ? 0 : ERR_NOMEM;

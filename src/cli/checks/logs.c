@@ -12,6 +12,7 @@
 
 #include "base/err.h"
 #include "base/limits.h"
+#include "base/utc.h"
 #include "text/text_secret.h"
 
 #define LOG_TAIL_MAX MIB(8u) /* bytes of each log file's end that are read */
@@ -55,7 +56,7 @@ a_week_ago(char text[TIME_LEN + 1])
 	time_t t = time(NULL) - DAYS * 86400;
 	struct tm tm;
 
-	gmtime_r(&t, &tm);
+	(void)utc_split(t, &tm);
 	(void)strftime(text, TIME_LEN + 1, "%Y-%m-%dT%H:%M:%S.000Z", &tm);
 }
 
@@ -204,7 +205,7 @@ begin_own(struct trail *t, struct span at)
 		strptime(text, "%Y-%m-%dT%H:%M:%S", &tm) == NULL)
 		return;
 	s = timegm(&tm) + OWN_ATTACKS_S;
-	gmtime_r(&s, &tm);
+	(void)utc_split(s, &tm);
 	(void)strftime(t->own_until, sizeof(t->own_until), "%Y-%m-%dT%H:%M:%S.999Z", &tm);
 }
 

@@ -1,7 +1,9 @@
 #include "core/rpc/rpc.h"
 
+#include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
+
+#include "base/utc.h"
 
 #define DAYS_DEFAULT 30
 #define DAYS_MAX 3650
@@ -64,16 +66,16 @@ static void
 put_day(struct costs *c, const struct core_store_usage_day *day)
 {
 	struct tokens t = {day->tokens_in, day->tokens_out, day->runs};
-	time_t at = (time_t)(day->day * (DAY_MS / 1000));
-	char date[16];
+	char date[48];
 	struct tm tm;
-	size_t n;
+	int n;
 
-	if (day->day > UINT32_MAX || gmtime_r(&at, &tm) == NULL)
+	if (day->day > UINT32_MAX || utc_split((int64_t)(day->day * (DAY_MS / 1000)), &tm) < 0)
 		return;
-	n = strftime(date, sizeof(date), "%Y-%m-%d", &tm);
+	n = snprintf(
+		date, sizeof(date), "%04d-%02d-%02d", tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday);
 	args_out_object(&c->out, NULL);
-	args_out_str(&c->out, "date", span_of(date, n));
+	args_out_str(&c->out, "date", span_of(date, (size_t)n));
 	put_tokens(&c->out, &t);
 	args_out_end(&c->out);
 	c->all.in += t.in;

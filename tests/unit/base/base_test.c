@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "base/secret.h"
 #include "base/span.h"
+#include "base/utc.h"
 
 static void
 numbers_are_strict(void **state)
@@ -72,6 +73,31 @@ unsafe_bytes_never_reach_a_terminal(void **state)
 	buf_clear(&b);
 }
 
+/* timegm is its inverse, and normalises the days of the week and of the year. */
+static void
+times_are_split_as_the_calendar_says(void **state)
+{
+	struct tm tm;
+
+	(void)state;
+	for (int64_t s = 0; s <= 253402300799; s += 86400 * 5 + 3599) {
+		struct tm back;
+
+		assert_int_equal(utc_split(s, &tm), 0);
+		back = tm;
+		assert_true(timegm(&back) == s);
+		assert_int_equal(back.tm_wday, tm.tm_wday);
+		assert_int_equal(back.tm_yday, tm.tm_yday);
+		assert_int_equal(back.tm_mon, tm.tm_mon);
+		assert_int_equal(back.tm_mday, tm.tm_mday);
+	}
+	assert_int_equal(utc_split(951782400, &tm), 0); /* 2000-02-29, a Tuesday */
+	assert_true(tm.tm_year == 100 && tm.tm_mon == 1 && tm.tm_mday == 29 && tm.tm_wday == 2);
+	assert_int_equal(utc_split(253402300800, &tm), ERR_RANGE);
+	assert_int_equal(utc_split(-1, &tm), ERR_RANGE);
+	assert_true(tm.tm_year == 70 && tm.tm_mon == 0 && tm.tm_mday == 1);
+}
+
 static void
 secrets_are_copied_and_cleared(void **state)
 {
@@ -93,6 +119,7 @@ main(void)
 		cmocka_unit_test(buffers_keep_their_cap),
 		cmocka_unit_test(arenas_keep_their_cap),
 		cmocka_unit_test(unsafe_bytes_never_reach_a_terminal),
+		cmocka_unit_test(times_are_split_as_the_calendar_says),
 		cmocka_unit_test(secrets_are_copied_and_cleared),
 	};
 
