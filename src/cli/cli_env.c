@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "base/err.h"
@@ -186,49 +187,68 @@ read_file(struct cli *cli, struct vars *vars, uint8_t *text, size_t *used)
 	return rc;
 }
 
-static int
-put(int fd, struct span s)
-{
-	while (s.len > 0) {
-		ssize_t n = write(fd, s.ptr, s.len);
+/* Pieces for one memfd: written straight from where they lie, so that no copy of a secret stays behind. */
+#define PIECES 512
+struct out {
+	int fd;
+	int rc;
+	size_t n;
+	size_t bytes;
+	struct iovec pieces[PIECES];
+};
 
-		if (n <= 0)
-			return ERR_SYS;
-		s = span_sub(s, (size_t)n, SIZE_MAX);
-	}
-	return 0;
+/* A memfd takes all that there is memory for. */
+static void
+flush(struct out *o)
+{
+	if (o->rc == 0 && o->n > 0 && writev(o->fd, o->pieces, (int)o->n) != (ssize_t)o->bytes)
+		o->rc = ERR_SYS;
+	o->n = o->bytes = 0;
+}
+
+static void
+put(struct out *o, struct span s)
+{
+	if (o->n == PIECES)
+		flush(o);
+	/* writev takes a non-const pointer */
+	memcpy(&o->pieces[o->n].iov_base, &s.ptr, sizeof(s.ptr));
+	o->pieces[o->n++].iov_len = s.len;
+	o->bytes += s.len;
+}
+
+static void
+put_var(struct out *o, struct span name, struct span value)
+{
+	put(o, name);
+	put(o, SPAN("="));
+	put(o, value);
+	put(o, SPAN("\0"));
 }
 
 static int
-put_var(int fd, struct span name, struct span value)
+seal(struct out *o)
 {
-	int rc = put(fd, name);
-
-	rc = rc < 0 ? rc : put(fd, SPAN("="));
-	rc = rc < 0 ? rc : put(fd, value);
-	return rc < 0 ? rc : put(fd, SPAN("\0"));
+	flush(o);
+	if (o->rc == 0 && fcntl(o->fd, F_ADD_SEALS,
+				  F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL) < 0)
+		o->rc = ERR_SYS;
+	return o->rc;
 }
 
-static int
-seal(int fd)
-{
-	return fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL) < 0
-		       ? ERR_SYS
-		       : 0;
-}
-
-/* Written straight from where the values lie, so that no copy of a secret stays behind. */
 static int
 write_out(const struct vars *vars, const char *state, struct cli_env *env)
 {
+	static struct out plain;
+	static struct out secrets;
 	struct buf names = {.max = ENV_FILE_MAX};
-	int rc = 0;
+	int rc;
 
-	env->plain_fd = memfd_create("environment", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-	env->secrets_fd = memfd_create("environment", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	plain.fd = env->plain_fd = memfd_create("environment", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	secrets.fd = env->secrets_fd = memfd_create("environment", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	if (env->plain_fd < 0 || env->secrets_fd < 0)
 		return ERR_SYS;
-	for (size_t i = 0; rc == 0 && i < vars->n; i++) {
+	for (size_t i = 0; i < vars->n; i++) {
 		bool secret = option_env_is_secret(vars->rows[i].name);
 
 		if (span_eq(vars->rows[i].name, SPAN("MOLTBOT_VAULT_KEY")))
@@ -237,15 +257,15 @@ write_out(const struct vars *vars, const char *state, struct cli_env *env)
 			(void)buf_put_u8(&names, ',');
 		if (secret)
 			(void)buf_put(&names, vars->rows[i].name);
-		rc = put_var(secret ? env->secrets_fd : env->plain_fd, vars->rows[i].name,
-			vars->rows[i].value);
+		put_var(secret ? &secrets : &plain, vars->rows[i].name, vars->rows[i].value);
 	}
-	rc = rc < 0 ? rc : put_var(env->plain_fd, SPAN("MOLTBOT_SECRET_NAMES"), buf_span(&names));
-	rc = rc < 0 ? rc : put_var(env->plain_fd, SPAN("MOLTBOT_STATE_DIR"), span_from_cstr(state));
+	put_var(&plain, SPAN("MOLTBOT_SECRET_NAMES"), buf_span(&names));
+	put_var(&plain, SPAN("MOLTBOT_STATE_DIR"), span_from_cstr(state));
+	rc = seal(&plain);
+	rc = rc < 0 ? rc : seal(&secrets);
 	rc = rc < 0 ? rc : names.err;
 	buf_clear(&names);
-	rc = rc < 0 ? rc : seal(env->plain_fd);
-	return rc < 0 ? rc : seal(env->secrets_fd);
+	return rc;
 }
 
 static int
