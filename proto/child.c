@@ -119,12 +119,16 @@ on_peer_room(struct ipc_chan *chan, void *arg)
 		child->spec->room(child, lc->link->kind, chan);
 }
 
-/* proto NULL: the first row of that kind. */
+/* edge: a row of peers.def, counted from 1; 0: the first row of that kind. */
 static const struct child_link *
-find_link(const struct child_spec *spec, unsigned kind, const struct ipc_proto *proto)
+find_link(const struct child_spec *spec, unsigned kind, unsigned edge)
 {
+	if (edge > peer_rows_n)
+		return NULL;
 	for (size_t i = 0; i < spec->nlinks; i++) {
-		if (spec->links[i].kind == kind && (proto == NULL || spec->links[i].proto == proto))
+		if (spec->links[i].kind == kind &&
+			(edge == 0 ||
+				strcmp(spec->links[i].proto->name, peer_rows[edge - 1].proto) == 0))
 			return &spec->links[i];
 	}
 	return NULL;
@@ -158,12 +162,10 @@ on_peer(struct ipc_chan *control, const void *m, void *arg)
 {
 	const struct child_peer *msg = m;
 	struct child *child = arg;
-	const struct ipc_proto *proto =
-		msg->edge == 0 || msg->edge > peer_rows_n ? NULL : peer_rows[msg->edge - 1].proto;
-	const struct child_link *link = find_link(child->spec, msg->kind, proto);
+	const struct child_link *link = find_link(child->spec, msg->kind, msg->edge);
 	struct link_chan *lc;
 
-	if (link == NULL || msg->edge > peer_rows_n) {
+	if (link == NULL) {
 		log_error("peer offered that is not in the table",
 			LOG_C("kind", kind_name(msg->kind)));
 		return 0;
@@ -211,7 +213,7 @@ on_peer_gone(struct ipc_chan *control, const void *m, void *arg)
 struct ipc_chan *
 child_peer(struct child *child, uint8_t kind, uint64_t instance)
 {
-	const struct child_link *link = find_link(child->spec, kind, NULL);
+	const struct child_link *link = find_link(child->spec, kind, 0);
 	struct link_chan *lc = link == NULL ? NULL : find_peer(child, link, instance);
 
 	return lc != NULL && ipc_chan_is_open(lc->chan) ? lc->chan : NULL;

@@ -14,16 +14,22 @@ enum kind {
 
 enum process_life { LIFE_ALWAYS, LIFE_ASKED, LIFE_ONCE, LIFE_OWN };
 
+/* Names lie in the rows: without pointers the linker changes nothing in them, and every process shares their pages. */
 struct process_row {
-	const char *name;
-	const char *program;
-	const char *instances;
+	char name[16];
+	char program[24];
 	enum process_life life;
+};
+extern const struct process_row process_rows[KIND_N];
+
+/* What is told about it, for those who tell it. */
+struct process_about {
+	const char *instances;
 	const char *holds;
 	const char *may;
 	const char *takeover;
 };
-extern const struct process_row process_rows[KIND_N];
+extern const struct process_about process_abouts[KIND_N];
 
 /* "edge/anon" of a kind; "unknown" for a number that is none. */
 const char *kind_name(unsigned kind);
@@ -326,14 +332,20 @@ const char *audit_event_name(unsigned event);
 
 /* How one edge of the topology looks; from peers.def. */
 struct peer_row {
-	const struct ipc_proto *proto;
+	char proto[24]; /* its name */
 	uint8_t a;
 	uint8_t b;
+};
+extern const struct peer_row peer_rows[];
+extern const unsigned peer_rows_n;
+
+/* What is told about it, with every message of the pair, in the same order. */
+struct peer_about {
+	const struct ipc_proto *proto;
 	const char *a_full;
 	const char *b_full;
 	const char *why;
 };
-extern const struct peer_row peer_rows[];
-extern const unsigned peer_rows_n;
+extern const struct peer_about peer_abouts[];
 
 #endif

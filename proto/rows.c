@@ -1,35 +1,16 @@
 /* The tables of proto/ as data: processes, peers, events, reasons, names. */
 #include "proto/ids.h"
 
-#include "proto/anon_user.h"
-#include "proto/anon_vault.h"
-#include "proto/audit_vault.h"
-#include "proto/audit_writer.h"
-#include "proto/config_supervisor.h"
-#include "proto/config_user.h"
-#include "proto/core_agent.h"
-#include "proto/core_egress.h"
-#include "proto/core_gate.h"
-#include "proto/core_sandbox.h"
-#include "proto/core_store.h"
-#include "proto/edge_core.h"
-#include "proto/edge_gate.h"
-#include "proto/egress_dial.h"
-#include "proto/egress_vault.h"
-#include "proto/executor_gate.h"
-#include "proto/gate_store.h"
-#include "proto/user_vault.h"
-
+/* the second NUL makes a name that does not fit an error */
 const struct process_row process_rows[KIND_N] = {
 #define PROCESS(KIND, name, program, instances, life, holds, may, takeover)                        \
-	[KIND_##KIND] = {(name), (program), (instances), LIFE_##life, (holds), (may), (takeover)},
+	[KIND_##KIND] = {name "\0", program "\0", LIFE_##life},
 #include "proto/processes.def"
 #undef PROCESS
 };
 
 const struct peer_row peer_rows[] = {
-#define PEER(proto, A, B, a_full, b_full, why)                                                     \
-	{&proto##_proto, KIND_##A, KIND_##B, #a_full, #b_full, (why)},
+#define PEER(proto, A, B, a_full, b_full, why) {#proto "\0", KIND_##A, KIND_##B},
 #include "proto/peers.def"
 #undef PEER
 };

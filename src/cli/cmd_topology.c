@@ -114,15 +114,16 @@ json_edges(struct json_out *o)
 	(void)json_out_begin_array(o);
 	for (unsigned i = 0; i < peer_rows_n; i++) {
 		const struct peer_row *p = &peer_rows[i];
+		const struct peer_about *about = &peer_abouts[i];
 
 		(void)json_out_begin_object(o);
-		cli_json_cstr(o, "proto", p->proto->name);
+		cli_json_cstr(o, "proto", p->proto);
 		cli_json_cstr(o, "a", kind_name(p->a));
 		cli_json_cstr(o, "b", kind_name(p->b));
-		cli_json_cstr(o, "aFull", p->a_full);
-		cli_json_cstr(o, "bFull", p->b_full);
-		cli_json_cstr(o, "why", p->why);
-		json_messages(o, p->proto);
+		cli_json_cstr(o, "aFull", about->a_full);
+		cli_json_cstr(o, "bFull", about->b_full);
+		cli_json_cstr(o, "why", about->why);
+		json_messages(o, about->proto);
 		(void)json_out_end_object(o);
 	}
 	(void)json_out_end_array(o);
@@ -145,16 +146,17 @@ put_json(struct cli *cli, const struct jails *j)
 	(void)json_out_begin_array(o);
 	for (unsigned k = 0; k < KIND_N; k++) {
 		const struct process_row *row = &process_rows[k];
+		const struct process_about *about = &process_abouts[k];
 		const struct json_node *jail = jail_of(j, k);
 
 		(void)json_out_begin_object(o);
 		cli_json_cstr(o, "name", row->name);
 		cli_json_cstr(o, "program", row->program);
-		cli_json_cstr(o, "instances", row->instances);
+		cli_json_cstr(o, "instances", about->instances);
 		cli_json_cstr(o, "life", lives[row->life]);
-		cli_json_cstr(o, "holds", row->holds);
-		cli_json_cstr(o, "may", row->may);
-		cli_json_cstr(o, "takeover", row->takeover);
+		cli_json_cstr(o, "holds", about->holds);
+		cli_json_cstr(o, "may", about->may);
+		cli_json_cstr(o, "takeover", about->takeover);
 		(void)json_out_key(o, SPAN("jail"));
 		if (cli_get(jail, "jail") != NULL)
 			(void)json_out_node(o, cli_get(jail, "jail"));
@@ -205,17 +207,18 @@ static void
 put_process(struct cli *cli, unsigned kind, const struct json_node *described)
 {
 	const struct process_row *row = &process_rows[kind];
+	const struct process_about *about = &process_abouts[kind];
 	const struct json_node *jail = cli_get(described, "jail");
 
 	cli_put(cli, "  ");
 	cli_put_style(cli, CLI_ACCENT);
 	cli_put(cli, row->name);
 	cli_put_style(cli, CLI_DIM);
-	cli_put_fmt(cli, "  %s, %s, %s\n", row->program, row->instances, lives[row->life]);
+	cli_put_fmt(cli, "  %s, %s, %s\n", row->program, about->instances, lives[row->life]);
 	cli_put_style(cli, CLI_PLAIN);
-	put_fact(cli, "holds", row->holds);
-	put_fact(cli, "may", row->may);
-	put_fact(cli, "takeover", row->takeover);
+	put_fact(cli, "holds", about->holds);
+	put_fact(cli, "may", about->may);
+	put_fact(cli, "takeover", about->takeover);
 	put_words(cli, "layers", cli_get(jail, "layers"));
 	put_words(cli, "calls", cli_get(jail, "calls"));
 	put_words(cli, "rules", cli_get(jail, "rules"));
@@ -233,12 +236,13 @@ put_edges(struct cli *cli)
 
 	for (unsigned i = 0; i < peer_rows_n; i++) {
 		const struct peer_row *p = &peer_rows[i];
+		const struct peer_about *about = &peer_abouts[i];
 
 		(void)text_table_add(
 			t, (const struct span[]){span_from_cstr(kind_name(p->a)),
-				   span_from_cstr(kind_name(p->b)), span_from_cstr(p->proto->name),
-				   span_from_cstr(p->a_full), span_from_cstr(p->b_full),
-				   span_from_cstr(p->why)});
+				   span_from_cstr(kind_name(p->b)), span_from_cstr(p->proto),
+				   span_from_cstr(about->a_full), span_from_cstr(about->b_full),
+				   span_from_cstr(about->why)});
 	}
 	cli_put_table(cli, t);
 	text_table_free(t);
@@ -281,9 +285,9 @@ put_protocols(struct cli *cli)
 		bool seen = false;
 
 		for (unsigned k = 0; k < i; k++)
-			seen |= peer_rows[k].proto == peer_rows[i].proto;
+			seen |= peer_abouts[k].proto == peer_abouts[i].proto;
 		if (!seen)
-			put_protocol(cli, peer_rows[i].proto);
+			put_protocol(cli, peer_abouts[i].proto);
 	}
 }
 

@@ -52,11 +52,11 @@ answer(struct core *core, struct core_caller *caller)
 	for (unsigned k = 0; k < KIND_N; k++) {
 		args_out_object(&out, NULL);
 		args_out_cstr(&out, "name", process_rows[k].name);
-		args_out_cstr(&out, "instances", process_rows[k].instances);
+		args_out_cstr(&out, "instances", process_abouts[k].instances);
 		args_out_cstr(&out, "life", lives[process_rows[k].life]);
-		args_out_cstr(&out, "holds", process_rows[k].holds);
-		args_out_cstr(&out, "may", process_rows[k].may);
-		args_out_cstr(&out, "takeover", process_rows[k].takeover);
+		args_out_cstr(&out, "holds", process_abouts[k].holds);
+		args_out_cstr(&out, "may", process_abouts[k].may);
+		args_out_cstr(&out, "takeover", process_abouts[k].takeover);
 		put_connected(core, &out, k);
 		put_counts(&out, &core->census[k], core->census_wall);
 		args_out_end(&out);

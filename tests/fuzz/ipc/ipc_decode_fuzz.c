@@ -44,7 +44,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (size < 4 || size - 4 > IPC_MSG_MAX - 2)
 		return 0;
-	proto = peer_rows[data[0] % peer_rows_n].proto;
+	proto = peer_abouts[data[0] % peer_rows_n].proto;
 	m = ipc_message_find(proto, (uint16_t)(data[2] | data[3] << 8));
 	if (m != NULL)
 		check(m, span_of(data + 4, size - 4), data[1] % (IPC_FDS_MAX + 1));

@@ -879,7 +879,7 @@ the_seed_of_an_epoch_is_sealed_and_never_goes_back(void **state)
 	plain_slice();
 	begin(&f);
 	for (unsigned i = 0; i < peer_rows_n; i++) {
-		if (peer_rows[i].proto == &audit_vault_proto)
+		if (peer_abouts[i].proto == &audit_vault_proto)
 			edge = (int)i + 1;
 	}
 	assert_int_equal(ipc_pair(pair), 0);

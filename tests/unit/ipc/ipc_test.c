@@ -394,7 +394,7 @@ every_message_of_every_pair_round_trips(void **state)
 {
 	(void)state;
 	for (unsigned i = 0; i < peer_rows_n; i++) {
-		const struct ipc_proto *proto = peer_rows[i].proto;
+		const struct ipc_proto *proto = peer_abouts[i].proto;
 
 		for (size_t k = 0; k < proto->n; k++) {
 			const struct ipc_message *m = &proto->messages[k];
