@@ -4,7 +4,8 @@
  *
  *   connect  connect, authenticate, health, close; LANES at once
  *   health   health calls over LANES open connections, one under way on each
- *   turns    chat.send to the chat final event, LANES sessions at once over one connection
+ *   turns    chat.send to the chat final event, LANES sessions at once over one connection; they are new ones, so that every
+ *            start of this program makes the same load
  *   once     one connection: time from start to the first health answer, connecting again until it works
  *   panic    LANES sessions run `sleep` as a tool; once they all sleep, the kill switch: time until the last of them is dead
  *   flood    LANES connections that never sign in (load_attack.h)
@@ -168,10 +169,10 @@ start_turn(struct lane *l, size_t session)
 	g.turn_us[session] = now_us();
 	buf_put_fmt(&m,
 		"{\"type\":\"req\",\"id\":\"t\",\"method\":\"chat.send\",\"params\":{"
-		"\"sessionKey\":\"bench-%zu\",\"message\":\"%s%s\","
+		"\"sessionKey\":\"bench-%d-%zu\",\"message\":\"%s%s\","
 		"\"idempotencyKey\":\"%d-%zu-%llu\"}}",
-		session, g.mode == PANIC ? "run: exec sleep " : "go", g.mark, (int)getpid(),
-		session, (unsigned long long)g.turn);
+		(int)getpid(), session, g.mode == PANIC ? "run: exec sleep " : "go", g.mark,
+		(int)getpid(), session, (unsigned long long)g.turn);
 	send_text(l, buf_span(&m));
 	buf_clear(&m);
 }

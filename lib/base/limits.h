@@ -79,6 +79,8 @@
 #define EDGE_SSE_SILENCE_MS 15000  /* a stream that long without an event gets a comment */
 #define EDGE_CALLS_MAX 64          /* calls of one connection under way */
 #define EDGE_TURN_FRAMES 8         /* frames or requests of one connection before the others have their turn */
+#define EDGE_CAST_CONNS 16         /* clients told of events before what arrives has its turn */
+#define EDGE_CAST_HELD_MAX KIB(64u) /* bytes of events that not everybody has been told */
 #define EDGE_HOSTS_MAX 32          /* configured hosts, origins, trusted proxies: of each */
 #define EDGE_UI_MAX MIB(8u)        /* bytes of all files of the Control UI */
 #define EDGE_UI_FILES_MAX 256      /* files of the Control UI */

@@ -248,7 +248,10 @@ deliver(struct user_conn *u, struct user_call *call, const struct edge_core_repl
 	uint32_t id = u->id;
 	struct user *user = user_of(u);
 	uint64_t seq = call->seq;
+	struct span run;
 
+	if (reply->ok && call->turn != 0 && args_get_str(result, "runId", &run) == 0)
+		user_asker_put(u, run);
 	if (!call->is_silent) {
 		if (u->http != NULL)
 			user_http_reply(u, call, reply, result);

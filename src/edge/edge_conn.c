@@ -151,13 +151,15 @@ edge_conn_watch(struct edge_conn *c)
 
 /* What the socket takes now: the number of bytes, 0 for none, negative when it is broken. */
 static ssize_t
-write_now(struct edge_conn *c, struct span a, struct span b)
+write_now(struct edge_conn *c, const struct span *parts, size_t nparts)
 {
-	struct iovec iov[2] = {
-		{(void *)(uintptr_t)a.ptr, a.len}, {(void *)(uintptr_t)b.ptr, b.len}};
-	struct msghdr msg = {.msg_iov = iov, .msg_iovlen = 2};
-	ssize_t n = sendmsg(c->fd, &msg, MSG_NOSIGNAL | MSG_DONTWAIT);
+	struct iovec iov[EDGE_CONN_PARTS_MAX];
+	struct msghdr msg = {.msg_iov = iov, .msg_iovlen = nparts};
+	ssize_t n;
 
+	for (size_t i = 0; i < nparts; i++)
+		iov[i] = (struct iovec){(void *)(uintptr_t)parts[i].ptr, parts[i].len};
+	n = sendmsg(c->fd, &msg, MSG_NOSIGNAL | MSG_DONTWAIT);
 	if (n >= 0)
 		return n;
 	return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR ? 0 : -1;
@@ -166,7 +168,8 @@ write_now(struct edge_conn *c, struct span a, struct span b)
 static void
 flush(struct edge_conn *c)
 {
-	ssize_t n = write_now(c, buf_span(&c->out), c->tail);
+	const struct span parts[] = {buf_span(&c->out), c->tail};
+	ssize_t n = write_now(c, parts, 2);
 	size_t from_out;
 
 	if (n < 0) {
@@ -192,12 +195,13 @@ flush(struct edge_conn *c)
 int
 edge_conn_send_file(struct edge_conn *c, struct span head, struct span file)
 {
+	const struct span parts[] = {head, file};
 	ssize_t n = 0;
 
 	if (c->is_dead || c->is_finishing)
 		return ERR_CLOSED;
 	if (edge_conn_waiting(c) == 0)
-		n = write_now(c, head, file);
+		n = write_now(c, parts, 2);
 	if (n < 0) {
 		end(c);
 		return ERR_CLOSED;
@@ -217,9 +221,37 @@ edge_conn_send_file(struct edge_conn *c, struct span head, struct span file)
 }
 
 int
+edge_conn_send_parts(struct edge_conn *c, const struct span *parts, size_t nparts)
+{
+	ssize_t n = 0;
+	size_t sent;
+
+	if (c->is_dead || c->is_finishing)
+		return ERR_CLOSED;
+	if (edge_conn_waiting(c) == 0)
+		n = write_now(c, parts, nparts);
+	if (n < 0) {
+		end(c);
+		return ERR_CLOSED;
+	}
+	sent = (size_t)n;
+	for (size_t i = 0; i < nparts; i++) {
+		size_t from = sent < parts[i].len ? sent : parts[i].len;
+		struct span rest = span_sub(parts[i], from, parts[i].len);
+
+		sent -= from;
+		if (rest.len > 0 && (c->tail.len > 0 || buf_put(&c->out, rest) < 0))
+			return ERR_TOOBIG;
+	}
+	edge_conn_account(c);
+	edge_conn_watch(c);
+	return 0;
+}
+
+int
 edge_conn_send(struct edge_conn *c, struct span bytes)
 {
-	return edge_conn_send_file(c, bytes, SPAN_EMPTY);
+	return edge_conn_send_parts(c, &bytes, 1);
 }
 
 void

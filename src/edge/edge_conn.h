@@ -77,6 +77,10 @@ int edge_conn_send(struct edge_conn *conn, struct span bytes);
 /* Two spans as one; the second is not copied: it must outlive the connection. */
 int edge_conn_send_file(struct edge_conn *conn, struct span head, struct span file);
 
+/* Up to EDGE_CONN_PARTS_MAX spans as one. */
+#define EDGE_CONN_PARTS_MAX 16
+int edge_conn_send_parts(struct edge_conn *conn, const struct span *parts, size_t n);
+
 /* Hands kept bytes to bytes() again and reads on, when the window permits. */
 void edge_conn_resume(struct edge_conn *conn);
 /* From bytes(), which leaves the rest for later: it is called again once the others had their turn; no reading until then. */

@@ -255,6 +255,7 @@ user_greet(struct user_conn *u)
 	if (u->c.is_dead)
 		return;
 	u->phase = USER_WS;
+	user_cast_join(u);
 	u->c.deadline_ms = 0;
 	ws_decoder_init(&u->ws, WS_SERVER, WS_FRAME_MAX);
 	announce(u);

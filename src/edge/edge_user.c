@@ -108,6 +108,7 @@ on_gone(struct edge_conn *c)
 	if (core != NULL)
 		(void)edge_core_closed_send(core, &(struct edge_core_closed){.conn = u->id});
 	user->by_id[u->id & ((1u << SLOT_BITS) - 1)] = NULL;
+	user_cast_leave(u);
 	user_calls_free(u);
 	user_http_free(u);
 	user_greet_free(u);

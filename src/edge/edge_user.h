@@ -71,6 +71,30 @@ struct user_conn {
 	struct user_call *calls;
 	size_t ncalls;
 	struct user_http *http;
+	struct user_conn *cast_next; /* of those that events go to: towards the one told last */
+	struct user_conn *cast_prev;
+	uint64_t cast; /* the first frame that it has not been told */
+	bool is_listening;
+};
+
+struct cast;
+
+/* Frames for all, until all have been told. */
+struct user_casts {
+	struct cast *oldest;
+	struct cast *newest;
+	uint64_t number;         /* of the next frame */
+	size_t held;             /* bytes of the frames */
+	struct user_conn *first; /* told longest ago */
+	struct user_conn *last;
+	uint64_t timer;
+};
+
+/* Places by the number of the run; a later run may take the place of an earlier one, whose client is then told with the others. */
+#define USER_ASKERS 256
+struct user_asker {
+	uint64_t run;
+	uint32_t conn;
 };
 
 struct user {
@@ -97,6 +121,9 @@ struct user {
 	uint64_t health_version;
 	bool has_snapshot;
 	struct buf snapshot;
+	size_t nhttp; /* connections that speak HTTP */
+	struct user_casts casts;
+	struct user_asker askers[USER_ASKERS];
 };
 
 static inline struct user *
@@ -182,6 +209,21 @@ int user_on_desk_answer(struct ipc_chan *chan, const void *m, void *arg);
 int user_on_event(struct ipc_chan *chan, const void *m, void *arg);
 /* An event of our own to this principal's clients. payload: JSON. */
 void user_event_send(struct user *user, enum event event, struct span payload, bool droppable);
+
+/*
+ * edge_cast.c: one frame for many. The client that asked for a run is told at once, the others EDGE_CAST_CONNS in a turn of the
+ * loop, each all that it has not been told in one write. For each the frames stay in their order, and before what is sent to it alone.
+ */
+void user_cast_join(struct user_conn *u);
+void user_cast_leave(struct user_conn *u); /* legal when it has not joined */
+/* json: copied. scopes: one of them is needed to see it (0: none). first: told at once; NULL: nobody. */
+void user_cast(struct user *user, struct span json, unsigned scopes, bool droppable,
+	struct user_conn *first);
+/* What u has not been told goes out now; it may be closed then. */
+void user_cast_catch_up(struct user_conn *u);
+void user_asker_put(struct user_conn *u, struct span run);
+/* NULL: gone, or forgotten. */
+struct user_conn *user_asker_get(struct user *user, struct span run);
 
 /* edge_user_http.c: requests; edge_turn_http.c: turns and their events */
 void user_http_new(struct user_conn *u);

@@ -23,6 +23,7 @@ user_http_new(struct user_conn *u)
 	buf_init(&h->session_header, SESSION_KEY_MAX);
 	buf_init(&h->agent_header, 64);
 	u->http = h;
+	user_of(u)->nhttp++;
 	u->c.deadline_ms = ev_now_ms(u->c.conns->ev) + EDGE_HEAD_MS;
 }
 
@@ -38,6 +39,7 @@ user_http_free(struct user_conn *u)
 	buf_clear(&u->http->agent_header);
 	free(u->http);
 	u->http = NULL;
+	user_of(u)->nhttp--;
 }
 
 size_t

@@ -14,6 +14,7 @@ send_frame(struct user_conn *u, enum ws_opcode opcode, struct span payload)
 	struct buf out = {.max = WS_HEAD_MAX + payload.len};
 	size_t n = ws_head_format(head, opcode, true, payload.len, NULL);
 
+	user_cast_catch_up(u);
 	(void)buf_put(&out, span_of(head, n));
 	(void)buf_put(&out, payload);
 	if (edge_conn_send(&u->c, buf_span(&out)) < 0)
@@ -44,6 +45,7 @@ user_ws_close(struct user_conn *u, uint16_t code, const char *reason)
 {
 	struct buf out = {.max = 256};
 
+	user_cast_catch_up(u);
 	(void)ws_put_close(&out, code, span_sub(span_from_cstr(reason), 0, 120), NULL);
 	if (edge_conn_send(&u->c, buf_span(&out)) < 0)
 		edge_conn_close(&u->c);
