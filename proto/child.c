@@ -665,6 +665,7 @@ prepare(struct child *child, int control)
 		return rc;
 	if ((child->flags & HELLO_DEBUG) != 0)
 		log_set_level(LOG_DEBUG);
+	log_set_json((child->flags & HELLO_JSON) != 0);
 	if (child->spec->setup != NULL)
 		rc = child->spec->setup(child, &env);
 	close_held(child);

@@ -275,7 +275,8 @@ enum hello_flags {
 	HELLO_USERNS = 4,
 	HELLO_PANIC = 8,
 	HELLO_NOT_JAILED = 16 /* sanitizer builds only */,
-	HELLO_DEBUG = 32
+	HELLO_DEBUG = 32,
+	HELLO_JSON = 64 /* what is logged to the console is JSON */
 };
 
 /* HANDLE.what: descriptors that a child gets before it is jailed. number: which of several. */

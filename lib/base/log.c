@@ -16,7 +16,8 @@ static struct {
 	int console_fd;
 	int file_fd;
 	enum log_level level;
-} sink = {"", 2, -1, LOG_INFO};
+	bool json;
+} sink = {"", 2, -1, LOG_INFO, false};
 
 static const char *const level_names[] = {"error", "warn", "info", "debug"};
 
@@ -38,6 +39,18 @@ enum log_level
 log_get_level(void)
 {
 	return sink.level;
+}
+
+void
+log_set_json(bool on)
+{
+	sink.json = on;
+}
+
+bool
+log_is_json(void)
+{
+	return sink.json;
 }
 
 bool
@@ -105,9 +118,8 @@ put_str(struct buf *b, struct span s)
 }
 
 static void
-put_field(struct buf *b, const struct log_field *f)
+put_value(struct buf *b, const struct log_field *f)
 {
-	buf_put_fmt(b, " %s=", f->key);
 	switch (f->kind) {
 	case LOG_KIND_STR:
 		put_str(b, f->v.str);
@@ -134,6 +146,55 @@ put_field(struct buf *b, const struct log_field *f)
 }
 
 static void
+put_json_str(struct buf *b, struct span safe)
+{
+	buf_put_u8(b, '"');
+	for (size_t i = 0; i < safe.len; i++) {
+		if (safe.ptr[i] == '"' || safe.ptr[i] == '\\')
+			buf_put_u8(b, '\\');
+		buf_put_u8(b, safe.ptr[i]);
+	}
+	buf_put_u8(b, '"');
+}
+
+static void
+put_json_field(struct buf *b, const struct log_field *f)
+{
+	struct buf text = {.max = LOG_LINE_MAX};
+
+	buf_put_fmt(b, ",\"%s\":", f->key);
+	if (f->kind == LOG_KIND_U64 || f->kind == LOG_KIND_I64) {
+		put_value(b, f);
+	} else if (f->kind == LOG_KIND_STR) {
+		log_put_safe(&text, span_sub(f->v.str, 0, LOG_VALUE_MAX));
+		put_json_str(b, buf_span(&text));
+	} else {
+		put_value(&text, f);
+		put_json_str(b, buf_span(&text));
+	}
+	buf_clear(&text);
+}
+
+static void
+put_json(struct buf *b, const char *time, enum log_level level, const char *msg,
+	const struct log_field *fields)
+{
+	size_t whole;
+
+	buf_put_fmt(b, "{\"time\":\"%s\",\"level\":\"%s\",\"process\":\"%s\",\"message\":", time,
+		level_names[level], sink.name);
+	put_json_str(b, span_from_cstr(msg));
+	for (whole = b->len; fields->key != NULL && b->err == 0; fields++) {
+		put_json_field(b, fields);
+		whole = b->err == 0 ? b->len : whole;
+	}
+	b->len = whole;
+	b->max = LOG_LINE_MAX;
+	b->err = 0;
+	buf_put(b, SPAN("}\n"));
+}
+
+static void
 write_line(int fd, struct span line)
 {
 	ssize_t ignored;
@@ -149,22 +210,30 @@ void
 log_write(enum log_level level, const char *msg, const struct log_field *fields)
 {
 	struct buf line = {.max = LOG_LINE_MAX - 1};
+	struct buf json = {.max = LOG_LINE_MAX - 2};
 	struct timespec now;
 	struct tm tm;
+	char time[80];
 
 	if (level > sink.level)
 		return;
 	clock_gettime(CLOCK_REALTIME, &now);
 	(void)utc_split(now.tv_sec, &tm);
-	buf_put_fmt(&line, "%04d-%02d-%02dT%02d:%02d:%02d.%03ldZ %s %s %s", tm.tm_year + 1900,
-		tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec, now.tv_nsec / 1000000,
-		level_names[level], sink.name, msg);
-	for (; fields->key != NULL; fields++)
-		put_field(&line, fields);
+	(void)snprintf(time, sizeof(time), "%04d-%02d-%02dT%02d:%02d:%02d.%03ldZ",
+		tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec,
+		now.tv_nsec / 1000000);
+	if (sink.json)
+		put_json(&json, time, level, msg, fields);
+	buf_put_fmt(&line, "%s %s %s %s", time, level_names[level], sink.name, msg);
+	for (; fields->key != NULL; fields++) {
+		buf_put_fmt(&line, " %s=", fields->key);
+		put_value(&line, fields);
+	}
 	line.max = LOG_LINE_MAX;
 	line.err = 0;
 	buf_put_u8(&line, '\n');
-	write_line(sink.console_fd, buf_span(&line));
+	write_line(sink.console_fd, sink.json ? buf_span(&json) : buf_span(&line));
 	write_line(sink.file_fd, buf_span(&line));
 	buf_clear(&line);
+	buf_clear(&json);
 }

@@ -6,10 +6,13 @@
  * Message contents never go above debug; secrets have no formatter. Bytes that a terminal would act on (C0, C1,
  * DEL, ESC, bidirectional controls, invalid UTF-8) leave as \xNN or \u{NNNN}; values with a space or quote are quoted.
  * Lines go to the console descriptor and to the log file's descriptor with one write(2) each, at most LOG_LINE_MAX bytes.
+ * On the console they may be JSON instead, an object a line, members time, level, process, message and then the fields (numbers as
+ * numbers, everything else as the escaped text above); fields for which there is no room are left out.
  */
 #ifndef BASE_LOG_H
 #define BASE_LOG_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/mem.h"
@@ -61,6 +64,8 @@ struct log_field {
 void log_open(const char *name, int console_fd, int file_fd);
 void log_set_level(enum log_level level);
 enum log_level log_get_level(void);
+void log_set_json(bool on); /* on the console */
+bool log_is_json(void);
 void log_write(enum log_level level, const char *msg, const struct log_field *fields);
 
 /* Moves the cursor, hides or turns around text on a terminal: controls, line separators, bidi, zero width, tags. */

@@ -19,8 +19,8 @@
 /* The supervisor's arguments: name=value. Only paths and numbers; everybody can read them. */
 struct plan {
 	char program[CLI_PATH_MAX + 64];
-	char args[12][ARG_LEN];
-	char *argv[14];
+	char args[13][ARG_LEN];
+	char *argv[15];
 	size_t n;
 };
 
@@ -71,6 +71,8 @@ make_plan(struct cli *cli, const struct cli_env *env, struct plan *plan)
 		add_arg(plan, "landlock=%lld", (long long)cli_int(cli, "landlock", 0));
 	if (cli_has(cli, "debug"))
 		add_arg(plan, "debug");
+	if (cli->json)
+		add_arg(plan, "json");
 #ifdef MOLTBOT_ATTACKER
 	if (cli_has(cli, "attack")) {
 		add_arg(plan, "attack=%s", cli_str(cli, "attack", ""));
@@ -133,7 +135,8 @@ run(struct cli *cli)
 	if (rc != 0)
 		return rc;
 	make_plan(cli, &env, &plan);
-	cli_link_leave(cli);
+	if (!cli->json)
+		cli_link_leave(cli);
 	if (!WEAK(ENV_WIPE))
 		cli_env_wipe();
 	umask(077);
@@ -181,7 +184,8 @@ const struct cli_command cmd_gateway_run = {
 	.summary = "start the gateway in the foreground",
 	.text = "Runs until it is told to stop: by Ctrl-C, SIGTERM or `moltbot gateway stop`. On a "
 		"terminal a one-time link to the web page is "
-		"printed.\n\n"
+		"printed. With --json the log on the terminal is a JSON object a line, and no link "
+		"is printed.\n\n"
 		"Variables that hold secrets (by their names: _TOKEN, _KEY, _SECRET, _PASSWORD at "
 		"the end and the like) are handed to the vault "
 		"process alone and removed from the environment before anything else is started. "

@@ -120,6 +120,8 @@ parse_args(struct sup *sup, int argc, char **argv)
 #endif
 		else if (strcmp(argv[i], "debug") == 0)
 			log_set_level(LOG_DEBUG);
+		else if (strcmp(argv[i], "json") == 0)
+			log_set_json(true);
 		else
 			return ERR_UNKNOWN;
 	}

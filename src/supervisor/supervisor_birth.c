@@ -292,7 +292,8 @@ supervisor_child_greet(struct sup *sup, struct sup_child *c)
 	uint32_t uid = supervisor_uid(sup, c->kind);
 	uint32_t flags = (sup->root ? HELLO_ROOT | HELLO_UIDS : 0) |
 			 (sup->caps.userns ? HELLO_USERNS : 0) | (sup->panic ? HELLO_PANIC : 0) |
-			 (log_get_level() == LOG_DEBUG ? HELLO_DEBUG : 0);
+			 (log_get_level() == LOG_DEBUG ? HELLO_DEBUG : 0) |
+			 (log_is_json() ? HELLO_JSON : 0);
 	bool forked = is_forked(c);
 
 	if (c->greeted || c->control == NULL)

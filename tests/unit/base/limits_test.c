@@ -56,6 +56,36 @@ a_value_of_log_value_max_bytes_is_logged_whole_and_a_longer_one_cut(void **state
 }
 
 static void
+a_line_of_json_is_whole_whatever_it_holds(void **state)
+{
+	char line[LOG_LINE_MAX + 2];
+	struct log_field fields[9] = {{.key = NULL}};
+	int fd = memfd_create("log", MFD_CLOEXEC);
+	ssize_t n;
+
+	(void)state;
+	memset(big, '"', sizeof(big));
+	fields[0] = (struct log_field)LOG_C("k", "a\x1b \"b\\");
+	fields[1] = (struct log_field)LOG_U("n", 7);
+	for (size_t i = 2; i < 8; i++)
+		fields[i] = (struct log_field)LOG_S("long", span_of(big, LOG_VALUE_MAX));
+	assert_true(fd >= 0);
+	log_open("test", fd, -1);
+	log_set_json(true);
+	log_write(LOG_WARN, "message", fields);
+	log_set_json(false);
+	log_open("", 2, -1);
+	n = pread(fd, line, sizeof(line) - 1, 0);
+	assert_in_range(n, LOG_VALUE_MAX, LOG_LINE_MAX);
+	line[n] = '\0';
+	assert_non_null(
+		strstr(line, "Z\",\"level\":\"warn\",\"process\":\"test\",\"message\":"
+			     "\"message\",\"k\":\"a\\\\x1b \\\"b\\\\\\\\\",\"n\":7,\"long\":"));
+	assert_string_equal(line + n - 5, "\\\"\"}\n");
+	close(fd);
+}
+
+static void
 a_line_ends_at_log_line_max_bytes_with_its_newline(void **state)
 {
 	char line[LOG_LINE_MAX + 2];
@@ -172,6 +202,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(
 			a_value_of_log_value_max_bytes_is_logged_whole_and_a_longer_one_cut),
+		cmocka_unit_test(a_line_of_json_is_whole_whatever_it_holds),
 		cmocka_unit_test(a_line_ends_at_log_line_max_bytes_with_its_newline),
 		cmocka_unit_test(a_value_cannot_forge_a_field_or_a_line),
 		cmocka_unit_test(a_secret_has_at_most_secret_len_max_bytes),
