@@ -2,6 +2,8 @@
 
 #include "base/limits.h"
 
+const char option_eras[OPTION_ERAS][10] = {"MOLTBOT_", "OPENCLAW_", "CLAWDBOT_"};
+
 const struct option_row option_rows[OPT_N] = {
 #define OPTION(ID, path, type, fallback, min, max, values, slices, reload, help)                   \
 	[OPT_##ID] = {                                                                             \

@@ -15,6 +15,10 @@
 #define OPTION_STEPS_MAX 16  /* steps of a path; deeper values are unknown */
 #define OPTION_NAMES_MAX 256 /* names that option_names() gives at most */
 
+/* How variables' names begin, of the product's three eras: the first of them that is set counts. */
+#define OPTION_ERAS 3
+extern const char option_eras[OPTION_ERAS][10];
+
 enum option {
 #define OPTION(ID, ...) OPT_##ID,
 #include "proto/options.def"

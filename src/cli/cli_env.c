@@ -253,6 +253,8 @@ write_out(const struct vars *vars, const char *state, struct cli_env *env)
 
 		if (span_eq(vars->rows[i].name, SPAN("MOLTBOT_VAULT_KEY")))
 			continue; /* no configuration may refer to it */
+		if (secret && span_trim(vars->rows[i].value).len == 0)
+			continue; /* empty is not set, as with the others */
 		if (secret && names.len > 0)
 			(void)buf_put_u8(&names, ',');
 		if (secret)

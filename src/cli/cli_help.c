@@ -193,8 +193,9 @@ static const struct {
 	{"ENVIRONMENT", "MOLTBOT_STATE_DIR, MOLTBOT_CONFIG_PATH, MOLTBOT_WORKSPACE_DIR, "
 			"MOLTBOT_GATEWAY_PORT, MOLTBOT_GATEWAY_BIND, "
 			"MOLTBOT_GATEWAY_TOKEN and MOLTBOT_GATEWAY_PASSWORD; each also with "
-			"CLAWDBOT_ or OPENCLAW_ in place of MOLTBOT_, which "
-			"comes first. NO_COLOR turns colours off. MOLTBOT_PRINT_LINK=1 has "
+			"OPENCLAW_ or CLAWDBOT_ in place of MOLTBOT_: the first of "
+			"the three that is set counts. NO_COLOR turns colours off. "
+			"MOLTBOT_PRINT_LINK=1 has "
 			"`gateway run` print the one-time link where "
 			"standard output is no terminal."},
 	{"EXIT STATUS", "0: done. 1: it failed, and standard error says why. 64: the command line "

@@ -9,8 +9,8 @@
 #include <unistd.h>
 
 #include "base/err.h"
+#include "proto/options.h"
 
-static const char *const eras[] = {"MOLTBOT_", "CLAWDBOT_", "OPENCLAW_"};
 static const char *const config_names[] = {
 	"moltbot.json", "clawdbot.json", "openclaw.json", "moldbot.json"};
 static const char *const legacy_dirs[] = {".moltbot", ".clawdbot", ".openclaw", ".moldbot"};
@@ -20,10 +20,10 @@ cli_env_era(const char *suffix)
 {
 	char name[64];
 
-	for (size_t i = 0; i < sizeof(eras) / sizeof(eras[0]); i++) {
+	for (size_t i = 0; i < OPTION_ERAS; i++) {
 		const char *value;
 
-		snprintf(name, sizeof(name), "%s%s", eras[i], suffix);
+		snprintf(name, sizeof(name), "%s%s", option_eras[i], suffix);
 		value = getenv(name);
 		if (value != NULL && span_trim(span_from_cstr(value)).len > 0)
 			return value;

@@ -121,21 +121,22 @@ cli_socket_url(const char *url, const char **what)
 static int
 wait_for(int fd, short events, int64_t timeout_ms)
 {
-	bool ticks = timeout_ms >= 0 && cli_progress_is_on();
+	bool ticks = cli_progress_is_on();
+	bool ends = timeout_ms >= 0;
 	struct pollfd p = {.fd = fd, .events = events};
 	sigset_t none;
 	int n;
 
 	sigemptyset(&none);
 	do {
-		int64_t ms = ticks && timeout_ms > 1000 ? 1000 : timeout_ms;
+		int64_t ms = ticks && (!ends || timeout_ms > 1000) ? 1000 : timeout_ms;
 		struct timespec ts = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000};
 
 		n = ppoll(&p, 1, ms < 0 ? NULL : &ts, &none);
 		timeout_ms -= ms;
 		if (n == 0 && ticks)
 			cli_progress_tick();
-	} while (n == 0 && timeout_ms > 0);
+	} while (n == 0 && (!ends || timeout_ms > 0));
 	if (n < 0)
 		return errno == EINTR ? ERR_ABORTED : ERR_SYS;
 	return n == 0 ? ERR_TIMEOUT : 0;

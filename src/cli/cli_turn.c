@@ -259,16 +259,20 @@ cli_turn_run(struct cli *cli, struct cli_client *client, struct cli_turn *t)
 	if (rc == ERR_TOOBIG)
 		return fail(t, SPAN("the message is longer than the gateway takes (512 KiB)"));
 	while (rc == 0) {
+		if (!t->mid_line) /* it would be erased with the line */
+			(void)cli_progress_begin("waiting for the answer");
 		rc = cli_client_next(client, timeout_ms, &frame);
 		if (rc == ERR_ABORTED) {
 			rc = 0;
 			if (t->interrupted != NULL && t->interrupted())
 				send_abort(client, t);
 		} else if (rc == 0 && on_frame(cli, t, id, &frame, &end)) {
+			cli_progress(NULL);
 			end_line(cli, t);
 			return end;
 		}
 	}
+	cli_progress(NULL);
 	end_line(cli, t);
 	snprintf(t->error, sizeof(t->error), "%s",
 		rc == ERR_TIMEOUT ? "no answer in time" : "the gateway closed the connection");

@@ -52,11 +52,10 @@ config_env_has_prefix(const struct config *c, struct span prefix)
 static struct span
 ours(struct config *c, size_t era, const char *name)
 {
-	static const char *const prefixes[] = {"MOLTBOT_", "OPENCLAW_", "CLAWDBOT_"};
 	struct buf b = {.max = 128};
 	struct span s;
 
-	buf_put_cstr(&b, prefixes[era]);
+	buf_put_cstr(&b, option_eras[era]);
 	buf_put_cstr(&b, name);
 	s = config_copy(c, buf_span(&b));
 	buf_clear(&b);
@@ -66,7 +65,7 @@ ours(struct config *c, size_t era, const char *name)
 bool
 config_env_get_ours(struct config *c, const char *name, struct span *found, struct span *out)
 {
-	for (size_t era = 0; era < 3; era++) {
+	for (size_t era = 0; era < OPTION_ERAS; era++) {
 		*found = ours(c, era, name);
 		if (config_env_get(c, *found, out))
 			return true;
@@ -77,7 +76,7 @@ config_env_get_ours(struct config *c, const char *name, struct span *found, stru
 bool
 config_env_is_secret_ours(struct config *c, const char *name, struct span *found)
 {
-	for (size_t era = 0; era < 3; era++) {
+	for (size_t era = 0; era < OPTION_ERAS; era++) {
 		*found = ours(c, era, name);
 		if (config_env_is_secret_set(c, *found))
 			return true;

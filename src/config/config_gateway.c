@@ -83,6 +83,45 @@ listen_custom(struct config *c)
 	listen_at(c, addr);
 }
 
+static bool
+is_bind(struct span text)
+{
+	struct span words = span_from_cstr(option_rows[OPT_GATEWAY_BIND].values);
+
+	while (words.len > 0) {
+		if (span_eq(span_cut(&words, ' '), text))
+			return true;
+	}
+	return false;
+}
+
+/* The variable of `gateway run --bind`: a word of gateway.bind, or an address itself. It counts before the file. */
+static bool
+listen_as_asked(struct config *c, struct span *bind)
+{
+	struct span name;
+	struct span text;
+	struct addr addr;
+
+	if (!config_env_get_ours(c, "GATEWAY_BIND", &name, &text))
+		return false;
+	if (is_bind(text)) {
+		*bind = text;
+		return false;
+	}
+	if (addr_parse(text, &addr) < 0) {
+		config_mistake(c, (struct json_pos){0},
+			"the variable %.*s says \"%.*s\": expected one of %s, or a literal "
+			"address such as 192.168.1.5",
+			CONFIG_S(name), CONFIG_S(text), option_rows[OPT_GATEWAY_BIND].values);
+		return true;
+	}
+	if (addr_classify(&addr) != ADDR_LOOPBACK)
+		need_tls(c, "this address");
+	listen_at(c, addr);
+	return true;
+}
+
 static void
 choose_bind(struct config *c)
 {
@@ -91,6 +130,8 @@ choose_bind(struct config *c)
 
 	if (c->is_railway && !c->values[OPT_GATEWAY_BIND].set)
 		bind = SPAN("lan");
+	if (listen_as_asked(c, &bind))
+		return;
 	if (span_eq(bind, SPAN("lan"))) {
 		need_tls(c, "\"lan\"");
 		listen_at(c, (struct addr){.family = 4});

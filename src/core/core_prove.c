@@ -72,7 +72,8 @@ core_prove_probe(struct core *core, const struct core_sandbox_probe *msg)
 
 	if (p == NULL)
 		return ERR_PROTO;
-	if (!msg->held)
+	/* a cell that did not finish is one line, of sandbox; and a gateway that stops ends them all */
+	if (!msg->held && !core->draining && !span_eq(msg->got, SPAN("no answer")))
 		log_error("self-proof: an attempt was not held", LOG_S("probe", msg->name),
 			LOG_S("got", msg->got));
 	args_out_object(&p->out, NULL);
@@ -94,7 +95,7 @@ decide(struct core *core, const struct core_sandbox_proved *msg)
 	if (core->proof_passed)
 		log_info("self-proof passed: tools that execute are on",
 			LOG_U("attempts", msg->attempts));
-	else
+	else if (!core->draining)
 		log_error("self-proof failed: tools that execute stay off",
 			LOG_U("attempts", msg->attempts), LOG_U("escaped", msg->escaped));
 	core_health_changed(core);

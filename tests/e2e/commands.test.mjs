@@ -69,6 +69,60 @@ describe('the table of commands', { skip }, () => {
 		}
 	});
 
+	test('gateway run --json logs an object a line', async () => {
+		const gateway = new Gateway({ args: ['--json', '--debug'] });
+		try {
+			await gateway.start();
+			await until(() => gateway.output.includes('"message":"self-proof passed'), 'the self-proof');
+			await gateway.stop();
+			const lines = gateway.output.trim().split('\n').map((line) => JSON.parse(line));
+			const seen = lines.find((l) => l.process === 'supervisor' && l.message === 'listening');
+			assert.equal(seen?.address, `127.0.0.1:${gateway.port}`, gateway.output);
+			assert.ok(lines.every((l) => !Number.isNaN(Date.parse(l.time)) && /^(error|warn|info|debug)$/.test(l.level) && l.message), gateway.output);
+			assert.ok(lines.some((l) => l.process !== 'supervisor'), 'of other processes too');
+		} finally {
+			await gateway.cleanup();
+		}
+	});
+
+	test('of the variables of three eras gateway and command take the same one', async () => {
+		const env = { MOLTBOT_GATEWAY_TOKEN: '', OPENCLAW_GATEWAY_TOKEN: 'o'.repeat(40), CLAWDBOT_GATEWAY_TOKEN: 'c'.repeat(40) };
+		const gateway = await new Gateway({ env }).start();
+		try {
+			const health = () => spawnSync(program, ['health', '--url', gateway.url(), '--json'], { encoding: 'utf8', env: { PATH: process.env.PATH, HOME: gateway.dir, ...env } });
+			assert.equal((await until(() => { const h = health(); return h.status === 0 && h; }, 'health of the gateway')).stdout.includes('"ok": true'), true);
+		} finally {
+			await gateway.cleanup();
+		}
+	});
+
+	test('gateway run --bind listens there, and says why it does not', async () => {
+		for (const [where, env] of [['127.0.0.2', {}], ['loopback', {}], ['auto', {}]]) {
+			const gateway = new Gateway({ args: ['--bind', where], env });
+			try {
+				await gateway.start({ wait: false });
+				const at = /^\d/.test(where) ? where : '127.0.0.1';
+				await until(() => gateway.output.includes(`listening address=${at}:${gateway.port}`), `${where}: ${gateway.output}`);
+				assert.ok(await until(async () => (await fetch(`http://${at}:${gateway.port}/healthz`).catch(() => null))?.ok, `${where} answers`));
+			} finally {
+				await gateway.cleanup();
+			}
+		}
+		for (const [args, env, why] of [[['--bind', 'nope'], {}, /MOLTBOT_GATEWAY_BIND says "nope": expected one of auto loopback lan/],
+			[['--bind', 'lan'], {}, /gateway\.bind: "lan" can be reached from other machines in clear text/],
+			[['--bind', '0.0.0.0'], {}, /this address can be reached from other machines in clear text/],
+			[[], { CLAWDBOT_GATEWAY_BIND: 'nowhere' }, /CLAWDBOT_GATEWAY_BIND says "nowhere"/]]) {
+			const gateway = new Gateway({ args, env });
+			try {
+				await gateway.start({ wait: false });
+				assert.equal((await gateway.exited).code, 78, gateway.output);
+				assert.match(gateway.output, why);
+			} finally {
+				await gateway.cleanup();
+			}
+		}
+	});
+
 	test('docs/commands.md and docs/options.md are what the tables say', () => {
 		assert.equal(readFileSync(new URL('docs/commands.md', root), 'utf8'), place.run('help', '--markdown').stdout);
 		const config = join(program, '../../config/moltbot-config');

@@ -3,21 +3,25 @@ import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
 import net from 'node:net';
 import test from 'node:test';
-import { Gateway, isBuilt, program } from './lib/gateway.mjs';
+import { Gateway, isBuilt, program, providerConfig } from './lib/gateway.mjs';
+import { ModelServer } from './lib/model.mjs';
 
 const skip = isBuilt() ? false : 'the gateway is not built';
 const script = spawnSync('script', ['--version']).status === 0;
 const skipTerminal = skip || (script ? false : 'script(1) is not there');
 const ERASE = '\r\x1b[K';
 
-/** {output, errors, code} of a command; on a terminal both are output. */
-async function run(args, { terminal, env = {} }) {
+/** {output, errors, code} of a command; on a terminal both are output. When they match until, then is called. */
+async function run(args, { terminal, env = {}, until: wanted, then }) {
 	const line = [program, ...args].map((a) => `'${a}'`).join(' ');
 	const child = spawn(terminal ? 'script' : program, terminal ? ['-qec', line, '/dev/null'] : args, {
 		env: { PATH: process.env.PATH, HOME: '/nonexistent', TERM: 'xterm', ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
 	let output = '';
 	let errors = '';
-	child.stdout.on('data', (d) => { output += d; });
+	child.stdout.on('data', (d) => {
+		output += d;
+		if (wanted?.test(output)) then();
+	});
 	child.stderr.on('data', (d) => { errors += d; });
 	const code = await new Promise((done) => child.once('close', done));
 	return { output, errors, code };
@@ -47,6 +51,31 @@ test('piped, or on a terminal that cannot go back, there is none', { skip }, asy
 	const dumb = await run(await silent(t), { terminal: true, env: { TERM: 'dumb' } });
 	assert.match(dumb.output, /does not answer/);
 	assert.ok(!dumb.output.includes('waiting'), dumb.output);
+});
+
+test('a model that thinks for long: agent and chat say that they wait, and the answer stands alone', { skip: skipTerminal }, async () => {
+	let late;
+	const model = await new ModelServer(async () => {
+		await late;
+		return { text: 'at last' };
+	}).listen();
+	const gateway = new Gateway({ config: providerConfig(model.baseUrl) });
+	try {
+		await gateway.start();
+		const env = { MOLTBOT_STATE_DIR: gateway.dir };
+		for (const args of [['agent', '-m', 'go'], ['agent', '-m', 'go', '--json']]) {
+			let open;
+			late = new Promise((done) => { open = done; });
+			const seen = run(args, { terminal: true, env, until: /waiting for the answer \.\.\. (?:[2-9]|\d\d+) s/, then: () => open() });
+			const { output, code } = await seen;
+			assert.equal(code, 0, output);
+			assert.match(output, /\r\x1b\[Kwaiting for the answer \.\.\. [1-9]\d* s\r/);
+			assert.match(output.slice(output.lastIndexOf(ERASE)), /at last/);
+		}
+	} finally {
+		await gateway.cleanup();
+		await model.close();
+	}
 });
 
 test('what is quick says nothing of it', { skip: skipTerminal }, async () => {

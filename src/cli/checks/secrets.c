@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "proto/options.h"
 #include "text/text_secret.h"
 
 #define KEY_LEAST 32 /* characters of an API key */
@@ -12,8 +13,6 @@
 #define TOKEN_BITS 80
 #define PASSWORD_LEAST 16
 #define PASSWORD_BITS 50
-
-static const char *const eras[] = {"MOLTBOT_", "CLAWDBOT_", "OPENCLAW_"};
 
 static const char *
 why_weak(struct checks *c, size_t bytes, unsigned bits, size_t least, unsigned least_bits)
@@ -99,8 +98,8 @@ check_setup(struct checks *c, struct check_result *r)
 static bool
 token_of_variable(struct checks *c, struct check_result *r)
 {
-	for (size_t i = 0; i < sizeof(eras) / sizeof(eras[0]); i++) {
-		const char *name = check_text(c, "%sGATEWAY_TOKEN", eras[i]);
+	for (size_t i = 0; i < OPTION_ERAS; i++) {
+		const char *name = check_text(c, "%sGATEWAY_TOKEN", option_eras[i]);
 		struct span value = check_var(c, span_from_cstr(name));
 		const char *weak =
 			why_weak(c, value.len, text_secret_bits(value), TOKEN_LEAST, TOKEN_BITS);
