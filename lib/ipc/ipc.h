@@ -39,6 +39,7 @@ struct ipc_field {
 #define IPC_S_NEW 0x01u  /* before the first message of the dialogue */
 #define IPC_S_IDLE 0x02u /* nothing under way */
 #define IPC_S_BUSY 0x04u /* a request is under way */
+#define IPC_S_OVER 0x08u /* the last message of the dialogue has come */
 
 enum ipc_dir { IPC_A_TO_B, IPC_B_TO_A };
 

@@ -63,7 +63,6 @@ struct agent {
 	struct agent_item *items;
 	size_t nitems;
 	size_t capitems;
-	bool started;
 	/* the one thing that is waited for */
 	uint64_t next_call;
 	bool model_done;

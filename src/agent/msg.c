@@ -66,8 +66,6 @@ on_item(struct ipc_chan *chan, const void *m, void *arg)
 	int rc;
 
 	(void)chan;
-	if (a->started)
-		return ERR_STATE;
 	it = agent_item_add(a);
 	it->role = msg->role;
 	it->kind = msg->kind;
@@ -117,11 +115,8 @@ on_go(struct ipc_chan *chan, const void *m, void *arg)
 {
 	struct agent *a = agent_of(arg);
 
-	(void)chan;
 	(void)m;
-	if (a->started)
-		return ERR_STATE;
-	a->started = true;
+	ipc_chan_set_state(chan, IPC_S_BUSY);
 	ev_timer_start(a->child->ev, 0, begin, a);
 	return 0;
 }

@@ -318,8 +318,10 @@ on_history(struct core *core, struct core_ask *ask, uint16_t id, const void *m)
 	core_held_free(run);
 	if (((const struct core_store_done *)m)->rc == ERR_NOTFOUND)
 		return message_lost(run);
-	if (agent != NULL)
+	if (agent != NULL) {
 		(void)core_agent_go_send(agent, &(struct core_agent_go){});
+		ipc_chan_set_state(agent, IPC_S_BUSY);
+	}
 	if (!run->lifecycle_started)
 		core_event_lifecycle(run, "start", SPAN_EMPTY);
 	run->lifecycle_started = true;

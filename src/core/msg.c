@@ -218,6 +218,7 @@ on_finish(struct ipc_chan *agent, const void *m, void *arg)
 {
 	struct core_run *run = run_of(agent, arg);
 
+	ipc_chan_set_state(agent, IPC_S_OVER);
 	return run == NULL ? 0 : core_run_agent_finish(run, m);
 }
 

@@ -192,6 +192,7 @@ send_call(struct sandbox_cell *c)
 
 	c->call.waiting = false;
 	c->started = true;
+	ipc_chan_set_state(c->chan, IPC_S_BUSY);
 	ev_timer_cancel(c->env->ev, c->timer);
 	c->timer = ev_timer_start(c->env->ev, c->call.timeout_ms, on_timer, c);
 	if (c->call.prove)
@@ -268,8 +269,6 @@ on_init(struct ipc_chan *chan, const void *msg, void *arg)
 	const struct sandbox_cell_init *m = msg;
 	struct sandbox_cell *c = arg;
 
-	if (c->pidfd >= 0)
-		return ERR_STATE;
 	c->pidfd = ipc_fd_steal(chan, m->pidfd);
 	c->init = (pid_t)m->pid;
 	if (c->env->tier < JAIL_TIER_USERNS && c->init != c->stage)
@@ -277,6 +276,7 @@ on_init(struct ipc_chan *chan, const void *msg, void *arg)
 	c->watch = ev_fd_add(c->env->ev, c->pidfd, EV_READ, on_init_dead, c);
 	if (c->ops->on_init != NULL)
 		c->ops->on_init(c, c->init, c->pidfd, c->arg);
+	ipc_chan_set_state(chan, IPC_S_IDLE);
 	return 0;
 }
 
@@ -288,7 +288,7 @@ on_ready(struct ipc_chan *chan, const void *msg, void *arg)
 	int rc;
 
 	(void)chan;
-	if (c->pidfd < 0 || c->ready)
+	if (c->ready)
 		return ERR_STATE;
 	rc = check_child(c, m);
 	if (rc < 0)
@@ -319,8 +319,6 @@ on_output(struct ipc_chan *chan, const void *msg, void *arg)
 	struct sandbox_cell *c = arg;
 
 	(void)chan;
-	if (!c->started || c->done)
-		return ERR_STATE;
 	c->ops->on_output(c, m->data, c->arg);
 	return 0;
 }
@@ -332,7 +330,7 @@ on_probe(struct ipc_chan *chan, const void *msg, void *arg)
 	struct sandbox_cell *c = arg;
 
 	(void)chan;
-	if (!c->call.prove || c->done)
+	if (!c->call.prove)
 		return ERR_STATE;
 	if (c->ops->on_probe != NULL)
 		c->ops->on_probe(c, m->index, m->got, c->arg);
@@ -346,7 +344,7 @@ on_found(struct ipc_chan *chan, const void *msg, void *arg)
 	struct sandbox_cell *c = arg;
 
 	(void)chan;
-	if (!c->call.scan || !c->started || c->done || m->hash.len != SCAN_HASH_LEN)
+	if (!c->call.scan || m->hash.len != SCAN_HASH_LEN)
 		return ERR_STATE;
 	if (c->ops->on_found != NULL)
 		c->ops->on_found(c, m->size, m->hash, m->changed, c->arg);
@@ -359,9 +357,7 @@ on_done(struct ipc_chan *chan, const void *msg, void *arg)
 	const struct sandbox_cell_done *m = msg;
 	struct sandbox_cell *c = arg;
 
-	(void)chan;
-	if (!c->started || c->done)
-		return ERR_STATE;
+	ipc_chan_set_state(chan, IPC_S_OVER);
 	if (c->result.rc != 0) /* killed meanwhile */
 		return 0;
 	c->done = true;

@@ -61,7 +61,7 @@ on_ready(struct ipc_chan *chan, const void *m, void *arg)
 	struct sup_child *c = arg;
 	struct sup *sup = supervisor_self;
 
-	(void)chan;
+	ipc_chan_set_state(chan, IPC_S_IDLE);
 	if (c->ready_due) {
 		c->ready_due = false;
 		return 0;

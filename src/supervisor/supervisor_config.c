@@ -162,7 +162,7 @@ on_done(struct ipc_chan *chan, const void *m, void *arg)
 	const struct config_supervisor_done *msg = m;
 	struct sup *sup = arg;
 
-	(void)chan;
+	ipc_chan_set_state(chan, IPC_S_OVER);
 	if (sup->reloading) {
 		supervisor_reload_ended(sup, msg->ok);
 		return 0;

@@ -107,6 +107,8 @@ supervisor_desk_wire(struct sup *sup, struct sup_child *c)
 		return;
 	c->desk = ipc_chan_new(sup->ev, fds[0], &config_supervisor_proto, IPC_SIDE_B, IPC_FULL_END,
 		&supervisor_desk_ops, c);
+	ipc_chan_set_state(
+		c->desk, IPC_S_IDLE); /* what config says at the start is not for it to say */
 	(void)child_peer_send(
 		c->control, &(struct child_peer){.kind = KIND_SUPERVISOR, .fd = fds[1]});
 	close(fds[1]);

@@ -11,6 +11,7 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "ipc/ipc.h"
+#include "proto/core_agent.h"
 #include "proto/core_gate.h"
 #include "proto/core_sandbox.h"
 #include "proto/core_store.h"
@@ -169,13 +170,11 @@ send_raw(int fd, const void *bytes, size_t len)
 }
 
 static void
-expect_end(const void *bytes, size_t len, uint8_t gate_state, int want)
+expect_end(const void *bytes, size_t len, int want)
 {
 	struct pair p;
 
 	open_pair(&p, true);
-	if (gate_state != 0)
-		ipc_chan_set_state(p.gate.chan, gate_state);
 	send_raw(p.raw, bytes, len);
 	turns(&p, 3);
 	assert_int_equal(p.gate.got, 0);
@@ -194,16 +193,103 @@ whatever_breaks_the_table_ends_the_channel(void **state)
 
 	(void)state;
 	assert_true(len > 0);
-	expect_end("x", 1, 0, ERR_PROTO);               /* no id */
-	expect_end("\xff\xff", 2, 0, ERR_PROTO);        /* unknown id */
-	expect_end(buf, (size_t)len - 1, 0, ERR_PROTO); /* too short */
-	expect_end(buf, (size_t)len + 1, 0, ERR_PROTO); /* something behind the last field */
+	expect_end("x", 1, ERR_PROTO);               /* no id */
+	expect_end("\xff\xff", 2, ERR_PROTO);        /* unknown id */
+	expect_end(buf, (size_t)len - 1, ERR_PROTO); /* too short */
+	expect_end(buf, (size_t)len + 1, ERR_PROTO); /* something behind the last field */
 	for (int n = 2; n < len; n++)
-		expect_end(buf, (size_t)n, 0, ERR_PROTO); /* every cut */
+		expect_end(buf, (size_t)n, ERR_PROTO); /* every cut */
 	buf[0] = CORE_GATE_VERDICT;
-	expect_end(buf, (size_t)len, 0, ERR_PROTO); /* the other direction */
+	expect_end(buf, (size_t)len, ERR_PROTO); /* the other direction */
 	buf[0] = CORE_GATE_RUN_OPEN;
-	expect_end(buf, (size_t)len, 0, ERR_PROTO); /* no row here for it */
+	expect_end(buf, (size_t)len, ERR_PROTO); /* no row here for it */
+}
+
+static int
+on_legal(struct ipc_chan *chan, const void *m, void *arg)
+{
+	struct side *s = arg;
+
+	(void)chan;
+	(void)m;
+	s->got++;
+	return 0;
+}
+
+/* The row of a message names the states in which it is legal; in every other it does not reach its handler. */
+static void
+a_message_out_of_its_state_ends_the_channel(void **state)
+{
+	static const struct ipc_handler rows[] = {{CORE_AGENT_FINISH, on_legal}};
+	static const struct ipc_ops ops = {.handlers = rows, .n = 1, .on_end = on_end};
+	static const uint8_t states[] = {IPC_S_NEW, IPC_S_IDLE, IPC_S_BUSY, IPC_S_OVER};
+	uint32_t legal = ipc_message_find(&core_agent_proto, CORE_AGENT_FINISH)->states;
+
+	(void)state;
+	assert_int_equal(legal, IPC_S_BUSY);
+	for (size_t i = 0; i < sizeof(states); i++) {
+		struct side core = {0};
+		struct ev *ev = ev_new();
+		int fds[2];
+
+		assert_int_equal(ipc_pair(fds), 0);
+		core.chan = ipc_chan_new(
+			ev, fds[0], &core_agent_proto, IPC_SIDE_A, IPC_FULL_END, &ops, &core);
+		ipc_chan_set_state(core.chan, states[i]);
+		assert_int_equal(
+			ipc_sync_send(fds[1], &core_agent_proto, IPC_SIDE_B, CORE_AGENT_FINISH,
+				&(struct core_agent_finish){.body = -1}),
+			0);
+		for (int n = 0; n < 3; n++)
+			ev_turn(ev, 1);
+		assert_int_equal(core.got, (states[i] & legal) != 0 ? 1 : 0);
+		assert_int_equal(core.ended, (states[i] & legal) != 0 ? 0 : ERR_PROTO);
+		ipc_chan_free(core.chan);
+		close(fds[1]);
+		ev_free(ev);
+	}
+}
+
+static const struct ipc_field whole_fields[] = {{"data", IPC_BYTES, IPC_MSG_MAX}};
+static const struct ipc_message whole_rows[] = {
+	{"whole", 1, IPC_A_TO_B, IPC_S_ANY, 1000, whole_fields, 1, sizeof(struct span)}};
+static const struct ipc_proto whole = {"whole", "a", "b", whole_rows, 1};
+
+/* What the kernel cut off must not make a good message of a datagram that is none. */
+static void
+a_datagram_larger_than_the_largest_ends_the_channel(void **state)
+{
+	static const struct ipc_handler rows[] = {{1, on_legal}};
+	static const struct ipc_ops ops = {.handlers = rows, .n = 1, .on_end = on_end};
+	static const size_t lens[] = {IPC_MSG_MAX, IPC_MSG_MAX + 1, KIB(200)};
+	static uint8_t datagram[KIB(200)] = {
+		1, 0, (IPC_MSG_MAX - 6) & 0xff, (IPC_MSG_MAX - 6) >> 8};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(lens) / sizeof(lens[0]); i++) {
+		struct side b = {0};
+		struct ev *ev = ev_new();
+		struct ipc_received in;
+		int fds[2];
+
+		assert_int_equal(ipc_pair(fds), 0);
+		b.chan = ipc_chan_new(ev, fds[1], &whole, IPC_SIDE_B, IPC_FULL_END, &ops, &b);
+		send_raw(fds[0], datagram, lens[i]);
+		for (int n = 0; n < 3; n++)
+			ev_turn(ev, 1);
+		assert_int_equal(b.got, i == 0 ? 1 : 0);
+		assert_int_equal(b.ended, i == 0 ? 0 : ERR_PROTO);
+		ipc_chan_free(b.chan);
+		close(fds[0]);
+		ev_free(ev);
+
+		assert_int_equal(ipc_pair(fds), 0);
+		send_raw(fds[0], datagram, lens[i]);
+		assert_int_equal(ipc_sync_recv(fds[1], &whole, IPC_SIDE_B, 1000, &in),
+			i == 0 ? 0 : ERR_PROTO);
+		close(fds[0]);
+		close(fds[1]);
+	}
 }
 
 static void
@@ -469,6 +555,8 @@ main(void)
 		cmocka_unit_test(more_than_the_socket_holds_is_queued_in_order),
 		cmocka_unit_test(a_peer_that_never_reads_ends_its_channel_at_the_queue_limit),
 		cmocka_unit_test(whatever_breaks_the_table_ends_the_channel),
+		cmocka_unit_test(a_message_out_of_its_state_ends_the_channel),
+		cmocka_unit_test(a_datagram_larger_than_the_largest_ends_the_channel),
 		cmocka_unit_test(an_uninvited_descriptor_ends_the_channel_and_is_closed),
 		cmocka_unit_test(too_many_messages_a_second_end_the_channel),
 		cmocka_unit_test(what_is_sent_too_fast_waits_and_keeps_its_order),
