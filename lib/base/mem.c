@@ -1,8 +1,10 @@
 #include "base/mem.h"
 
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "base/err.h"
@@ -48,6 +50,25 @@ mem_grow(void *p, size_t n, size_t size)
 	if (p == NULL)
 		die();
 	return p;
+}
+
+#define PAGE_LEN ((uintptr_t)4096)
+
+void
+mem_heap_ahead(size_t bytes)
+{
+	uint8_t *p;
+
+	(void)mallopt(M_TOP_PAD, (int)bytes);
+	p = bytes == 0 ? NULL : mem_alloc(1, 1);
+	if (p != NULL) {
+		uint8_t *page = p + (PAGE_LEN - (uintptr_t)p % PAGE_LEN);
+
+		(void)madvise(page, bytes,
+			MADV_POPULATE_WRITE); /* since Linux 5.14; else they come as before */
+	}
+	free(p);
+	(void)mallopt(M_TOP_PAD, 0);
 }
 
 uint8_t *

@@ -17,6 +17,12 @@ void *mem_alloc(size_t n, size_t size) __attribute__((malloc, alloc_size(1, 2), 
 /* Grows p to n objects of size bytes (new bytes are not zeroed); ends the process when there is none. */
 void *mem_grow(void *p, size_t n, size_t size) __attribute__((alloc_size(2, 3), returns_nonnull));
 
+/*
+ * At the beginning of a program: the first bytes of the heap get their pages at once. One by one, each costs a fault, which takes
+ * many times as long as the page. Beyond them the heap grows by what is needed, and a large table comes fresh from the kernel.
+ */
+void mem_heap_ahead(size_t bytes);
+
 /* A copy with a NUL behind it (not counted). Caller frees. */
 uint8_t *mem_copy(struct span s) __attribute__((malloc, returns_nonnull));
 

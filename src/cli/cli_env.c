@@ -286,18 +286,17 @@ collect(struct cli *cli, const char *const *extra, struct vars *vars, uint8_t *t
 int
 cli_env_part(struct cli *cli, const char *const *extra, struct cli_env *env)
 {
-	struct vars *vars = mem_alloc(1, sizeof(*vars));
+	static struct vars vars;
 	uint8_t *text = mem_alloc(1, ENV_FILE_MAX);
 	size_t used = 0;
-	int rc = collect(cli, extra, vars, text, &used);
+	int rc = collect(cli, extra, &vars, text, &used);
 
-	if (rc == 0 && write_out(vars, cli->paths.state, env) < 0)
+	if (rc == 0 && write_out(&vars, cli->paths.state, env) < 0)
 		rc = cli_fail(
 			cli, NULL, "the environment could not be put aside: %s", strerror(errno));
-	rc = rc != 0 ? rc : cli_vault_key(cli, value_of(vars, SPAN("MOLTBOT_VAULT_KEY")), env);
+	rc = rc != 0 ? rc : cli_vault_key(cli, value_of(&vars, SPAN("MOLTBOT_VAULT_KEY")), env);
 	secret_wipe(text, used);
 	free(text);
-	free(vars);
 	return rc;
 }
 
