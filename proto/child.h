@@ -37,7 +37,9 @@ struct child_link {
 
 struct child_spec {
 	uint8_t kind;
-	const char *name;             /* in the log */
+	const char *name; /* in the log */
+	/* How much of the heap its start uses. None for a zygote: those that it forks would copy what they do not use. */
+	size_t heap;
 	const struct jail_spec *jail; /* NULL only for a child forked from a jailed zygote */
 	/*
 	 * Begun ahead, and jailed before it knows who it will be: setup needs nothing that the jail forbids. One that a zygote
@@ -100,7 +102,7 @@ struct child {
 	struct span old_slice; /* the one before it */
 	struct jail_report jail;
 	void *ctx;                      /* the process's own state */
-	struct child_link_state *state; /* private to child.c */
+	struct child_link_state *state; /* private to child_*.c */
 };
 
 /*

@@ -194,13 +194,11 @@ int ipc_pair(int fds[2]);
 int ipc_body_seal(struct span body);
 
 /*
- * Maps a received body after checking that it is a memfd with all four seals and at most max bytes; private, read-only. The fd
- * may be closed afterwards. ERR_PROTO when it is not such a body, ERR_TOOBIG. Unmap with ipc_body_unmap.
+ * A received body after checking that it is a memfd with all four seals and at most max bytes: copied up to 64 KiB, mapped (private,
+ * read-only) beyond. The fd may be closed afterwards. ERR_PROTO when it is not such a body, ERR_TOOBIG. It ends with
+ * ipc_body_free, which wants the span as it was got and wipes what it was copied to.
  */
-int ipc_body_map(int fd, size_t max, struct span *out);
-
-/* The same for one that is read and done with: a short one is copied (pread). Also ends with ipc_body_unmap. */
 int ipc_body_get(int fd, size_t max, struct span *out);
-void ipc_body_unmap(struct span body);
+void ipc_body_free(struct span body);
 
 #endif

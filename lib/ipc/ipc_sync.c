@@ -13,6 +13,7 @@
 #include "base/err.h"
 #include "base/limits.h"
 #include "base/mem.h"
+#include "base/secret.h"
 #include "ipc/ipc_io.h"
 
 #define TMPFS_MAGIC_NUMBER 0x01021994
@@ -55,7 +56,9 @@ ipc_sync_recv(int fd, const struct ipc_proto *proto, enum ipc_side side, int tim
 	size_t len;
 	int rc;
 
-	for (;;) {
+	/* who has no limit waits in the call that receives, unless the socket says that it does not wait */
+	rc = timeout_ms < 0 ? ipc_io_recv(fd, in->datagram, &len, fds, &nfds) : ERR_AGAIN;
+	while (rc == ERR_AGAIN) {
 		struct pollfd p = {.fd = fd, .events = POLLIN};
 		int n = poll(&p, 1, timeout_ms);
 
@@ -66,8 +69,6 @@ ipc_sync_recv(int fd, const struct ipc_proto *proto, enum ipc_side side, int tim
 		if (n == 0)
 			return ERR_TIMEOUT;
 		rc = ipc_io_recv(fd, in->datagram, &len, fds, &nfds);
-		if (rc != ERR_AGAIN)
-			break;
 	}
 	if (rc < 0)
 		return rc;
@@ -145,46 +146,27 @@ map(int fd, size_t len, struct span *out)
 	return 0;
 }
 
-int
-ipc_body_map(int fd, size_t max, struct span *out)
-{
-	size_t len = 0;
-	int rc = body_len(fd, max, &len);
-
-	*out = SPAN_EMPTY;
-	return rc < 0 || len == 0 ? rc : map(fd, len, out);
-}
-
 /*
- * A short body is copied: taking a mapping away costs more than that, because every processor that the process ran on hears of it. A
- * mapping begins with a page and a copy never does; how far behind the beginning of its memory it lies stands before it.
+ * A short body is copied: taking a mapping away costs more than that, because every processor that the process ran on hears of it. What
+ * is freed knows by its length which of the two it was.
  */
 #define COPY_MAX KIB(64u)
-#define COPY_STEP 16u
-#define PAGE_MIN 4096u
-
-static bool
-is_mapping(const uint8_t *p)
-{
-	return (uintptr_t)p % PAGE_MIN == 0;
-}
 
 static int
 copy(int fd, size_t len, struct span *out)
 {
-	uint8_t *memory = mem_grow(NULL, 2 * COPY_STEP + len, 1);
-	uint8_t step = is_mapping(memory + COPY_STEP) ? 2 * COPY_STEP : COPY_STEP;
+	uint8_t *memory = mem_grow(NULL, len, 1);
 	ssize_t n;
 
-	memory[step - 1] = step;
 	do {
-		n = pread(fd, memory + step, len, 0);
+		n = pread(fd, memory, len, 0);
 	} while (n < 0 && errno == EINTR);
 	if (n != (ssize_t)len) {
+		secret_wipe(memory, len);
 		free(memory);
 		return ERR_SYS;
 	}
-	*out = span_of(memory + step, len);
+	*out = span_of(memory, len);
 	return 0;
 }
 
@@ -201,15 +183,17 @@ ipc_body_get(int fd, size_t max, struct span *out)
 }
 
 void
-ipc_body_unmap(struct span body)
+ipc_body_free(struct span body)
 {
 	uint8_t *p;
 
 	memcpy(&p, &body.ptr, sizeof(p));
 	if (p == NULL)
 		return;
-	if (is_mapping(p))
+	if (body.len > COPY_MAX) {
 		munmap(p, body.len);
-	else
-		free(p - p[-1]);
+		return;
+	}
+	secret_wipe(p, body.len); /* it may have been a secret */
+	free(p);
 }

@@ -29,7 +29,7 @@ take_text(struct agent *a, struct span text, int body, struct span *out)
 		if (out->ptr == NULL)
 			rc = ERR_TOOBIG;
 	}
-	ipc_body_unmap(mapped);
+	ipc_body_free(mapped);
 	return rc;
 }
 

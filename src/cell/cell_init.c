@@ -34,7 +34,7 @@ get_args(const struct sandbox_cell_run *run, struct span *args)
 	*args = run->args;
 	if (run->body < 0)
 		return 0;
-	return ipc_body_map(run->body, IPC_BODY_MAX, args);
+	return ipc_body_get(run->body, IPC_BODY_MAX, args);
 }
 
 static int

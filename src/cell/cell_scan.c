@@ -237,7 +237,7 @@ cell_serve_scan(const struct sandbox_cell_scan *m)
 	pid_t pid;
 
 	if (m->table >= 0 &&
-		ipc_body_map(m->table, FILE_LABELS_MAX * SCAN_RECORD_LEN, &table) < 0) {
+		ipc_body_get(m->table, FILE_LABELS_MAX * SCAN_RECORD_LEN, &table) < 0) {
 		cell_msg_send_failed("table", EINVAL);
 		return ERR_PROTO;
 	}

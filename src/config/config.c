@@ -232,6 +232,7 @@ room(struct child *child, uint8_t kind, struct ipc_chan *chan)
 static struct child_spec spec = {
 	.kind = KIND_CONFIG,
 	.name = "config",
+	.heap = KIB(64u),
 	.jail = &config_jail,
 	.links = config_links,
 	.setup = setup,

@@ -224,11 +224,11 @@ config_desk_on_ask(struct ipc_chan *chan, const void *m, void *arg)
 	d->method = msg->method;
 	buf_put(&d->args, msg->args);
 	if (msg->body >= 0) {
-		rc = ipc_body_map(msg->body, IPC_BODY_MAX, &body);
+		rc = ipc_body_get(msg->body, IPC_BODY_MAX, &body);
 		if (rc < 0)
 			return rc;
 		buf_put(&d->args, body);
-		ipc_body_unmap(body);
+		ipc_body_free(body);
 	}
 	if (msg->method >= METHOD_N || d->args.err < 0 || args_check(buf_span(&d->args)) < 0)
 		config_desk_refuse(d, "malformed");

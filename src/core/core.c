@@ -176,6 +176,7 @@ drain(struct child *child)
 static const struct child_spec spec = {
 	.kind = KIND_CORE,
 	.name = "core",
+	.heap = KIB(24u),
 	.jail = &core_jail,
 	.links = core_links,
 	.nlinks = CORE_NLINKS,

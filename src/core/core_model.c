@@ -128,7 +128,7 @@ core_model_call(struct core_run *run, const struct core_agent_model_call *msg, i
 	c->row = child_option_u64(run->core->child, "provider.row", 0);
 	c->tag = child_option_u64(run->core->child, "provider.tag", 0);
 	plan_of((uint32_t)c->row, bytes, c->plan);
-	ipc_body_unmap(bytes);
+	ipc_body_free(bytes);
 	if (++run->model_calls > RUN_MODEL_CALLS_MAX && !WEAK(BUDGET))
 		core_model_end(run, ERR_FULL, span_from_cstr(reason_text(REASON_BUDGET)));
 	else

@@ -19,7 +19,7 @@ void
 core_text_close(struct core_text *text)
 {
 	if (text->mapped)
-		ipc_body_unmap(text->span);
+		ipc_body_free(text->span);
 	*text = (struct core_text){.span = SPAN_EMPTY};
 }
 

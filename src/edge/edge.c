@@ -9,6 +9,7 @@
 static struct child_spec anon_spec = {
 	.kind = KIND_ANON,
 	.name = "edge/anon",
+	.heap = KIB(16u),
 	.jail = &edge_anon_jail,
 	.links = edge_anon_links,
 	.setup = anon_setup,
@@ -22,6 +23,7 @@ static struct child_spec anon_spec = {
 static struct child_spec user_spec = {
 	.kind = KIND_USER,
 	.name = "edge/user",
+	.heap = KIB(16u),
 	.jail = &edge_user_jail,
 	.jail_first = true,
 	.jail_told = true,

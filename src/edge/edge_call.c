@@ -318,6 +318,6 @@ user_on_reply(struct ipc_chan *chan, const void *m, void *arg)
 	if (rc < 0)
 		return rc;
 	deliver(u, call, reply, body);
-	ipc_body_unmap(body);
+	ipc_body_free(body);
 	return 0;
 }

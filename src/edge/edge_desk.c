@@ -135,7 +135,7 @@ put_json(struct json_out *o, int fd)
 	struct json_node *root;
 	struct arena arena;
 	struct span text;
-	int rc = ipc_body_map(fd, ANSWER_MAX, &text);
+	int rc = ipc_body_get(fd, ANSWER_MAX, &text);
 
 	if (rc < 0)
 		return rc;
@@ -143,7 +143,7 @@ put_json(struct json_out *o, int fd)
 	rc = json_parse(&arena, text, &opts, &root, NULL);
 	rc = rc < 0 ? ERR_PROTO : json_out_node(o, root);
 	arena_clear(&arena);
-	ipc_body_unmap(text);
+	ipc_body_free(text);
 	return rc;
 }
 

@@ -79,7 +79,7 @@ user_on_event(struct ipc_chan *chan, const void *m, void *arg)
 		if (rc < 0)
 			return rc;
 		rc = on_payload(child->ctx, e, body);
-		ipc_body_unmap(body);
+		ipc_body_free(body);
 	}
 	if (rc == 0 && e->event == EVENT_SHUTDOWN)
 		close_all(child->ctx);

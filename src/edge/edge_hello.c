@@ -272,11 +272,11 @@ keep_snapshot(struct user *user, const struct edge_core_snapshot *s)
 	buf_clear(&user->snapshot);
 	if (s->body < 0)
 		return buf_put(&user->snapshot, s->args);
-	rc = ipc_body_map(s->body, IPC_BODY_MAX, &body);
+	rc = ipc_body_get(s->body, IPC_BODY_MAX, &body);
 	if (rc < 0)
 		return rc;
 	rc = buf_put(&user->snapshot, body);
-	ipc_body_unmap(body);
+	ipc_body_free(body);
 	return rc;
 }
 

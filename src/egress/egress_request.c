@@ -69,7 +69,7 @@ egress_request_end(struct egress_request *r, int rc, const char *detail)
 	if (r->tail.ptr != NULL)
 		secret_wipe(r->tail.ptr, r->tail.cap);
 	buf_clear(&r->tail);
-	ipc_body_unmap(r->body);
+	ipc_body_free(r->body);
 	if (r->fd >= 0)
 		close(r->fd);
 	*r = (struct egress_request){.egress = r->egress, .fd = -1};

@@ -483,7 +483,7 @@ sandbox_call_start(struct sandbox *s, const struct core_sandbox_run *msg)
 		return ERR_PROTO;
 	c->label = label_of(msg->tool);
 	if (msg->body >= 0) {
-		if (ipc_body_map(msg->body, IPC_BODY_MAX, &mapped) < 0)
+		if (ipc_body_get(msg->body, IPC_BODY_MAX, &mapped) < 0)
 			return ERR_PROTO;
 		args = mapped;
 	}
@@ -498,7 +498,7 @@ sandbox_call_start(struct sandbox *s, const struct core_sandbox_run *msg)
 		refuse(c, rc, REASON_NONE, "error: the arguments do not fit the tool");
 	else
 		witness_begin(c);
-	ipc_body_unmap(mapped);
+	ipc_body_free(mapped);
 	return 0;
 }
 

@@ -125,6 +125,7 @@ spec(void)
 	static struct child_spec row = {
 		.kind = KIND_STORE,
 		.name = "store",
+		.heap = KIB(448u), /* nearly all of it SQLite's */
 		.jail = &store_jail,
 		.links = store_links,
 		.setup = setup,

@@ -27,7 +27,7 @@ void
 store_body_close(struct store_body *body)
 {
 	if (body->mapped)
-		ipc_body_unmap(body->text);
+		ipc_body_free(body->text);
 }
 
 /* ---- rows ---- */

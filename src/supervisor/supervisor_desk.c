@@ -35,13 +35,13 @@ on_write(struct ipc_chan *chan, const void *m, void *arg)
 	struct sup_child *c = arg;
 	struct span text;
 	uint8_t base[32];
-	int rc = ipc_body_map(msg->body, CONFIG_FILE_MAX, &text);
+	int rc = ipc_body_get(msg->body, CONFIG_FILE_MAX, &text);
 
 	if (rc < 0)
 		return rc;
 	memcpy(base, words, sizeof(base));
 	rc = supervisor_config_write(supervisor_self, c->instance, msg->absent ? NULL : base, text);
-	ipc_body_unmap(text);
+	ipc_body_free(text);
 	supervisor_audit(supervisor_self, AUDIT_CONFIG, KIND_DESK, c->instance, rc);
 	log_write(rc < 0 ? LOG_ERROR : LOG_INFO,
 		rc < 0 ? "configuration not written" : "configuration written",

@@ -140,10 +140,10 @@ is_same_body(int a, int b)
 
 	if (a < 0 || b < 0)
 		return a == b;
-	same = ipc_body_map(a, IPC_BODY_MAX, &x) == 0 && ipc_body_map(b, IPC_BODY_MAX, &y) == 0 &&
+	same = ipc_body_get(a, IPC_BODY_MAX, &x) == 0 && ipc_body_get(b, IPC_BODY_MAX, &y) == 0 &&
 	       span_eq(x, y);
-	ipc_body_unmap(x);
-	ipc_body_unmap(y);
+	ipc_body_free(x);
+	ipc_body_free(y);
 	return same;
 }
 

@@ -428,9 +428,9 @@ harness_body(int fd, struct buf *out)
 {
 	struct span body;
 
-	assert_int_equal(ipc_body_map(fd, IPC_BODY_MAX, &body), 0);
+	assert_int_equal(ipc_body_get(fd, IPC_BODY_MAX, &body), 0);
 	assert_int_equal(buf_put(out, body), 0);
-	ipc_body_unmap(body);
+	ipc_body_free(body);
 }
 
 void
