@@ -125,7 +125,7 @@ spec(void)
 	static struct child_spec row = {
 		.kind = KIND_STORE,
 		.name = "store",
-		.heap = KIB(448u), /* nearly all of it SQLite's */
+		.heap = KIB(640u), /* a third for tables of its own, the rest for SQLite */
 		.jail = &store_jail,
 		.links = store_links,
 		.setup = setup,
