@@ -22,6 +22,7 @@
 #include "proto/anon_user.h"
 #include "proto/edge_core.h"
 #include "proto/edge_gate.h"
+#include "proto/routes.h"
 #include "proto/user_vault.h"
 
 static const char *program;
@@ -936,6 +937,68 @@ bad_chat_requests_are_openai_errors(void **state)
 #define SECOND(path, host, fields) ("GET " path " HTTP/1.1\r\nHost: " host "\r\n" fields "\r\n")
 
 /* Somebody else's request, and one that a page could have made a browser send, are strangers' again. */
+/* ---- what an HTTP principal may reach ---- */
+
+static bool
+may(unsigned held, unsigned need)
+{
+	return held == SCOPE_ADMIN || held == need || (held == SCOPE_WRITE && need == SCOPE_READ);
+}
+
+static int
+ask_route(struct world *w, const struct route_row *row, unsigned scopes)
+{
+	size_t len = strcspn(row->path, "*");
+	bool reads = (row->methods & ROUTE_GET) != 0;
+	char text[512];
+	int fd;
+
+	(void)snprintf(text, sizeof(text),
+		"%s %.*s%s HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer t\r\nContent-Length: %d\r\n"
+		"\r\n%s",
+		reads ? "GET" : "POST", (int)len, row->path, row->path[len] == '*' ? "nobody" : "",
+		reads ? 0 : 2, reads ? "" : "{}");
+	fd = hand_over(w, false, text, false);
+	redeem(w, (struct user_vault_principal){.scopes = scopes});
+	return fd;
+}
+
+/* Nobody who comes over HTTP today has fewer than all scopes; the edge asks all the same. */
+static void
+a_route_asks_for_the_scope_of_its_method(void **state)
+{
+	static const unsigned scopes[] = {
+		SCOPE_READ, SCOPE_WRITE, SCOPE_APPROVALS, SCOPE_PAIRING, SCOPE_ADMIN};
+	struct world w = begin();
+	unsigned refused = 0;
+	unsigned passed = 0;
+
+	(void)state;
+	for (unsigned r = 0; r < ROUTE_N; r++) {
+		const struct route_row *row = &route_rows[r];
+
+		for (size_t i = 0; row->who == ROUTE_CALL && i < 5; i++) {
+			unsigned need = method_rows[row->method].scope;
+			int fd = ask_route(&w, row, scopes[i]);
+
+			if (!may(scopes[i], need)) {
+				holds(kit_ask(fd, ""), "HTTP/1.1 403 ");
+				holds(kit_last, "missing scope: operator.");
+				refused++;
+			} else if ((row->methods & ROUTE_GET) != 0) {
+				assert_int_equal(next_call(&w)->method, row->method);
+				passed++;
+			} else {
+				holds(kit_ask(fd, ""), "HTTP/1.1 400 ");
+				passed++;
+			}
+			close(fd);
+		}
+	}
+	assert_true(refused > 8 && passed > 8);
+	finish(&w);
+}
+
 static void
 another_credential_goes_back(void **state)
 {
@@ -1119,6 +1182,7 @@ main(int argc, char **argv)
 		cmocka_unit_test(a_chat_completion_is_streamed_to_its_end),
 		cmocka_unit_test(a_client_that_leaves_aborts_its_run),
 		cmocka_unit_test(bad_chat_requests_are_openai_errors),
+		cmocka_unit_test(a_route_asks_for_the_scope_of_its_method),
 		cmocka_unit_test(another_credential_goes_back),
 		cmocka_unit_test(work_has_a_rate_when_one_is_configured),
 		cmocka_unit_test(the_control_socket_is_the_owners_door),
