@@ -48,8 +48,8 @@ class Gateway:
         self.child = subprocess.Popen([PROGRAM, "gateway", "run"], env=self.env, stdout=self.log, stderr=self.log, stdin=subprocess.DEVNULL)
         return self
 
-    def load(self, mode, lanes, seconds=SECONDS):
-        done = subprocess.run([LOAD, str(self.port), mode, str(lanes), seconds], env=self.env, stdout=subprocess.PIPE, text=True, timeout=120)
+    def load(self, mode, lanes, seconds=SECONDS, env=None):
+        done = subprocess.run([LOAD, str(self.port), mode, str(lanes), seconds], env={**self.env, **(env or {})}, stdout=subprocess.PIPE, text=True, timeout=120)
         rate, p50, p99, errors = done.stdout.split()[-4:]
         if int(errors):
             print(f"{mode}: {errors} errors")
@@ -80,6 +80,17 @@ class Gateway:
             found.append(pid)
             queue += parents.get(pid, [])
         return found
+
+    def agent(self):
+        """The agent that is kept ahead, and will be the next run's: forked from the agents' zygote."""
+        def stat(pid):
+            text = pathlib.Path(f"/proc/{pid}/stat").read_text()
+            return text[text.index("(") + 1:text.rindex(")")], int(text.rsplit(")", 1)[1].split()[1])
+        for pid in self.tree():
+            name, parent = stat(pid)
+            if name == stat(parent)[0] == "moltbot-agent":
+                return pid
+        raise RuntimeError("no agent is kept ahead")
 
     def pss_kib(self, detail=False):
         total, lines = 0, []
@@ -241,6 +252,20 @@ def kill_switch():
     row("kill switch to the end of the last tool, longest of 3", f"{max(times):.1f}", "ms", 100, 10)
 
 
+def abort():
+    """From chat.abort on a WebSocket to the end of the run's tool and of its agent; the longest of five."""
+    times = []
+    with Model() as config:
+        gateway = Gateway(config).start()
+        gateway.load("once", 1, "10")
+        time.sleep(3)
+        for _ in range(5):
+            times.append(gateway.load("abort", 1, "10", {"LOAD_AGENT": str(gateway.agent())})[1] / 1000)
+            time.sleep(1)
+        gateway.stop()
+    row("chat.abort to the end of tool and agent, longest of 5", f"{max(times):.1f}", "ms", 100, 10)
+
+
 def fill(directory, sessions):
     """That many sessions with one answered message each, put beside what the store has, as the store would."""
     with contextlib.closing(sqlite3.connect(os.path.join(directory, "store", "store.db"))) as db:
@@ -284,6 +309,6 @@ def installed_size():
 
 if not PROGRAM.exists():
     sys.exit("the gateway is not built")
-for part in (start_time, calls, held_before_sign_in, turns, crowd, kill_switch, security_audit, installed_size):
+for part in (start_time, calls, held_before_sign_in, turns, crowd, kill_switch, abort, security_audit, installed_size):
     if len(sys.argv) < 2 or part.__name__ in sys.argv[1:]:
         part()

@@ -8,6 +8,7 @@
  *            start of this program makes the same load
  *   once     one connection: time from start to the first health answer, connecting again until it works
  *   panic    LANES sessions run `sleep` as a tool; once they all sleep, the kill switch: time until the last of them is dead
+ *   abort    the same with chat.abort of every session; LOAD_AGENT in the environment is an agent's pid that must be dead, too
  *   flood    LANES connections that never sign in (load_attack.h)
  *   idle     opens LANES authenticated connections, prints "ready", keeps them until standard input closes
  *   slow     the same, but every tenth reads nothing any more once it is signed in, and takes little unread
@@ -20,6 +21,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/pidfd.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <time.h>
@@ -34,7 +36,7 @@
 #define SAMPLES_MAX 4000000
 #define FRAME_MAX (8u << 20)
 
-enum mode { CONNECT, HEALTH, TURNS, ONCE, IDLE, PANIC, FLOOD, SLOW };
+enum mode { CONNECT, HEALTH, TURNS, ONCE, IDLE, PANIC, ABORT, FLOOD, SLOW };
 enum state { SHAKING, CHALLENGE, HELLO, OPEN };
 
 struct lane {
@@ -75,6 +77,13 @@ now_us(void)
 }
 
 /* Connections that stay and are sent what happens. */
+/* Tools that sleep, and then the word that ends them. */
+static bool
+is_stop(void)
+{
+	return g.mode == PANIC || g.mode == ABORT;
+}
+
 static bool
 is_crowd(void)
 {
@@ -171,7 +180,7 @@ start_turn(struct lane *l, size_t session)
 		"{\"type\":\"req\",\"id\":\"t\",\"method\":\"chat.send\",\"params\":{"
 		"\"sessionKey\":\"bench-%d-%zu\",\"message\":\"%s%s\","
 		"\"idempotencyKey\":\"%d-%zu-%llu\"}}",
-		(int)getpid(), session, g.mode == PANIC ? "run: exec sleep " : "go", g.mark,
+		(int)getpid(), session, is_stop() ? "run: exec sleep " : "go", g.mark,
 		(int)getpid(), session, (unsigned long long)g.turn);
 	send_text(l, buf_span(&m));
 	buf_clear(&m);
@@ -179,18 +188,54 @@ start_turn(struct lane *l, size_t session)
 
 #define SLEEPERS_MAX 64
 
+static void
+say_stop(struct lane *l)
+{
+	if (g.mode == PANIC)
+		send_text(l, SPAN("{\"type\":\"req\",\"id\":\"p\",\"method\":\"moltbot.panic\"}"));
+	for (size_t i = 0; g.mode == ABORT && i < g.lanes; i++) {
+		struct buf m = {.max = 256};
+
+		buf_put_fmt(&m,
+			"{\"type\":\"req\",\"id\":\"a\",\"method\":\"chat.abort\",\"params\":{"
+			"\"sessionKey\":\"bench-%zu\"}}",
+			i);
+		send_text(l, buf_span(&m));
+		buf_clear(&m);
+	}
+}
+
+/* The agent that has to end as well, if one was named: one more in pidfds. */
+static size_t
+add_agent(int *pidfds, size_t n)
+{
+	const char *text = getenv("LOAD_AGENT");
+	uint64_t pid;
+
+	if (text == NULL)
+		return n;
+	if (span_to_u64(span_from_cstr(text), 1, INT32_MAX, &pid) == 0)
+		pidfds[n] = pidfd_open((pid_t)pid, 0);
+	if (pidfds[n] >= 0)
+		return n + 1;
+	g.errors++;
+	return n;
+}
+
 /* The sleepers are looked for until all are there; then nothing is between the word and their end but the gateway. */
 static void
 on_sleepers(struct ev *ev, void *arg)
 {
 	struct lane *l = arg;
-	int pidfds[SLEEPERS_MAX];
+	int pidfds[SLEEPERS_MAX + 1] = {0};
 	size_t n = load_marked(g.mark, pidfds, SLEEPERS_MAX);
 
 	if (n >= g.lanes) {
-		uint64_t from = now_us();
+		uint64_t from;
 
-		send_text(l, SPAN("{\"type\":\"req\",\"id\":\"p\",\"method\":\"moltbot.panic\"}"));
+		n = add_agent(pidfds, n);
+		from = now_us();
+		say_stop(l);
 		g.errors += load_wait_ended(pidfds, n) < 0;
 		sample(from);
 		finish();
@@ -231,10 +276,10 @@ on_open(struct lane *l)
 {
 	l->state = OPEN;
 	g.open++;
-	if (g.mode == TURNS || g.mode == PANIC) {
+	if (g.mode == TURNS || is_stop()) {
 		for (size_t i = 0; i < g.lanes; i++)
 			start_turn(l, i);
-		if (g.mode == PANIC)
+		if (is_stop())
 			on_sleepers(g.ev, l);
 	} else if (is_crowd()) {
 		if (is_slow(l))
@@ -327,7 +372,7 @@ on_message(struct lane *l, struct span text)
 		on_turn_message(l, text);
 		return;
 	}
-	if (is_crowd() || g.mode == PANIC || !has(text, "\"type\":\"res\""))
+	if (is_crowd() || is_stop() || !has(text, "\"type\":\"res\""))
 		return;
 	if (!has(text, "\"ok\":true"))
 		g.errors++;
@@ -439,7 +484,7 @@ static int
 parse(int argc, char **argv, uint64_t *seconds)
 {
 	static const char *const modes[] = {
-		"connect", "health", "turns", "once", "idle", "panic", "flood", "slow"};
+		"connect", "health", "turns", "once", "idle", "panic", "abort", "flood", "slow"};
 	uint64_t port;
 	uint64_t lanes;
 
@@ -468,22 +513,22 @@ main(int argc, char **argv)
 
 	g.token = getenv("MOLTBOT_GATEWAY_TOKEN");
 	if (g.token == NULL || parse(argc, argv, &seconds) < 0) {
-		fprintf(stderr,
-			"load PORT connect|health|turns|once|idle|panic|flood|slow LANES SECONDS; "
-			"MOLTBOT_GATEWAY_TOKEN in the environment\n");
+		fprintf(stderr, "load PORT connect|health|turns|once|idle|panic|abort|flood|slow "
+				"LANES SECONDS; "
+				"MOLTBOT_GATEWAY_TOKEN in the environment\n");
 		return 64;
 	}
 	signal(SIGPIPE, SIG_IGN);
 	(void)setrlimit(RLIMIT_NOFILE, &files);
 	if (g.mode == FLOOD)
 		return load_flood(g.port, g.lanes);
-	if (g.mode == PANIC)
+	if (is_stop())
 		(void)snprintf(g.mark, sizeof(g.mark), "60.%07d", (int)getpid());
 	g.ev = ev_new();
 	g.samples = mem_alloc(SAMPLES_MAX, sizeof(*g.samples));
 	g.turn_us = mem_alloc(g.lanes, sizeof(*g.turn_us));
 	g.turn_of = mem_alloc(g.lanes, sizeof(*g.turn_of));
-	conns = g.mode == TURNS || g.mode == PANIC || g.mode == ONCE ? 1 : g.lanes;
+	conns = g.mode == TURNS || is_stop() || g.mode == ONCE ? 1 : g.lanes;
 	lanes = mem_alloc(conns, sizeof(*lanes));
 	g.start_us = now_us();
 	g.end_us = g.start_us + seconds * 1000000;
