@@ -6,7 +6,7 @@ tree=$(mktemp -d) || exit 99
 trap 'rm -rf "$tree"' EXIT
 mkdir -p "$tree/tools" "$tree/bin"
 cp "$root/tools/setup" "$tree/tools/"
-printf 'cmd:sh\tdash\tbuild\tthe shell\ncmd:no-such-program\tno-such-package\tbuild test\twhat the test wants\n' >"$tree/tools/packages"
+printf 'cmd:sh\tdash\tbuild there\tthe shell\ncmd:no-such-program\tno-such-package\tbuild test\twhat the test wants\n' >"$tree/tools/packages"
 for p in sh dirname cat rm tail printf; do ln -s "$(command -v "$p")" "$tree/bin/$p" 2>/dev/null; done
 n=0
 
@@ -29,7 +29,7 @@ expect() {
 	fi
 }
 
-echo 1..6
+echo 1..7
 expect 'nothing is said when nothing of the group is wanted' 0 '' lint
 expect 'without apt-get it says what is needed and what for' 1 'no-such-package: what the test wants' build
 fake apt-get "echo \"\$@\" >>'$tree/log'"
@@ -40,6 +40,15 @@ expect 'with sudo it installs through it' 0 'Installing with apt-get what is mis
 fake id 'echo 0'
 fake apt-get 'echo no network; exit 100'
 expect 'a failing apt-get fails the set-up and is shown' 1 'no network' build
+n=$((n + 1))
+fake apt-get "echo \"\$@\" >>'$tree/log'"
+out=$(PATH=$tree/bin sh "$tree/tools/setup" there 2>&1)
+if [ -z "$out" ]; then
+	echo "ok $n - where nothing is missing nothing is said, and (below) nobody is asked"
+else
+	echo "# $out"
+	echo "not ok $n - where nothing is missing nothing is said, and (below) nobody is asked"
+fi
 n=$((n + 1))
 if [ "$(cat "$tree/log")" = "sudo
 update

@@ -187,7 +187,7 @@ explains_connecting(struct ask *k)
 			says(k->text, "ollama") || says(k->text, "provider")))
 		return false;
 	say(k, SPAN("Put this into `moltbot.json` in the state directory (`~/.moltbot` unless you "
-		    "chose another) and restart the gateway:\n\n"
+		    "chose another); a gateway that runs takes it at once:\n\n"
 		    "```json5\n"
 		    "{\n"
 		    "  agents: { defaults: { model: { primary: \"my/llama3\" } } },\n"

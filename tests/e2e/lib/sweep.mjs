@@ -124,6 +124,12 @@ export function loneEffects(lines) {
 	return { lone, begun };
 }
 
+/** How many, the middle, the 99th percentile, the longest. */
+function times(ms) {
+	const sorted = ms.toSorted((a, b) => a - b);
+	return { n: sorted.length, p50: sorted[Math.floor(sorted.length / 2)], p99: sorted[Math.floor(sorted.length * 0.99)], max: sorted.at(-1) };
+}
+
 export class Sweep {
 	constructor({ turns, kills, supervisorKills, onProgress }) {
 		Object.assign(this, { turns, kills, supervisorKills, onProgress });
@@ -298,6 +304,7 @@ export class Sweep {
 		const { lone, begun } = loneEffects(lines);
 		const requests = [...begun].filter((key) => key.startsWith('egress/')).length;
 		const result = { turns: this.list.length, seconds: this.seconds, killed: this.killed, audit, lone, grown, load: this.load,
+			recoveries: times(this.recoveries.filter((r) => !r.waits).map((r) => r.ms)),
 			slowestRecovery: this.recoveries.filter((r) => !r.waits).reduce((a, b) => (b.ms > a.ms ? b : a), { ms: 0 }),
 			slowestEndMs: this.slowestEnd, bad: this.badTurns(rows), newRuns: rows.length - before, unwritten: this.unwritten(lines),
 			statuses: Object.groupBy(this.list, (t) => t.status), requests: { seen: this.model.count, begun: requests },
