@@ -130,7 +130,8 @@ void ipc_chan_set_arg(struct ipc_chan *chan, void *arg);
 /* A number of the owner's choice (for example the peer's instance). */
 void ipc_chan_set_tag(struct ipc_chan *chan, uint64_t tag);
 uint64_t ipc_chan_tag(const struct ipc_chan *chan);
-size_t ipc_chan_queued(const struct ipc_chan *chan); /* bytes waiting for a full socket */
+size_t ipc_chan_queued(
+	const struct ipc_chan *chan); /* bytes that wait, each message with what it costs to keep */
 bool ipc_chan_is_open(const struct ipc_chan *chan);
 #ifdef MOLTBOT_ATTACKER
 /* attacker builds: to send what the codec would refuse */

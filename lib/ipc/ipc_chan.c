@@ -224,7 +224,7 @@ flush(struct ipc_chan *c)
 		c->head = q->next;
 		if (c->head == NULL)
 			c->tail = &c->head;
-		c->queued -= q->len;
+		c->queued -= sizeof(*q) + q->len;
 		for (size_t i = 0; i < q->nfds; i++)
 			close(q->fds[i]);
 		free(q);
@@ -236,9 +236,10 @@ static int
 enqueue(struct ipc_chan *c, const struct ipc_message *m, bool is_due, struct span datagram,
 	const int *fds, size_t nfds)
 {
+	size_t size = sizeof(struct queued) + datagram.len;
 	struct queued *q;
 
-	if (c->queued + datagram.len > IPC_QUEUE_MAX) {
+	if (c->queued + size > IPC_QUEUE_MAX) {
 		if (c->full == IPC_FULL_WAIT) {
 			c->wants_room = true;
 			return ERR_AGAIN;
@@ -247,7 +248,7 @@ enqueue(struct ipc_chan *c, const struct ipc_message *m, bool is_due, struct spa
 			end(c, ERR_FULL);
 		return ERR_FULL;
 	}
-	q = mem_alloc(1, sizeof(*q) + datagram.len);
+	q = mem_alloc(1, size);
 	q->m = m;
 	q->is_due = is_due;
 	memcpy(q->data, datagram.ptr, datagram.len);
@@ -264,7 +265,7 @@ enqueue(struct ipc_chan *c, const struct ipc_message *m, bool is_due, struct spa
 	}
 	*c->tail = q;
 	c->tail = &q->next;
-	c->queued += q->len;
+	c->queued += size;
 	update_watch(c);
 	return 0;
 }

@@ -5,12 +5,14 @@
 #include <stdint.h>
 #include <cmocka.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 
 #include "base/err.h"
 #include "base/mem.h"
 #include "ipc/ipc.h"
+#include "proto/child.def.h"
 #include "proto/core_agent.h"
 #include "proto/core_gate.h"
 #include "proto/core_sandbox.h"
@@ -161,6 +163,35 @@ a_peer_that_never_reads_ends_its_channel_at_the_queue_limit(void **state)
 	turns(&p, 2);
 	assert_int_equal(p.core.ended, ERR_FULL);
 	close_pair(&p);
+}
+
+/* What waits costs more than its bytes: of the shortest messages there are no more than memory for IPC_QUEUE_MAX bytes holds. */
+static void
+many_short_messages_that_wait_are_no_more_memory_than_long_ones(void **state)
+{
+	static const struct ipc_ops nothing = {.on_end = on_end};
+	struct side core = {0};
+	struct ev *ev = ev_new();
+	size_t before, most = 0;
+	int fds[2];
+	int rc = 0;
+
+	(void)state;
+	assert_int_equal(ipc_pair(fds), 0);
+	core.chan =
+		ipc_chan_new(ev, fds[0], &child_proto, IPC_SIDE_B, IPC_FULL_END, &nothing, &core);
+	before = mallinfo2().uordblks;
+	for (unsigned n = 0; n < 1000000 && rc == 0; n++) {
+		rc = child_panic_send(core.chan, &(struct child_panic){.on = true});
+		if (rc == 0)
+			most = mallinfo2().uordblks - before;
+	}
+	assert_int_equal(rc, ERR_FULL);
+	assert_true(most < IPC_QUEUE_MAX + IPC_QUEUE_MAX / 2);
+	ev_turn(ev, 1);
+	assert_int_equal(core.ended, ERR_FULL);
+	close(fds[1]);
+	ev_free(ev);
 }
 
 static void
@@ -573,6 +604,7 @@ main(void)
 		cmocka_unit_test(a_question_gets_its_answer),
 		cmocka_unit_test(more_than_the_socket_holds_is_queued_in_order),
 		cmocka_unit_test(a_peer_that_never_reads_ends_its_channel_at_the_queue_limit),
+		cmocka_unit_test(many_short_messages_that_wait_are_no_more_memory_than_long_ones),
 		cmocka_unit_test(whatever_breaks_the_table_ends_the_channel),
 		cmocka_unit_test(a_message_out_of_its_state_ends_the_channel),
 		cmocka_unit_test(a_datagram_larger_than_the_largest_ends_the_channel),
