@@ -53,7 +53,7 @@ read_hello(struct child *child, int control, struct jail_env *env)
 		}
 		/* who is jailed already cannot become somebody else */
 		if (in->id != CHILD_HELLO || hello->kind != child->spec->kind ||
-			(child->spec->jail_first &&
+			(child->spec->jail_first && !WEAK(HELLO_UID) &&
 				(hello->uid != env->uid || hello->gid != env->gid))) {
 			rc = ERR_PROTO;
 			break;

@@ -167,6 +167,15 @@ on_drain(struct ipc_chan *control, const void *m, void *arg)
 	return 0;
 }
 
+static int
+on_ping(struct ipc_chan *control, const void *m, void *arg)
+{
+	(void)m;
+	(void)arg;
+	(void)child_pong_send(control, &(struct child_pong){});
+	return 0;
+}
+
 static const struct ipc_handler control_handlers[] = {
 	{CHILD_KEY, on_key},
 	{CHILD_PEER, child_on_peer},
@@ -180,6 +189,7 @@ static const struct ipc_handler control_handlers[] = {
 	{CHILD_CENSUS_ROW, on_census_row},
 	{CHILD_READINESS, on_readiness},
 	{CHILD_DRAIN, on_drain},
+	{CHILD_PING, on_ping},
 };
 
 /* Without the supervisor nobody would restart, wire or stop us: end at once. */

@@ -31,7 +31,7 @@
 /* ipc: messages between processes */
 #define IPC_MSG_MAX KIB(16u)      /* bytes of one datagram */
 #define IPC_FDS_MAX 4             /* descriptors in one message */
-#define IPC_QUEUE_MAX MIB(1u)     /* bytes waiting for a full socket before the edge's rule applies */
+#define IPC_QUEUE_MAX MIB(1u)     /* bytes of memory for what waits before the edge's rule applies */
 #define IPC_BODY_MAX MIB(32u)     /* bytes of one memfd body */
 #define IPC_CREDIT_BYTES KIB(256u) /* a stream's window: bytes in flight without a credit */
 #define ARGS_DEPTH_MAX 16         /* steps of one leaf's path */
@@ -209,6 +209,8 @@
 /* supervisor */
 #define CHILD_RESTARTS_FREE 5      /* crashes within CHILD_RESTART_WINDOW_MS that cost no wait */
 #define CHILD_RESTART_WINDOW_MS 10000
+#define CHILD_PULSE_MS 10000       /* a process is asked whether it is there that often */
+#define CHILD_PULSES_MISSED 4      /* so many questions without an answer: it is killed */
 #define CHILD_BACKOFF_MS 1000      /* wait after one more, of a process that lived no longer than this */
 #define CHILD_BACKOFF_SHORT_MS 250 /* of one that did */
 #define STOP_GRACE_MS 3000         /* SIGTERM to SIGKILL on an orderly stop */

@@ -6,35 +6,16 @@
 #include "base/span.h"
 
 #define VARIABLE "MOLTBOT_WEAK"
-#define PLACE (sizeof(VARIABLE "=") - 1)
+#define ROOM 4096
 
 static const char *const names_of[] = {
 #define WEAK_ROW(NAME, process, what) #NAME,
 #include "base/weak.def"
 #undef WEAK_ROW
 };
-_Static_assert(WEAK_N <= 64, "one bit each");
 
-uint64_t weak_bits;
-char weak_environ[] = VARIABLE "=0000000000000000";
-
-static void
-set_bits(uint64_t bits)
-{
-	weak_bits = bits;
-	(void)snprintf(weak_environ + PLACE, sizeof(weak_environ) - PLACE, "%016llx",
-		(unsigned long long)bits);
-}
-
-/* Before main: in every program alike, none has to ask. */
-__attribute__((constructor)) static void
-read_bits(void)
-{
-	const char *text = getenv(VARIABLE);
-
-	if (text != NULL)
-		set_bits(strtoull(text, NULL, 16));
-}
+bool weak_out[WEAK_N];
+char weak_environ[ROOM] = VARIABLE "=";
 
 static int
 find(struct span name)
@@ -45,21 +26,43 @@ find(struct span name)
 	return ERR_UNKNOWN;
 }
 
+static int
+leave_out(const char *names)
+{
+	bool out[WEAK_N] = {false};
+
+	for (const char *at = names; *at != '\0';) {
+		size_t n = strcspn(at, ",");
+		int row = find(span_of(at, n));
+
+		if (row < 0)
+			return row;
+		out[row] = true;
+		at += n + (at[n] == ',');
+	}
+	if (snprintf(weak_environ, ROOM, VARIABLE "=%s", names) >= ROOM)
+		return ERR_UNKNOWN;
+	memcpy(weak_out, out, sizeof(out));
+	return 0;
+}
+
+/* Before main: in every program alike, none has to ask. One that means no row is a test's mistake, and nothing runs. */
+__attribute__((constructor)) static void
+read_names(void)
+{
+	const char *text = getenv(VARIABLE);
+
+	if (text != NULL && leave_out(text) < 0)
+		_exit(127);
+}
+
 int
 weak_set(const char *names)
 {
-	uint64_t bits = 0;
+	int rc = leave_out(names);
 
-	while (*names != '\0') {
-		size_t n = strcspn(names, ",");
-		int bit = find(span_of(names, n));
-
-		if (bit < 0)
-			return bit;
-		bits |= UINT64_C(1) << bit;
-		names += n + (names[n] == ',');
-	}
-	set_bits(bits);
+	if (rc < 0)
+		return rc;
 	/* else nothing is left of the environment, and weak_environ goes on alone */
 	return !WEAK(ENV_WIPE) || putenv(weak_environ) == 0 ? 0 : ERR_SYS;
 }

@@ -206,7 +206,9 @@ int jail_set_limits(const struct jail_limit *limits);
 int jail_userns_map(uid_t inside_uid, gid_t inside_gid, uid_t uid,
 	gid_t gid); /* after unshare(CLONE_NEWUSER) */
 
-/* Number of BPF instructions of spec's filter, or ERR_x. For tests and topology. */
+/* The instructions of spec's filter as they would be installed now, until the next call; empty when there are too many. */
+struct span jail_filter_bytes(const struct jail_spec *spec);
+/* Their number, or ERR_TOOBIG. For tests and topology. */
 int jail_filter_len(const struct jail_spec *spec);
 
 /*

@@ -9,6 +9,7 @@
 #include <sys/syscall.h>
 
 #include "base/err.h"
+#include "base/weak.h"
 
 /*
  * The filter is a straight list, ascending by number, so that it can be read next to the tables.
@@ -258,15 +259,6 @@ build(const struct jail_spec *spec, struct prog *p)
 	return p->full || rows.overflow ? ERR_TOOBIG : 0;
 }
 
-int
-jail_filter_len(const struct jail_spec *spec)
-{
-	static struct prog p;
-	int rc = build(spec, &p);
-
-	return rc < 0 ? rc : (int)p.n;
-}
-
 /* What is built for one specification stays as it is. */
 static struct prog ahead;
 static const struct jail_spec *ahead_for;
@@ -276,20 +268,42 @@ jail_filter_ahead(const struct jail_spec *spec)
 {
 	if (ahead_for != spec)
 		ahead_for = build(spec, &ahead) < 0 ? NULL : spec;
+	if (WEAK(FILTER_AHEAD)) {
+		ahead.n = 0;
+		put(&ahead, RETURN(SECCOMP_RET_ALLOW));
+	}
+}
+
+struct span
+jail_filter_bytes(const struct jail_spec *spec)
+{
+	static struct prog p;
+
+	if (spec != ahead_for && build(spec, &p) < 0)
+		return SPAN_EMPTY;
+	return spec == ahead_for ? span_of(ahead.ins, ahead.n * sizeof(ahead.ins[0]))
+				 : span_of(p.ins, p.n * sizeof(p.ins[0]));
+}
+
+int
+jail_filter_len(const struct jail_spec *spec)
+{
+	struct span bytes = jail_filter_bytes(spec);
+
+	return bytes.len == 0 ? ERR_TOOBIG : (int)(bytes.len / sizeof(struct sock_filter));
 }
 
 int
 jail_seccomp(const struct jail_spec *spec)
 {
-	static struct prog p;
-	struct sock_fprog prog;
+	struct span bytes = jail_filter_bytes(spec);
+	struct sock_fprog prog = {.len = (unsigned short)(bytes.len / sizeof(struct sock_filter)),
+		.filter = (struct sock_filter *)(uintptr_t)bytes.ptr};
 
-	if (spec != ahead_for && build(spec, &p) < 0) {
+	if (bytes.len == 0) {
 		errno = E2BIG;
 		return ERR_SYS;
 	}
-	prog.len = (unsigned short)(spec == ahead_for ? ahead.n : p.n);
-	prog.filter = spec == ahead_for ? ahead.ins : p.ins;
 	if (syscall(__NR_seccomp, SECCOMP_SET_MODE_FILTER, 0, &prog) != 0)
 		return ERR_SYS;
 	return 0;

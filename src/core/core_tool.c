@@ -5,6 +5,7 @@
 
 #include "base/utf8.h"
 #include "base/weak.h"
+#include "core/rpc/rpc.h"
 #include "proto/tools.h"
 
 #define ITEM_INLINE 6144u
@@ -264,6 +265,21 @@ begin(struct core_run *run, enum reason reason, bool patient)
 		core_call_judge(run);
 }
 
+/* The door that a model does not have: what it calls by the name of a method is that method, called by the owner. */
+static void
+call_method(struct core_run *run, struct span args)
+{
+	struct span name = buf_span(&run->call.name);
+	int method = method_find((const char *)name.ptr, (unsigned)name.len);
+	struct edge_core_call call = {
+		.door = DOOR_AGENT, .scopes = SCOPE_ALL, .args = args, .body = -1};
+
+	if (method < 0)
+		return;
+	call.method = (uint32_t)method;
+	(void)core_dispatch(run->core, PRINCIPAL(PRINCIPAL_CONTROL, SCOPE_ALL, 1), &call);
+}
+
 int
 core_tool_call(struct core_run *run, const struct core_agent_tool_call *msg, int body)
 {
@@ -283,6 +299,8 @@ core_tool_call(struct core_run *run, const struct core_agent_tool_call *msg, int
 	warrant_plan(c->tool, &args.span, 1, c->plan);
 	put_call_item(run, args.span);
 	core_event_tool_start(run, args.span);
+	if (WEAK(AGENT_DOOR) && c->tool == TOOL_NONE)
+		call_method(run, args.span);
 	core_text_close(&args);
 	reason = ++run->tool_calls > RUN_TOOL_CALLS_MAX && !WEAK(BUDGET)
 			 ? REASON_BUDGET

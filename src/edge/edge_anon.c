@@ -124,7 +124,7 @@ anon_conn_new(struct anon *anon, int fd, struct span unread)
 {
 	struct anon_conn *a;
 
-	if (anon->conns.n >= anon->conns_max && anon->conns.first != NULL)
+	if (anon->conns.n >= anon->conns_max && anon->conns.first != NULL && !WEAK(ACCEPT_ROOM))
 		edge_conn_close(
 			anon->conns
 				.first); /* the one that has been silent for longest makes room */
@@ -156,7 +156,7 @@ on_listener(struct ev *ev, int fd, unsigned events, void *arg)
 		if (client < 0 &&
 			(errno == EMFILE || errno == ENFILE || errno == ENOBUFS ||
 				errno == ENOMEM) &&
-			anon->conns.first != NULL) {
+			anon->conns.first != NULL && !WEAK(ACCEPT_ROOM)) {
 			edge_conn_close(anon->conns.first);
 			continue;
 		}

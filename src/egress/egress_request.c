@@ -215,7 +215,7 @@ void
 egress_request_answered(struct egress_request *r, enum egress_ask ask)
 {
 	r->asked &= (uint8_t)~ask;
-	if (r->phase != EGRESS_ASKING || r->asked != 0)
+	if (r->phase != EGRESS_ASKING || (r->asked != 0 && !WEAK(EGRESS_ASKS)))
 		return;
 	/* an idle connection of this row may be there; if curl finds none we come back for a new one */
 	r->phase = EGRESS_RUNNING;

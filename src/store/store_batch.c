@@ -5,6 +5,7 @@
 #include "base/err.h"
 #include "base/limits.h"
 #include "base/log.h"
+#include "base/weak.h"
 
 /* Ends the answer. */
 static void
@@ -63,7 +64,7 @@ finish(struct store *s, int rc)
 	ev_timer_cancel(s->child->ev, s->commit_timer);
 	s->commit_timer = 0;
 	for (size_t i = 0; i < n; i++)
-		send_answer(&s->answers[i], rc);
+		send_answer(&s->answers[i], WEAK(STORE_ANSWER) ? 0 : rc);
 }
 
 static int
@@ -126,7 +127,7 @@ on_sync(struct ev *ev, void *arg)
 void
 store_batch_commit(struct store *s)
 {
-	enum store_sync sync = s->sync;
+	enum store_sync sync = WEAK(STORE_SYNC) ? STORE_SYNC_NONE : (enum store_sync)s->sync;
 	int rc = s->broken;
 
 	if (!s->in_batch)

@@ -47,7 +47,8 @@ on_jailed(struct ipc_chan *chan, const void *m, void *arg)
 	struct sup_child *c = arg;
 
 	(void)chan;
-	if ((c->state != SUP_SPARE && c->state != SUP_STARTING) || c->jailed)
+	if (((c->state != SUP_SPARE && c->state != SUP_STARTING) || c->jailed) &&
+		!WEAK(SPARE_JAILED))
 		return ERR_STATE;
 	c->jailed = true;
 	log_missing(c, msg->missing);
@@ -277,6 +278,19 @@ on_census(struct ipc_chan *chan, const void *m, void *arg)
 	return 0;
 }
 
+static int
+on_pong(struct ipc_chan *chan, const void *m, void *arg)
+{
+	struct sup_child *c = arg;
+
+	(void)chan;
+	(void)m;
+	if (c->pings == 0)
+		return ERR_STATE;
+	c->pings--;
+	return 0;
+}
+
 static const struct ipc_handler handlers[] = {
 	{CHILD_JAILED, on_jailed},
 	{CHILD_READY, on_ready},
@@ -288,6 +302,7 @@ static const struct ipc_handler handlers[] = {
 	{CHILD_PANIC, on_panic},
 	{CHILD_RELEASE, on_release},
 	{CHILD_STOP, on_stop},
+	{CHILD_PONG, on_pong},
 	{CHILD_CENSUS, on_census},
 };
 

@@ -197,6 +197,7 @@ on_late(struct ev *ev, void *arg)
 		if (supervisor_child_new(sup, kinds[i], 0) == NULL)
 			supervisor_stop(sup, 1);
 	}
+	supervisor_pulse_start(sup);
 	for (uint64_t i = 1; i < sup->values[VALUE_AGENTS] && i < SUP_WORKSPACES_MAX; i++) {
 		if (!sup->stopping)
 			(void)supervisor_child_new(sup, KIND_SANDBOX, i);

@@ -52,7 +52,9 @@ struct sup_child {
 	uint64_t crashes_ms[CHILD_RESTARTS_FREE + 1]; /* times of the last crashes, newest first */
 	uint64_t restart_timer;
 	uint64_t drain_timer;
-	bool planned; /* it ends because it shall start anew */
+	unsigned pings; /* asked and not answered */
+	unsigned begun; /* pulses since its birth, until it is up */
+	bool planned;   /* it ends because it shall start anew */
 };
 
 struct sup_task {
@@ -234,6 +236,9 @@ void supervisor_panic(struct sup *sup, bool on);
 
 /* supervisor_census.c: which processes there are, for core to show. */
 void supervisor_census(const struct sup *sup, struct ipc_chan *to);
+
+/* supervisor_pulse.c: whoever does not answer any more is killed, and started anew like one that crashed. */
+void supervisor_pulse_start(struct sup *sup);
 
 /* supervisor_cgroup.c: one control group for all cells. -1 when there is none to be had. */
 int supervisor_cgroup_open(struct sup *sup, uint64_t which, uint32_t uid);

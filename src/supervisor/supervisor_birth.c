@@ -331,6 +331,7 @@ supervisor_child_birth(struct sup *sup, struct sup_child *c)
 	c->incarnation = ++sup->next_incarnation;
 	c->greeted = c->jail_told = c->jailed = c->ready_due = false;
 	c->theirs = -1;
+	c->pings = c->begun = 0;
 	c->pid = 0;
 	c->pidfd = -1;
 	c->started_ms = ev_now_ms(sup->ev);

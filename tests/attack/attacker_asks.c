@@ -107,6 +107,16 @@ raised_desk(
 	return spawn(peers, n, KIND_DESK, raised == child->instance ? raised + 1 : raised);
 }
 
+/* Said by those that are begun ahead of their client or run, and by nobody who is told already. */
+static enum attacker_outcome
+jailed(const struct child *child, const struct attacker_peer *peers, size_t n, const char *text)
+{
+	(void)child;
+	(void)text;
+	return ask(socket_of(peers, n, &child_proto), &child_proto, IPC_SIDE_B, CHILD_JAILED,
+		&(struct child_jailed){}, UINT16_MAX);
+}
+
 /* ---- the kill switch ---- */
 
 static enum attacker_outcome
@@ -308,5 +318,6 @@ const struct attacker_ask attacker_asks[] = {
 	{KIND_DESK, "value", say_value, NULL},
 	{KIND_DESK, "slice", say_slice, "x"},
 	{KIND_DESK, "done", say_done, NULL},
+	{KIND_N, "jailed, when it runs", jailed, NULL},
 };
 const size_t attacker_nasks = sizeof(attacker_asks) / sizeof(attacker_asks[0]);

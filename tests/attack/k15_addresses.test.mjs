@@ -10,7 +10,7 @@ import { join } from 'node:path';
 import test from 'node:test';
 import { chat, signIn } from '../e2e/lib/client.mjs';
 import { isBuilt, program, providerConfig } from '../e2e/lib/gateway.mjs';
-import { buildHostile, weakGateway } from '../e2e/lib/hostile.mjs';
+import { buildHostile, reportWeak, weakGateway } from '../e2e/lib/hostile.mjs';
 
 const corpus = new URL('../../../shared/corpora/url/urltestdata.json', import.meta.url).pathname;
 const inside = process.env.MOLTBOT_ADDRESSES_INSIDE === '1';
@@ -162,6 +162,7 @@ if (inside) {
 			if (host !== METADATA) return;
 			assert.equal(await connections(['CONFIG_ADDRESS'], url, METADATA), 0, 'dial refuses by itself');
 			assert.ok(await connections(['CONFIG_ADDRESS', 'DIAL_ADDRESS'], url, METADATA) > 0, 'without both it is connected to');
+			reportWeak(['CONFIG_ADDRESS', 'DIAL_ADDRESS'], [METADATA]);
 		});
 
 	for (const name of Object.keys(lies))
@@ -170,6 +171,7 @@ if (inside) {
 			const [held, weak] = [await reached([], name), await reached(['DIAL_ADDRESS'], name)];
 			assert.deepEqual(held.filter((address) => address !== PUBLIC), []);
 			assert.ok(weak.some((address) => address !== PUBLIC), `without the control: ${weak}`);
+			reportWeak(['DIAL_ADDRESS'], weak.filter((address) => address !== PUBLIC));
 			if (name === 'changes.example') assert.ok(held.includes(PUBLIC), 'the first answer was a good one');
 		});
 
@@ -179,5 +181,6 @@ if (inside) {
 			const url = (port) => `https://${name}:${port}/v1`;
 			assert.equal(await connections([], url, address), 0);
 			assert.ok(await connections(['DIAL_ADDRESS'], url, address) > 0, 'without the control it is connected to');
+			reportWeak(['DIAL_ADDRESS'], [name]);
 		});
 }

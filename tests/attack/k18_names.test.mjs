@@ -72,7 +72,7 @@ test('what somebody named tells neither a log nor a terminal what to do', { skip
 			writeFileSync(bad, JSON.stringify(Object.fromEntries(strings.map((s) => [s, s]).concat([['gateway', { bind: orders[0], publicDomain: orders[1] }], ['models', { providers: { [orders[2]]: { baseUrl: orders[3] } } }]]))), { mode: 0o600 });
 
 			// a weak command prints like a weak gateway
-			const env = { PATH: process.env.PATH, HOME: gateway.dir, MOLTBOT_STATE_DIR: gateway.dir, TERM: 'xterm', ...(weak.length ? { MOLTBOT_WEAK: 'ffffffffffffffff' } : {}) };
+			const env = { PATH: process.env.PATH, HOME: gateway.dir, MOLTBOT_STATE_DIR: gateway.dir, TERM: 'xterm', MOLTBOT_WEAK: weak.join() };
 			const seen = { log: gateway.log(), console: gateway.output, 'audit log': readFileSync(join(gateway.dir, 'audit.log'), 'utf8') };
 			for (const args of [['status', '--all'], ['devices', 'list'], ['devices', 'list', '--json'], ['logs'], ['logs', '--json'], ['agent', '--message', 'go'], ['agent', '--json', '--message', 'go'], ['config', 'validate', bad],
 				['config', 'validate', '--json', bad], ['config', 'get', orders[1]], ['config', 'set', orders[0], orders[1]], ['config', 'history'], ['devices', 'approve', orders[0]], ['audit', 'verify'], [orders[0]], ['status', orders[1]]]) {

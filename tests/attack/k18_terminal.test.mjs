@@ -21,7 +21,7 @@ test('no terminal is told what to do', { skip }, async () => {
 			await client.request('chat.send', { sessionKey: orders[0], message: 'x', idempotencyKey: orders[1] });
 			await client.close();
 			// a weak command prints like a weak gateway
-			const env = { PATH: process.env.PATH, HOME: gateway.dir, MOLTBOT_STATE_DIR: gateway.dir, TERM: 'xterm', ...(weak.length ? { MOLTBOT_WEAK: 'ffffffffffffffff' } : {}) };
+			const env = { PATH: process.env.PATH, HOME: gateway.dir, MOLTBOT_STATE_DIR: gateway.dir, TERM: 'xterm', MOLTBOT_WEAK: weak.join() };
 			const run = (...args) => printed(hostileProgram, args, env);
 			const onTerminal = (...args) => printed('script', ['-qec', [hostileProgram, ...args.map((a) => `'${a}'`)].join(' '), '/dev/null'], env);
 			const seen = { log: gateway.log(), console: gateway.output };

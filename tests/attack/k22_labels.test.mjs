@@ -187,6 +187,30 @@ test('a session whose row is not there any more is no new one', { skip, timeout:
 	});
 });
 
+// All labels as they were before, each under gate's own MAC: as whoever puts back a copy of the store's table.
+test('the labels of an earlier day are not believed', { skip, timeout: 120000 }, async () => {
+	await withModel(obey, async (model) => {
+		await seenToFail(['SESSION_VERSION'], { config: providerConfig(model.baseUrl) }, async (gateway) => {
+			let client = await open(gateway);
+			await make(client, SESSION, [['file_write', { path: precious[0], content: 'x' }], ['memory_save', { text: 'tea at five' }]]);
+			await client.close();
+			const all = (db) => db.prepare('select tbl, key, version, value, mac from gate_row').all();
+			let before;
+			client = await tamper(gateway, (db) => { before = all(db); sources['a memory whose row is not as it was written'].change(db); });
+			assert.ok((await make(client, SESSION, [['memory_search', { query: 'tea' }], ['file_delete', { path: precious[0] }]]))[1].startsWith(DENIED), 'the session is tainted');
+			await client.close();
+			client = await tamper(gateway, (db, id) => {
+				assert.ok(all(db).some((row) => row.tbl === 1 && row.key === id), 'its row says so');
+				db.exec('delete from gate_row');
+				for (const row of before) db.prepare('insert into gate_row(tbl, key, version, value, mac) values(?, ?, ?, ?, ?)').run(row.tbl, row.key, row.version, row.value, row.mac);
+			});
+			await make(client, SESSION, [['file_delete', { path: precious[0] }]]);
+			await client.close();
+			return existsSync(join(workspace(gateway), precious[0])) ? [] : [precious[0]];
+		});
+	});
+});
+
 // In the owner's own run the same text may be the name and content of files, what a program prints, a memory and a session's name: to
 // the model it is a tool's result or what the user said, word for word, and never a message of its own.
 test('orders in names, contents, output, memories and session names stay what they are', { skip, timeout: 600000 }, async () => {

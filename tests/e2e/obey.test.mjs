@@ -10,7 +10,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'node:test';
 import { chat, signIn } from './lib/client.mjs';
-import { buildHostile, weakGateway } from './lib/hostile.mjs';
+import { buildHostile, reportWeak, weakGateway } from './lib/hostile.mjs';
 import { Gateway, isBuilt, providerConfig, until } from './lib/gateway.mjs';
 import { lastUser, ModelServer, toolResults } from './lib/model.mjs';
 
@@ -220,6 +220,7 @@ async function comesOut(entry) {
 	assert.ok(!held.out, `with all protections: ${held.text}`);
 	const weak = await attempt(entry, entry.without);
 	assert.ok(weak.out, `without ${entry.without} it did not come out: ${weak.text}\n${weak.log}`);
+	reportWeak(entry.without, [`canary ${entry.canary}`]);
 }
 
 /** One command typed into the shell by the obeying model, with protections left out: what it saw, and whether the canary came out. */

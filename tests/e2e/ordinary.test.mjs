@@ -1,6 +1,6 @@
-// The gateway where less is to be had than in the other tests: run by an ordinary user, and where nobody may make user namespaces.
-// Each is the whole gateway in a place made for it: the self-proof passes, tools work as the tier says, and programs start only in a
-// tier that is at least agents.defaults.sandbox.minTier.
+// The gateway where less is to be had than in the other tests: run by an ordinary user, where nobody may make user namespaces, and where
+// the kernel has no newer Landlock than that. Each is the whole gateway in a place made for it: the self-proof passes, tools work as the
+// tier says, and programs start only in a tier that is at least agents.defaults.sandbox.minTier.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { chmodSync, mkdirSync, mkdtempSync, readFileSync } from 'node:fs';
@@ -22,6 +22,9 @@ const places = {
 	'an ordinary user': { user: USER, tier: 'full' },
 	'an ordinary user without namespaces': { user: USER, chroot: true, tier: 'landlock' },
 	'root without namespaces': { user: 0, chroot: true, tier: 'landlock+uid' },
+	'root with the Landlock of Linux 6.1': { user: 0, tier: 'full', landlock: 2 },
+	'an ordinary user without namespaces and with the Landlock of Linux 6.1': { user: USER, chroot: true, tier: 'landlock', landlock: 2 },
+	'root without namespaces and with the Landlock of Linux 6.1': { user: 0, chroot: true, tier: 'landlock+uid', landlock: 2 },
 };
 
 /** Runs this file there, with the project and what was built of it where that user may read them. */
@@ -47,14 +50,14 @@ const calls = [['calculator', { expression: '6*7' }], ['file_write', { path: 'no
 	['file_read', { path: '../../../../../../../etc/passwd' }], ['shell_exec', { command: 'echo ran: $((40000 + 2)); cat notes/a.txt' }]];
 
 async function there(t) {
-	const { tier, user } = places[place];
+	const { tier, user, landlock } = places[place];
 	await withModel((body) => {
 		const results = toolResults(body);
 		return results.length < calls.length ? { calls: [{ name: calls[results.length][0], args: calls[results.length][1] }] } : { text: JSON.stringify(results) };
 	}, async (model) => {
 		/** What the calls came to under this configuration of the sandbox. */
 		const made = async (sandbox) => {
-			const gateway = new Gateway({ config: providerConfig(model.baseUrl, { config: {} }) });
+			const gateway = new Gateway({ config: providerConfig(model.baseUrl, { config: {} }), args: landlock ? ['--landlock', String(landlock)] : [] });
 			gateway.options.config.agents.defaults.sandbox = sandbox;
 			try {
 				await gateway.start();

@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import test from 'node:test';
 import { WebSocketServer } from 'ws';
 import { Gateway, cli, isBuilt, program, until } from './lib/gateway.mjs';
-import { buildHostile, hostileProgram, weakGateway } from './lib/hostile.mjs';
+import { buildHostile, hostileProgram, reportWeak, weakGateway } from './lib/hostile.mjs';
 
 const skip = isBuilt() ? false : 'the gateway is not built';
 const good = () => randomBytes(36).toString('base64');
@@ -338,9 +338,11 @@ for (const [control, id] of Object.entries(controls)) {
 			/* other tests' programs may have tokens; what counts is ours */
 			assert.ok(!seen[0].evidence.some((e) => e.includes('moltbot-')), JSON.stringify(seen[0]));
 			assert.ok(seen[1].evidence.some((e) => e.includes('moltbot-')), JSON.stringify(seen[1]));
+			reportWeak([control], [id]);
 			return;
 		}
 		assert.equal(seen[0].verdict, 'pass', JSON.stringify(seen[0]));
 		assert.equal(seen[1].verdict, 'fail', JSON.stringify(seen[1]));
+		reportWeak([control], [id]);
 	});
 }

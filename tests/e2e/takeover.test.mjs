@@ -7,7 +7,7 @@ import test from 'node:test';
 import { chat, Client, signIn } from './lib/client.mjs';
 import { Device } from './lib/device.mjs';
 import { cli, Gateway, isBuilt, providerConfig, sleep } from './lib/gateway.mjs';
-import { buildHostile, hostileProgram } from './lib/hostile.mjs';
+import { buildHostile, hostileProgram, reportWeak } from './lib/hostile.mjs';
 import { ModelServer } from './lib/model.mjs';
 
 // Processes that live as long as the gateway, those that a turn brings up, and those that the configuration does.
@@ -167,12 +167,28 @@ test('takeover', { skip: isBuilt() ? false : 'the gateway is not built' }, async
 	await t.test('and gets one when the supervisor does not look who asks', async () => {
 		const { list } = await desks(['--weak', 'DESK_ADMIN']);
 		assert.equal(list.find((a) => a.what === 'a desk of its own').result, 'REACHED');
+		reportWeak(['DESK_ADMIN'], ['a desk of its own']);
 	});
 
 	await t.test('the kill switch is undone by an edge when the supervisor does not look who asks', async () => {
 		const what = 'the kill switch undone';
 		const { list } = await attack('edge/user', model, { weak: ['--weak', 'STOP_ASK'], from: CALLS + 5, until: (a) => a.what === what && a.result !== undefined });
 		assert.equal(list.find((a) => a.what === what)?.result, 'no answer', 'nobody ended it');
+		reportWeak(['STOP_ASK'], [what]);
+	});
+
+	await t.test('a process that runs says that it is jailed, and lives on, when neither the table nor the supervisor looks who says so and when', async () => {
+		const what = 'jailed, when it runs';
+		const { list } = await attack('dial', model, { weak: ['--weak', 'SPARE_JAILED,IPC_STATES'], from: CALLS, until: (a) => a.what === what && a.result !== undefined });
+		assert.equal(list.find((a) => a.what === what)?.result, 'no answer', 'nobody ended it');
+		reportWeak(['SPARE_JAILED', 'IPC_STATES'], [what]);
+	});
+
+	await t.test('an agent has every call that its zygote\'s filter lets through', async () => {
+		const { list } = await attack('agent', model, { weak: ['--weak', 'FILTER_AHEAD'], until: (a) => a.n >= CALLS || a.result === 'done' });
+		const reached = list.filter((a) => a.kind === 'call' && a.result === 'REACHED').map((a) => a.what);
+		assert.ok(reached.length > 0, JSON.stringify(list));
+		reportWeak(['FILTER_AHEAD'], reached);
 	});
 });
 
@@ -187,6 +203,7 @@ test('what a row stood for before is refused for its tag alone', { skip: isBuilt
 		const { list } = await attack('core', model, { weak, from: FRAUD_TAG, until: (a) => a.n > FRAUD_TAG || a.what === what && a.result !== undefined });
 		assert.equal(list.find((a) => a.what === what)?.result, result, JSON.stringify(list));
 		assert.equal(model.requests.slice(before).filter((r) => r.raw.includes('warranted')).length, result === 'REACHED' ? 1 : 0);
+		if (result === 'REACHED') reportWeak(['ROW_TAG'], [what]);
 	}
 });
 
@@ -201,5 +218,6 @@ test('core gets by with warrants that are not good once nobody looks at them', {
 	t.diagnostic(`${frauds.filter((a) => a.result === 'REACHED').length} of ${frauds.length} reached`);
 	assert.equal(frauds.length, 10);
 	assert.deepEqual(frauds.filter((a) => a.result !== 'REACHED').map((a) => `${a.what}: ${a.result}`), ["store: sandbox's warrant: refused"]);
+	reportWeak(['WARRANT'], frauds.filter((a) => a.result === 'REACHED').map((a) => a.what));
 	assert.ok(model.requests.some((r) => r.raw.includes('stolen')), 'the body that no warrant was for came to the model');
 });

@@ -83,8 +83,8 @@ send_hello(struct harness *h, const struct harness_options *o)
 			.incarnation = 1,
 			.tier = o->tier,
 			.flags = o->flags,
-			.uid = o->uid,
-			.gid = o->uid,
+			.uid = o->told_uid == 0 ? o->uid : o->told_uid,
+			.gid = o->told_uid == 0 ? o->uid : o->told_uid,
 			.landlock_max = UINT32_MAX,
 			.parent = (uint64_t)getpid()});
 }

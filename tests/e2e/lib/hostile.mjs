@@ -1,7 +1,8 @@
 // The hostile build: processes that attack from inside (--attack), and controls that can be left out by name (--weak, lib/base/weak.def).
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { join } from 'node:path';
+import { appendFileSync } from 'node:fs';
+import { join, relative } from 'node:path';
 import { signIn } from './client.mjs';
 import { Gateway, until } from './gateway.mjs';
 import { ModelServer } from './model.mjs';
@@ -24,6 +25,12 @@ export function weakGateway(weak, options = {}) {
 	return new Gateway({ ...options, program: hostileProgram, args: [...args, ...(options.args ?? [])] });
 }
 
+/** For tools/weak, which collects it: without these controls this came through. */
+export function reportWeak(weak, came) {
+	const { MOLTBOT_WEAK_REPORT: report } = process.env;
+	if (report) appendFileSync(report, `${JSON.stringify({ file: relative(join(root, 'tests'), process.argv[1]), weak, came: came.map(String).slice(0, 20) })}\n`);
+}
+
 /**
  * An attack with all controls, and with some left out. attack(gateway, weak) carries it out on a gateway that runs (options:
  * start: false: that it starts itself) and gives a list of what came through: nothing with the controls, something without them.
@@ -41,6 +48,7 @@ export async function seenToFail(weak, options, attack) {
 	}));
 	assert.deepEqual(held, [], 'came through with all controls');
 	assert.ok(came.length > 0, `nothing came through without ${weak}: the attack proves nothing`);
+	reportWeak(weak, came);
 	return came;
 }
 

@@ -1059,6 +1059,24 @@ work_has_a_rate_when_one_is_configured(void **state)
 
 /* ---- the control socket ---- */
 
+/* Jailed ahead as one, told that it is another: it would serve one principal with the rights of somebody else. */
+static void
+who_is_jailed_already_becomes_nobody_else(void **state)
+{
+	struct harness *h = harness_new(program, "user",
+		&(struct harness_options){.kind = KIND_USER,
+			.instance = CONTROL,
+			.told_uid = 4711,
+			.keep_not_ready = true});
+	const struct child_failed *failed;
+
+	(void)state;
+	(void)harness_expect(h, CHILD_JAILED);
+	failed = harness_expect(h, CHILD_FAILED);
+	assert_int_equal(failed->why, ERR_PROTO);
+	assert_int_equal(harness_free(h), 1);
+}
+
 static void
 the_control_socket_is_the_owners_door(void **state)
 {
@@ -1185,6 +1203,7 @@ main(int argc, char **argv)
 		cmocka_unit_test(a_route_asks_for_the_scope_of_its_method),
 		cmocka_unit_test(another_credential_goes_back),
 		cmocka_unit_test(work_has_a_rate_when_one_is_configured),
+		cmocka_unit_test(who_is_jailed_already_becomes_nobody_else),
 		cmocka_unit_test(the_control_socket_is_the_owners_door),
 		cmocka_unit_test(a_core_that_delegates_what_it_must_not_is_accused),
 		cmocka_unit_test(an_idle_signed_in_client_costs_little),

@@ -12,6 +12,7 @@
 #include "crypto/crypto.h"
 #include "proto/audit_writer.h"
 #include "proto/egress_dial.h"
+#include "proto/egress_vault.h"
 #include "proto/executor_gate.h"
 
 static void
@@ -91,6 +92,66 @@ no_request_begins_before_its_line_is_kept(void **state)
 	assert_int_equal(line->event, AUDIT_REFUSED);
 	assert_int_equal(line->reason, REASON_AUDIT);
 	world_close(&w);
+}
+
+static void
+say_kept(struct world *w)
+{
+	harness_send(w->audit, &audit_writer_proto, IPC_SIDE_B, AUDIT_WRITER_KEPT,
+		&(struct audit_writer_kept){.count = 1});
+}
+
+static void
+say_label(struct world *w)
+{
+	harness_send(w->gate, &executor_gate_proto, IPC_SIDE_B, EXECUTOR_GATE_LABELED,
+		&(struct executor_gate_labeled){.run = 1, .call = 1});
+}
+
+static void
+say_credential(struct world *w)
+{
+	harness_send(w->vault, &egress_vault_proto, IPC_SIDE_B, EGRESS_VAULT_CREDENTIAL,
+		&(struct egress_vault_credential){.req = 1,
+			.ok = true,
+			.scheme = SPAN("http"),
+			.host = SPAN("127.0.0.1"),
+			.port = w->port,
+			.header = SPAN("Authorization"),
+			.prefix = SPAN("Bearer "),
+			.value = SPAN(SECRET)});
+}
+
+/* In each order: two of the three answers move nothing, the third does. */
+static void
+nothing_leaves_before_audit_gate_and_vault_have_answered(void **state)
+{
+	static void (*const say[3])(struct world * w) = {say_kept, say_label, say_credential};
+
+	(void)state;
+	for (unsigned last = 0; last < 3; last++) {
+		uint8_t warrant[WARRANT_LEN];
+		struct world w;
+
+		world_open(&w);
+		close(w.audit);
+		w.audit = world_wire(&w, KIND_AUDIT, 6);
+		world_issue(&w, BODY, warrant);
+		world_request(&w, 1, BODY, warrant);
+		(void)harness_recv(
+			w.audit, &audit_writer_proto, IPC_SIDE_B, AUDIT_WRITER_LINE, &world_in);
+		(void)harness_recv(
+			w.gate, &executor_gate_proto, IPC_SIDE_B, EXECUTOR_GATE_LABEL, &world_in);
+		(void)harness_recv(
+			w.vault, &egress_vault_proto, IPC_SIDE_B, EGRESS_VAULT_RELEASE, &world_in);
+		for (unsigned i = 0; i < 3; i++) {
+			harness_quiet(w.dial, 50);
+			say[(last + 1 + i) % 3](&w);
+		}
+		(void)harness_recv(
+			w.dial, &egress_dial_proto, IPC_SIDE_B, EGRESS_DIAL_CONNECT, &world_in);
+		world_close(&w);
+	}
 }
 
 static void
@@ -283,6 +344,7 @@ main(int argc, char **argv)
 		cmocka_unit_test(a_credential_bound_elsewhere_stays_here),
 		cmocka_unit_test(redirects_are_not_followed_and_echoed_credentials_are_cut),
 		cmocka_unit_test(no_request_begins_before_its_line_is_kept),
+		cmocka_unit_test(nothing_leaves_before_audit_gate_and_vault_have_answered),
 		cmocka_unit_test(peers_that_start_are_waited_for),
 		cmocka_unit_test(a_request_for_another_destination_is_not_ours),
 	};

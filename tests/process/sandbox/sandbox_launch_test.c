@@ -364,9 +364,9 @@ limits_on_files_processes_and_memory_bind(void **state)
 		CELL_PIDS + 1);
 	(void)launch_shell(&l, want);
 	assert_false(l.result.ok && span_eq(buf_span(&l.out), SPAN("spawned\n")));
-	(void)snprintf(
-		want, sizeof(want), "%u\n%u\n%u\n0\n", CELL_FDS, CELL_FILE_MAX / 512u, CELL_CPU_S);
-	(void)launch_shell(&l, "ulimit -n; ulimit -f; ulimit -t; ulimit -c");
+	(void)snprintf(want, sizeof(want), "%u\n%u\n%u\n0\n%u\n", CELL_FDS, CELL_FILE_MAX / 512u,
+		CELL_CPU_S, CELL_MEM / 1024u);
+	(void)launch_shell(&l, "ulimit -n; ulimit -f; ulimit -t; ulimit -c; ulimit -v");
 	assert_true(output_is(&l, want));
 	/* descriptors 0 to 2 are there: the last number below the limit opens, the limit itself does not */
 	(void)snprintf(want, sizeof(want),
@@ -375,10 +375,10 @@ limits_on_files_processes_and_memory_bind(void **state)
 	(void)launch_shell(&l, want);
 	assert_true(output_has(&l, "last\n"));
 	assert_false(output_has(&l, "over\n"));
-	/* CELL_MEM holds a program that has a little less than that besides its own */
+	/* CELL_MEM holds a program that has a little less than that besides its own, and none that has as much */
 	(void)snprintf(want, sizeof(want),
 		"dd if=/dev/zero of=/dev/null bs=%u count=1 2>/dev/null && echo had",
-		CELL_MEM - MIB(64));
+		CELL_MEM - MIB(16));
 	(void)launch_shell(&l, want);
 	assert_true(output_is(&l, "had\n"));
 	(void)snprintf(want, sizeof(want),

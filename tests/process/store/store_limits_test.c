@@ -128,6 +128,34 @@ the_end_of_a_run_is_on_the_disk_soon(void **state)
 	assert_int_equal(harness_syncs(k->h), had + 1);
 }
 
+/* Accepted, an effect that begins, a row of gate's: the answer comes after the sync. An item of a transcript asks for none. */
+static void
+what_is_told_as_stored_is_on_the_disk(void **state)
+{
+	struct kit *k = *state;
+	uint64_t had;
+
+	harness_freeze(k->h);
+	had = harness_syncs(k->h);
+	(void)kit_accept(k, 1, "a", "first", "q");
+	assert_int_equal(harness_syncs(k->h), ++had);
+	assert_int_equal(kit_item(k, 1, ITEM_TOOL_CALL, "call"), 0);
+	assert_int_equal(harness_syncs(k->h), had);
+	assert_int_equal(kit_state(k, 1, RUN_EFFECT, 1), 0);
+	assert_int_equal(harness_syncs(k->h), ++had);
+	put_row(k, 7);
+	(void)harness_recv(
+		k->gate, &gate_store_proto, IPC_SIDE_A, GATE_STORE_STORED, &k->from_gate);
+	assert_int_equal(harness_syncs(k->h), ++had);
+	/* the end of a run waits for no sync, and what is accepted behind it brings it to the disk */
+	assert_int_equal(kit_finish(k, 1, RUN_DONE, "answer"), 0);
+	assert_int_equal(harness_syncs(k->h), had);
+	(void)kit_accept(k, 2, "a", "second", "q");
+	assert_int_equal(harness_syncs(k->h), ++had);
+	harness_pass(k->h, 10 * STORE_SYNC_MS);
+	assert_int_equal(harness_syncs(k->h), had);
+}
+
 /* ---- searches ---- */
 
 /* Sessions n of them, the newest first; the key of number i is what name says, or s<i>. */
@@ -307,6 +335,7 @@ main(int argc, char **argv)
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, kit_teardown)
 		T(one_commit_has_a_limit),
 		T(the_end_of_a_run_is_on_the_disk_soon),
+		T(what_is_told_as_stored_is_on_the_disk),
 		T(a_search_looks_at_the_newest_sessions_only),
 		T(a_long_search_lets_others_have_their_turn),
 		T(a_long_log_is_moved_into_the_database),

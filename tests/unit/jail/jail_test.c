@@ -169,6 +169,39 @@ clone3_answers_enosys(void **state)
 	assert_int_equal(run_plain(calls, &nr), ENOSYS);
 }
 
+/* Built for all that will be forked, it is what each would have built: to the last instruction, and it bites. */
+static void
+a_filter_built_ahead_is_the_one_that_would_be_built(void **state)
+{
+	static const struct jail_rule rules[] = {JAIL_REFUSE(getppid, EACCES),
+		JAIL_PERMIT_ARG(socket, 0, UINT32_MAX, AF_UNIX), JAIL_RULES_END};
+	static const struct jail_spec several[] = {
+		{.name = "little", .groups = JAIL_BASE, .landlock = true},
+		{.name = "much",
+			.groups = JAIL_BASE | JAIL_MEMFD | JAIL_FORK,
+			.landlock = true,
+			.rules = rules},
+	};
+	static uint8_t before[16384];
+	long nr = __NR_socket;
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		struct span bytes = jail_filter_bytes(&several[i]);
+		size_t len = bytes.len;
+
+		assert_in_range(len, 1, sizeof(before));
+		memcpy(before, bytes.ptr, len);
+		jail_filter_ahead(&several[i]);
+		assert_true(span_eq(jail_filter_bytes(&several[i]), span_of(before, len)));
+		assert_int_equal(run((struct attempt){.spec = &several[i],
+					 .env = JAIL_ENV_INIT,
+					 .fn = calls,
+					 .arg = &nr}),
+			DIED + SIGSYS);
+	}
+}
+
 #ifdef __x86_64__
 static int
 calls_x32(void *arg)
@@ -846,6 +879,7 @@ main(void)
 		cmocka_unit_test(ordinary_calls_work_inside),
 		cmocka_unit_test(forbidden_calls_kill),
 		cmocka_unit_test(clone3_answers_enosys),
+		cmocka_unit_test(a_filter_built_ahead_is_the_one_that_would_be_built),
 #ifdef __x86_64__
 		cmocka_unit_test(other_architectures_kill),
 #endif
