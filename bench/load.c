@@ -198,8 +198,8 @@ say_stop(struct lane *l)
 
 		buf_put_fmt(&m,
 			"{\"type\":\"req\",\"id\":\"a\",\"method\":\"chat.abort\",\"params\":{"
-			"\"sessionKey\":\"bench-%zu\"}}",
-			i);
+			"\"sessionKey\":\"bench-%d-%zu\"}}",
+			(int)getpid(), i);
 		send_text(l, buf_span(&m));
 		buf_clear(&m);
 	}
