@@ -18,6 +18,8 @@
 #include "proto/egress_vault.h"
 #include "proto/executor_gate.h"
 #include "proto/gate_store.h"
+#include "proto/tls_anon.h"
+#include "proto/tls_key.h"
 #include "proto/user_vault.h"
 
 const struct process_about process_abouts[KIND_N] = {

@@ -296,8 +296,11 @@ enum handle {
 	HANDLE_UI,          /* edge/anon: the Control UI's folder */
 	/* sandbox: a control group's directory of its own; number: 2 for v2, 1 memory, 3 pids of v1 */
 	HANDLE_CGROUP,
-	HANDLE_LABELS, /* sandbox: labels of its files; gate: versions of sessions' labels */
-	HANDLE_LOG,    /* edge/user of principals who may read it: the gateway's log, read-only */
+	HANDLE_LABELS,   /* sandbox: labels of its files; gate: versions of sessions' labels */
+	HANDLE_LOG,      /* edge/user of principals who may read it: the gateway's log, read-only */
+	HANDLE_TLS_CERT, /* tls/key: the owner's certificate */
+	HANDLE_TLS_KEY,  /* tls/key: the owner's private key */
+	HANDLE_TLS_SHOW, /* tls/key: where the certificate is written for clients */
 	HANDLE_N
 };
 
@@ -310,8 +313,12 @@ enum config_value {
 	VALUE_RATE,
 	VALUE_RELOAD_MODE /* enum reload_mode */,
 	VALUE_RELOAD_MS,
+	VALUE_TLS, /* enum tls_mode */
 	VALUE_N
 };
+
+/* Where the certificate is from. */
+enum tls_mode { TLS_OFF, TLS_OWN, TLS_FILES };
 
 /* gateway.reload.mode, in the order of its words */
 enum reload_mode { RELOAD_OFF, RELOAD_RESTART, RELOAD_HOT, RELOAD_HYBRID };

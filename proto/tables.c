@@ -19,6 +19,8 @@
 #include "proto/egress_vault.h"
 #include "proto/audit_writer.h"
 #include "proto/audit_vault.h"
+#include "proto/tls_anon.h"
+#include "proto/tls_key.h"
 
 #define PROTO child
 #define PROTO_UP CHILD
@@ -158,4 +160,18 @@
 #define PROTO_A "audit"
 #define PROTO_B "vault"
 #define PROTO_FILE "proto/audit_vault.def"
+#include "proto/gen_table.h"
+
+#define PROTO tls_key
+#define PROTO_UP TLS_KEY
+#define PROTO_A "tls"
+#define PROTO_B "tls/key"
+#define PROTO_FILE "proto/tls_key.def"
+#include "proto/gen_table.h"
+
+#define PROTO tls_anon
+#define PROTO_UP TLS_ANON
+#define PROTO_A "tls"
+#define PROTO_B "edge/anon"
+#define PROTO_FILE "proto/tls_anon.def"
 #include "proto/gen_table.h"

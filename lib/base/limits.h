@@ -88,6 +88,17 @@
 #define LOG_TAIL_BYTES_MAX 1000000 /* bytes of the log it reads (protocol 3) */
 #define EDGE_CHAT_MESSAGES_MAX 1024 /* messages of one chat completion request */
 
+/* tls */
+#define TLS_CONNS_MAX 4096         /* open connections */
+#define TLS_ANON_CONNS_MAX 1024    /* of them before authentication; the one silent for longest makes room */
+#define TLS_HANDSHAKES_MAX 256     /* of them before the end of the handshake; the oldest makes room */
+#define TLS_HANDSHAKE_MS 10000     /* the handshake must be done */
+#define TLS_CERTS_MAX 8            /* certificates that clients get */
+#define TLS_CERT_MAX KIB(8u)       /* bytes of one */
+#define TLS_FILE_MAX KIB(64u)      /* bytes of a file with certificates or a key */
+#define TLS_PATH_MAX 1023          /* bytes of the path of one */
+#define TLS_SIGNATURE_MAX 1024     /* bytes of a signature */
+
 /* authentication */
 #define AUTH_TRIES_BURST 10        /* verifications a source may ask at once */
 #define AUTH_TRIES_PER_MIN 10      /* refill of that bucket */

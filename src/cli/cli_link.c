@@ -29,14 +29,15 @@ make_url(struct cli *cli, const struct json_node *payload, const struct json_nod
 	struct span url = cli_get_str(payload, "url");
 	struct span code = cli_get_str(payload, "code");
 	uint64_t port = cli_get_u64(status, "gateway.port", DEFAULT_PORT);
+	bool tls = cli_get_bool(status, "gateway.tls", false);
 	int n;
 
 	link->ttl_ms = cli_get_u64(payload, "ttlMs", 0);
 	if (url.len > 0)
 		n = snprintf(link->url, CLI_LINK_MAX, "%s", cli_safe(url));
 	else
-		n = snprintf(link->url, CLI_LINK_MAX, "http://127.0.0.1:%llu/#claim=%s",
-			(unsigned long long)port, cli_safe(code));
+		n = snprintf(link->url, CLI_LINK_MAX, "%s://127.0.0.1:%llu/#claim=%s",
+			tls ? "https" : "http", (unsigned long long)port, cli_safe(code));
 	if ((url.len == 0 && code.len == 0) || n >= CLI_LINK_MAX)
 		return cli_fail(cli, NULL, "the gateway's answer holds no link");
 	return 0;

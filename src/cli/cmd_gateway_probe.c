@@ -45,7 +45,10 @@ try_client(struct cli *cli, struct door *d, uint64_t *port)
 	d->answer_ms = now_ms() - start;
 	d->ok = rc == 0 && frame.ok;
 	if (d->ok)
-		*port = cli_get_u64(frame.payload, "gateway.port", 0);
+		/* with TLS the port is not asked: there is no TLS client here */
+		*port = cli_get_bool(frame.payload, "gateway.tls", false)
+				? 0
+				: cli_get_u64(frame.payload, "gateway.port", 0);
 	else
 		snprintf(d->why, sizeof(d->why), "%s",
 			rc == ERR_NOTFOUND || rc == ERR_CLOSED ? "not running"

@@ -107,6 +107,17 @@ send_listen(struct ipc_chan *chan, const struct config_listen *l)
 	return config_supervisor_listen_send(chan, &msg);
 }
 
+static int
+send_tls_file(struct ipc_chan *chan, const struct config *c, uint8_t what)
+{
+	const struct config_setting *v = &c->values[what == 0 ? OPT_TLS_CERT : OPT_TLS_KEY_PATH];
+
+	return c->numbers[VALUE_TLS] != TLS_FILES
+		       ? 0
+		       : config_supervisor_tls_file_send(chan,
+				 &(struct config_supervisor_tls_file){.what = what, .path = v->s});
+}
+
 /* Message number step, or ERR_EOF behind the last one. */
 static int
 send_step(struct ipc_chan *chan, const struct job *job, size_t step)
@@ -129,6 +140,9 @@ send_step(struct ipc_chan *chan, const struct job *job, size_t step)
 					 &(struct config_supervisor_value){.what = (uint8_t)step,
 						 .number = c->numbers[step]});
 	step -= VALUE_N;
+	if (step < 2)
+		return send_tls_file(chan, c, (uint8_t)step);
+	step -= 2;
 	if (step < KIND_N)
 		return send_slice(chan, job, (unsigned)step);
 	if (step == KIND_N)

@@ -52,11 +52,11 @@ choose_port(struct config *c)
 static void
 need_tls(struct config *c, const char *what)
 {
-	if (!c->behind_tls)
+	if (!c->behind_tls && !config_truth(c, OPT_TLS))
 		config_mistake(c, c->values[OPT_GATEWAY_BIND].at,
 			"gateway.bind: %s can be reached from other machines in clear text; with a "
-			"TLS proxy in front add gateway: { behindTlsProxy: true }, else use "
-			"\"loopback\"",
+			"TLS proxy in front add gateway: { behindTlsProxy: true }, without one "
+			"gateway: { tls: { enabled: true } }, else use \"loopback\"",
 			what);
 }
 
@@ -279,6 +279,41 @@ choose_auth(struct config *c)
 			"expected \"token\"");
 }
 
+/* Files of the owner's come as two; without them there is a certificate of our own. */
+static void
+choose_tls(struct config *c)
+{
+	const struct config_setting *cert = &c->values[OPT_TLS_CERT];
+	const struct config_setting *key = &c->values[OPT_TLS_KEY_PATH];
+	uint64_t mode = cert->set || key->set ? TLS_FILES : TLS_OWN;
+
+	c->number_set[VALUE_TLS] = true;
+	c->numbers[VALUE_TLS] = config_truth(c, OPT_TLS) ? mode : TLS_OFF;
+	if (!config_truth(c, OPT_TLS))
+		return;
+	if (c->behind_tls)
+		config_mistake(c, c->values[OPT_TLS].at,
+			"gateway.tls.enabled: with gateway.behindTlsProxy (which is on by itself "
+			"on "
+			"Railway) the proxy has TLS; expected one of the two");
+	if (cert->set != key->set)
+		config_mistake(c, (cert->set ? cert : key)->at,
+			"gateway.tls.certPath and gateway.tls.keyPath belong together: expected "
+			"both, or "
+			"neither for a certificate of the gateway's own");
+	for (size_t i = 0; i < 2; i++) {
+		const struct config_setting *file = i == 0 ? cert : key;
+
+		if (file->set && (file->s.len == 0 || file->s.ptr[0] != '/'))
+			config_mistake(c, file->at, "%s: expected an absolute path",
+				option_rows[i == 0 ? OPT_TLS_CERT : OPT_TLS_KEY_PATH].path);
+	}
+	if (!cert->set && !key->set && !config_truth(c, OPT_TLS_AUTO))
+		config_mistake(c, c->values[OPT_TLS_AUTO].at,
+			"gateway.tls.autoGenerate: false needs gateway.tls.certPath and "
+			"gateway.tls.keyPath");
+}
+
 void
 config_gateway(struct config *c)
 {
@@ -290,6 +325,7 @@ config_gateway(struct config *c)
 	if (c->domain.len == 0 && c->is_railway)
 		(void)config_env_get(c, SPAN("RAILWAY_PUBLIC_DOMAIN"), &c->domain);
 	choose_port(c);
+	choose_tls(c);
 	choose_bind(c);
 	choose_auth(c);
 	check_lengths(c);

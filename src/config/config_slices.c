@@ -108,6 +108,7 @@ put_gateway(struct slices *s)
 			? SPAN("lan")
 			: config_text(c, OPT_GATEWAY_BIND));
 	put_bool(s, TO_EDGES, "gateway.behindTlsProxy", c->behind_tls);
+	put_bool(s, TO(CORE), "gateway.tls", c->numbers[VALUE_TLS] != TLS_OFF);
 	if (c->domain.len > 0)
 		put_str(s, TO_EDGES, "gateway.publicDomain", c->domain);
 	put_str(s, TO_EDGES | TO(VAULT) | TO(CORE), "auth.mode",

@@ -229,6 +229,7 @@ config_values_put(const struct config *c, struct buf *out)
 	put_listeners(c, &o);
 	put_tools(c, &o);
 	json_out_member_bool(&o, "behindTlsProxy", c->behind_tls);
+	json_out_member_bool(&o, "tls", c->numbers[VALUE_TLS] != TLS_OFF);
 	json_out_member_bool(&o, "password", c->is_password);
 	json_out_member_bool(&o, "railway", c->is_railway);
 	json_out_member_u64(&o, "port", c->port);

@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "edge_http.h"
 #include "edge_static.h"
+#include "proto/tls_anon.h"
 
 #define ACCEPTS_PER_TURN 64
 #define FDS_BESIDES 64 /* descriptors that are no clients */
@@ -143,6 +144,25 @@ anon_conn_new(struct anon *anon, int fd, struct span unread)
 	return a;
 }
 
+int
+anon_on_tls_client(struct ipc_chan *chan, const void *m, void *arg)
+{
+	const struct tls_anon_client *msg = m;
+	struct child *child = arg;
+	struct anon_conn *a;
+	struct addr peer;
+	struct addr local;
+
+	if (addr_parse(msg->source, &peer) < 0 || addr_parse(msg->local, &local) < 0 ||
+		msg->port == 0)
+		return ERR_PROTO;
+	a = anon_conn_new(child->ctx, ipc_fd_steal(chan, msg->client), SPAN_EMPTY);
+	a->peer = peer;
+	a->local = local;
+	a->port = (uint16_t)msg->port;
+	return 0;
+}
+
 static void
 on_listener(struct ev *ev, int fd, unsigned events, void *arg)
 {
@@ -223,6 +243,8 @@ anon_setup(struct child *child, struct jail_env *jail_env)
 		&anon->conns, child->ev, &anon_ops, HTTP_HEAD_MAX + HTTP_ANON_BODY_MAX, KIB(64));
 	anon->conns_max = raise_files(EDGE_ANON_CONNS_MAX);
 	take_listeners(anon);
+	if (anon->nlisteners == 0 && anon->conns_max > TLS_ANON_CONNS_MAX)
+		anon->conns_max = TLS_ANON_CONNS_MAX; /* tls has the listeners */
 	edge_hosts_load(&anon->hosts, child, anon->listeners, anon->nlisteners);
 	anon->allow_insecure_auth =
 		child_option_bool(child, "gateway.controlUi.allowInsecureAuth", false);

@@ -48,6 +48,8 @@ struct anon_conn {
 	struct edge_conn c; /* first */
 	struct http_reader reader;
 	struct addr peer;
+	struct addr local; /* behind tls: the address and port that it came to */
+	uint16_t port;     /* 0: not behind tls */
 	uint8_t phase;
 	bool partial; /* a head has begun: its deadline runs */
 	uint64_t born_ms;
@@ -80,6 +82,7 @@ void anon_peer_up(struct child *child, uint8_t kind, struct ipc_chan *chan);
 void anon_peer_gone(struct child *child, uint8_t kind, struct ipc_chan *chan);
 void anon_readiness(struct child *child, bool ready);
 void anon_refused(struct child *child, uint8_t kind, uint64_t instance, int why);
+int anon_on_tls_client(struct ipc_chan *chan, const void *m, void *arg);
 /* A connection of a client, accepted or returned; unread bytes are handled at once. NULL: refused and closed. */
 struct anon_conn *anon_conn_new(struct anon *anon, int fd, struct span unread);
 static inline struct anon *

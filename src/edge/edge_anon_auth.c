@@ -170,7 +170,8 @@ anon_ask_claim(struct anon_conn *a, struct span code)
 static void
 refuse_http(struct anon_conn *a, unsigned why, uint64_t retry_ms)
 {
-	struct edge_answer like = {.secure = a->ask->secure, .head_only = a->ask->head_only};
+	struct edge_answer like = {.lasts = edge_host_lasts(a->ask->secure, a->ask->host),
+		.head_only = a->ask->head_only};
 	struct buf after = {.max = 32};
 	struct http_field fields[1] = {{SPAN("WWW-Authenticate"), SPAN("Bearer")}};
 
@@ -314,7 +315,7 @@ welcome(struct anon_conn *a, struct span cookie)
 		.type = SPAN("application/json"),
 		.body = SPAN("{\"ok\":true}"),
 		.keep_alive = a->ask->keep_alive,
-		.secure = a->ask->secure,
+		.lasts = edge_host_lasts(a->ask->secure, a->ask->host),
 		.fields = &set,
 		.nfields = 1};
 

@@ -23,7 +23,7 @@ answer_for(const struct request *r, unsigned status)
 	return (struct edge_answer){.status = status,
 		.head_only = r->req->method == HTTP_HEAD,
 		.keep_alive = r->req->keep_alive && (!r->has_body || WEAK(UNREAD_BODY)),
-		.secure = r->secure};
+		.lasts = edge_host_lasts(r->secure, r->req->host)};
 }
 
 static void
@@ -344,7 +344,9 @@ admit(struct request *r)
 	const struct anon *anon = anon_of(r->a);
 
 	r->has_body = r->req->is_chunked || r->req->content_length > 0;
-	if (edge_host_check(&anon->hosts, r->req, r->a->c.fd, &r->secure) < 0) {
+	r->secure = r->a->port != 0;
+	if ((r->secure ? edge_host_check_tls(&anon->hosts, r->req, &r->a->local, r->a->port)
+		       : edge_host_check(&anon->hosts, r->req, r->a->c.fd, &r->secure)) < 0) {
 		r->has_body = true; /* not this connection again */
 		say_text(r, 421,
 			SPAN("Misdirected Request: this host is not in gateway.allowedHosts\n"));

@@ -174,14 +174,15 @@ void
 edge_hosts_load(struct edge_hosts *h, struct child *child, const int *listeners, size_t n)
 {
 	*h = (struct edge_hosts){
-		.behind_tls = child_option_bool(child, "gateway.behindTlsProxy", false)};
+		.behind_tls = child_option_bool(child, "gateway.behindTlsProxy", false),
+		.domain = child_option_str(child, "gateway.publicDomain", SPAN_EMPTY)};
 	for (size_t i = 0; i < n; i++)
 		add_listener(h, listeners[i]);
 	each_option(child, "gateway.allowedHosts", take_host, h);
 	each_option(child, "gateway.allowedOrigins", take_origin, h);
 	each_option(child, "gateway.trustedProxies", take_proxy, h);
 	if (h->behind_tls && h->public_hosts.n == 0) {
-		add(&h->public_hosts, child_option_str(child, "gateway.publicDomain", SPAN_EMPTY));
+		add(&h->public_hosts, h->domain);
 		if (h->public_hosts.n > 0)
 			h->health_host = SPAN("healthcheck.railway.app");
 	}
@@ -222,6 +223,51 @@ edge_host_check(const struct edge_hosts *h, const struct http_request *req, int 
 		span_eq(req->host, h->health_host))
 		return 0;
 	return h->is_any && is_own_literal(req->host, fd) ? 0 : ERR_DENIED;
+}
+
+static bool
+is_host_port(struct span host, struct span name, uint16_t port)
+{
+	struct buf want = {.max = HTTP_HOST_MAX + 8};
+	bool same;
+
+	if (port == 443 && span_eq_nocase(host, name))
+		return true;
+	buf_put(&want, name);
+	buf_put_fmt(&want, ":%u", port);
+	same = want.err == 0 && span_eq_nocase(host, buf_span(&want));
+	buf_clear(&want);
+	return same;
+}
+
+/* What add_listener and is_own_literal say for a listener of our own. */
+int
+edge_host_check_tls(const struct edge_hosts *h, const struct http_request *req,
+	const struct addr *local, uint16_t port)
+{
+	char text[ADDR_TEXT_MAX + 2] = "[";
+	size_t len = addr_format(local, text + 1);
+	const struct span names[] = {SPAN("127.0.0.1"), SPAN("localhost"), SPAN("[::1]"),
+		local->family == 6 ? span_of(text, len + 2) : span_of(text + 1, len), h->domain};
+
+	text[len + 1] = ']';
+	if (WEAK(HOST_CHECK) || has(&h->hosts, req->host))
+		return 0;
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		if (names[i].len > 0 && is_host_port(req->host, names[i], port))
+			return 0;
+	}
+	return ERR_DENIED;
+}
+
+bool
+edge_host_lasts(bool secure, struct span host)
+{
+	struct span name = span_cut(&host, ':');
+	struct addr a;
+
+	return secure && name.len > 0 && name.ptr[0] != '[' && addr_parse(name, &a) < 0 &&
+	       !span_eq_nocase(name, SPAN("localhost"));
 }
 
 static bool

@@ -27,6 +27,7 @@ struct edge_hosts {
 	struct edge_list origins;      /* configured ones besides the same origin */
 	struct addr proxies[EDGE_HOSTS_MAX];
 	size_t proxies_n;
+	struct span domain;      /* gateway.publicDomain */
 	struct span health_host; /* the platform's prober: for /healthz only; empty: none */
 	bool behind_tls;
 	/* a listener is bound to every address: a literal of the connection's own address is good too */
@@ -46,6 +47,16 @@ void edge_hosts_load(struct edge_hosts *h, struct child *child, const int *liste
 /* 0 or ERR_DENIED (answer 421). *secure: the client reached us through the TLS proxy. fd: the connection. */
 int edge_host_check(
 	const struct edge_hosts *h, const struct http_request *req, int fd, bool *secure);
+
+/* The same for a client of tls, who came to this address and port. 0 or ERR_DENIED. */
+int edge_host_check_tls(const struct edge_hosts *h, const struct http_request *req,
+	const struct addr *local, uint16_t port);
+
+/*
+ * May an answer say that this host speaks HTTPS alone from now on? Not of localhost, which every program of the machine shares, nor of an
+ * address, which no client keeps it of (RFC 6797, 8.1.1).
+ */
+bool edge_host_lasts(bool secure, struct span host);
 
 /* Is the request refused because a proxy says that it came over plain HTTP? */
 bool edge_host_is_plain(

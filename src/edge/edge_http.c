@@ -50,7 +50,7 @@ edge_http_head(struct buf *out, const struct edge_answer *a)
 		SPAN("Cache-Control"), a->is_static ? SPAN("no-cache") : SPAN("no-store")};
 	f[n++] = (struct http_field){
 		SPAN("Connection"), a->keep_alive ? SPAN("keep-alive") : SPAN("close")};
-	if (a->secure)
+	if (a->lasts)
 		f[n++] = (struct http_field){
 			SPAN("Strict-Transport-Security"), SPAN("max-age=31536000")};
 	if (a->type.len > 0)

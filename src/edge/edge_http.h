@@ -12,7 +12,7 @@ struct edge_answer {
 	struct span body;
 	bool head_only; /* HEAD: the length without the body */
 	bool keep_alive;
-	bool secure;                     /* behind TLS: HSTS */
+	bool lasts;                      /* HSTS: HTTPS alone from now on (edge_host_lasts) */
 	bool is_static;                  /* may be cached (revalidated); else no-store */
 	int64_t length;                  /* HTTP_LEN_CHUNKED for a stream; 0: body.len */
 	const struct http_field *fields; /* further ones */

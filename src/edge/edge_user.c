@@ -1,4 +1,5 @@
 #include "edge_user.h"
+#include "edge_host.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -202,6 +203,8 @@ user_on_handover(struct ipc_chan *chan, const void *m, void *arg)
 		return 0;
 	u->greet = greet_new(h);
 	u->door = h->websocket ? DOOR_WS : DOOR_HTTP;
+	u->is_secure = h->secure || user->behind_tls;
+	u->lasts = edge_host_lasts(u->is_secure, h->host);
 	u->req = ++user->next_seq;
 	(void)buf_put(&u->c.in, h->unread);
 	edge_conn_watch(&u->c);

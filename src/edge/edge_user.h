@@ -61,7 +61,9 @@ struct user_conn {
 	uint8_t phase;
 	bool is_announced; /* core knows of it (presence) */
 	bool is_node;
-	uint8_t door; /* enum door */
+	bool is_secure; /* HTTPS, whoever ends it */
+	bool lasts;     /* its answers say so */
+	uint8_t door;   /* enum door */
 	uint32_t scopes;
 	uint64_t epoch;    /* of the credential */
 	uint64_t req;      /* of the question to vault */

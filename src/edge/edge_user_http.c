@@ -66,12 +66,10 @@ user_http_gone(struct user_conn *u)
 struct edge_answer
 user_http_answer(const struct user_conn *u, unsigned status)
 {
-	const struct user *user = user_of(u);
-
 	return (struct edge_answer){.status = status,
 		.head_only = u->http->head_only,
-		.keep_alive = u->http->keep_alive && !user->behind_tls,
-		.secure = user->behind_tls};
+		.keep_alive = u->http->keep_alive && !u->is_secure,
+		.lasts = u->lasts};
 }
 
 void
@@ -83,7 +81,7 @@ user_http_done(struct user_conn *u)
 	buf_clear(&h->body);
 	h->phase = IN_HEAD;
 	u->c.deadline_ms = ev_now_ms(u->c.conns->ev) + EDGE_IDLE_MS;
-	if (!u->c.is_dead && !u->c.is_finishing && (!h->keep_alive || user_of(u)->behind_tls))
+	if (!u->c.is_dead && !u->c.is_finishing && (!h->keep_alive || u->is_secure))
 		edge_conn_finish(&u->c);
 	edge_conn_watch(&u->c);
 }

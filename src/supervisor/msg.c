@@ -84,6 +84,9 @@ on_failed(struct ipc_chan *chan, const void *m, void *arg)
 	(void)chan;
 	log_error("process could not start", LOG_C("process", kind_name(c->kind)),
 		LOG_E("why", (int)msg->why));
+	/* a key that is none does not become one */
+	if (c->kind == KIND_TLS_KEY && !supervisor_self->running)
+		supervisor_stop(supervisor_self, 78);
 	return 0;
 }
 

@@ -100,9 +100,10 @@ struct sup {
 	uint64_t ports[SUP_LISTEN_MAX];
 	char addresses[SUP_LISTEN_MAX][64]; /* as text, for the log */
 	size_t nlisteners;
-	struct ipc_chan *config; /* while config runs */
-	struct ipc_chan *audit;  /* our own line to audit */
-	struct witness *witness; /* our lines, until they are in the log */
+	char tls_files[2][TLS_PATH_MAX + 1]; /* the owner's certificate and key, with TLS_FILES */
+	struct ipc_chan *config;             /* while config runs */
+	struct ipc_chan *audit;              /* our own line to audit */
+	struct witness *witness;             /* our lines, until they are in the log */
 	bool configured;
 	bool config_failed;
 	bool late_pending; /* the processes that the first answer does not need are not made yet */
@@ -146,7 +147,7 @@ int supervisor_file_open(struct sup *sup, const char *name, int flags, uint32_t 
 int supervisor_dir_open(struct sup *sup, const char *name, uint32_t uid);
 int supervisor_workspace_open(struct sup *sup, uint64_t number);
 int supervisor_labels_open(struct sup *sup, uint64_t number, uint32_t uid);
-int supervisor_key_open(struct sup *sup, bool for_gate);
+int supervisor_key_open(struct sup *sup, const char *purpose);
 
 /* supervisor_birth.c: executed or forked. 0, or a negative code: it was not born. */
 int supervisor_child_birth(struct sup *sup, struct sup_child *c);
@@ -228,6 +229,12 @@ void supervisor_desk_wire(struct sup *sup, struct sup_child *c);
 extern const struct ipc_ops supervisor_desk_ops;
 /* Included files, for config and desks. */
 int supervisor_on_include(struct ipc_chan *chan, const void *m, void *arg);
+
+/* supervisor_tls.c: the processes of gateway.tls, when it is on, and what tls/key is given. Negative: said why. */
+int supervisor_tls_start(struct sup *sup);
+void supervisor_tls_handles(
+	struct sup *sup, uint32_t uid, void (*give)(void *arg, uint8_t what, int fd), void *arg);
+int supervisor_on_tls_file(struct ipc_chan *chan, const void *m, void *arg);
 
 /* supervisor_stop.c */
 void supervisor_stop(struct sup *sup, int status);

@@ -205,6 +205,20 @@ give_config(struct sup *sup, struct sup_child *c)
 	give(c, HANDLE_ENV, 0, sup->env_fd, true);
 }
 
+static void
+give_now(void *arg, uint8_t what, int fd)
+{
+	give(arg, what, 0, fd, false);
+}
+
+/* One process has them: edge/anon, or tls. */
+static void
+give_listeners(struct sup *sup, struct sup_child *c, bool is_it)
+{
+	for (size_t i = 0; is_it && i < sup->nlisteners; i++)
+		give(c, HANDLE_LISTEN, sup->ports[i], sup->listeners[i], true);
+}
+
 /* What each kind needs besides its slice. */
 static void
 give_handles(struct sup *sup, struct sup_child *c)
@@ -218,10 +232,15 @@ give_handles(struct sup *sup, struct sup_child *c)
 		give_config(sup, c);
 		break;
 	case KIND_ANON:
-		for (size_t i = 0; i < sup->nlisteners; i++)
-			give(c, HANDLE_LISTEN, sup->ports[i], sup->listeners[i], true);
+		give_listeners(sup, c, sup->values[VALUE_TLS] == TLS_OFF);
 		give(c, HANDLE_UI, 0, open(sup->paths.ui, O_RDONLY | O_DIRECTORY | O_CLOEXEC),
 			false);
+		break;
+	case KIND_TLS:
+		give_listeners(sup, c, true);
+		break;
+	case KIND_TLS_KEY:
+		supervisor_tls_handles(sup, uid, give_now, c);
 		break;
 	case KIND_USER:
 		if (PRINCIPAL_KIND(c->instance) == PRINCIPAL_CONTROL)
@@ -241,11 +260,11 @@ give_handles(struct sup *sup, struct sup_child *c)
 		break;
 	case KIND_VAULT:
 		give(c, HANDLE_BOX, 0, supervisor_file_open(sup, "vault.box", O_RDWR, uid), false);
-		give(c, HANDLE_BOX_KEY, 0, supervisor_key_open(sup, false), false);
+		give(c, HANDLE_BOX_KEY, 0, supervisor_key_open(sup, "vault box"), false);
 		give(c, HANDLE_ENV, 0, sup->secrets_fd, true);
 		break;
 	case KIND_GATE:
-		give(c, HANDLE_BOX_KEY, 0, supervisor_key_open(sup, true), false);
+		give(c, HANDLE_BOX_KEY, 0, supervisor_key_open(sup, "gate rows"), false);
 		give(c, HANDLE_LABELS, 0, supervisor_file_open(sup, "gate.labels", O_RDWR, uid),
 			false);
 		break;

@@ -171,6 +171,10 @@ on_done(struct ipc_chan *chan, const void *m, void *arg)
 		sup->config_failed = true;
 		return 0;
 	}
+	if (supervisor_tls_start(sup) < 0) {
+		sup->config_failed = true;
+		return 0;
+	}
 	sup->configured = true;
 	apply_values(sup);
 	for (size_t i = 0; i < sup->nchildren; i++) {
@@ -199,6 +203,7 @@ static const struct ipc_handler handlers[] = {
 	{CONFIG_SUPERVISOR_VALUE, on_value},
 	{CONFIG_SUPERVISOR_SLICE, on_slice},
 	{CONFIG_SUPERVISOR_INCLUDE, supervisor_on_include},
+	{CONFIG_SUPERVISOR_TLS_FILE, supervisor_on_tls_file},
 	{CONFIG_SUPERVISOR_DONE, on_done},
 };
 static const struct ipc_ops ops = {

@@ -235,11 +235,15 @@ use_log_level(const struct sup *sup)
 static void
 take_values(struct sup *sup)
 {
+	static const uint8_t fixed[] = {VALUE_UID_BASE, VALUE_TLS};
+
 	if (sup->on_trial == 0)
 		memcpy(sup->former_values, sup->values, sizeof(sup->values));
-	if (sup->next_values[VALUE_UID_BASE] != sup->values[VALUE_UID_BASE])
-		sup->moved = true;
-	sup->next_values[VALUE_UID_BASE] = sup->values[VALUE_UID_BASE];
+	for (size_t i = 0; i < sizeof(fixed); i++) {
+		if (sup->next_values[fixed[i]] != sup->values[fixed[i]])
+			sup->moved = true;
+		sup->next_values[fixed[i]] = sup->values[fixed[i]];
+	}
 	memcpy(sup->values, sup->next_values, sizeof(sup->values));
 	use_log_level(sup);
 }

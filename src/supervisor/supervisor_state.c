@@ -240,9 +240,9 @@ read_key_file(struct sup *sup, uint8_t key[KEY_LEN])
 	return n;
 }
 
-/* The key that opens vault's box, as a memfd; for gate, a key derived from it for its own rows. */
+/* The key for one purpose, derived from the one that there is, as a memfd. */
 int
-supervisor_key_open(struct sup *sup, bool for_gate)
+supervisor_key_open(struct sup *sup, const char *purpose)
 {
 	uint8_t key[KEY_LEN];
 	uint8_t derived[KEY_LEN];
@@ -251,7 +251,7 @@ supervisor_key_open(struct sup *sup, bool for_gate)
 	int fd = ERR_CRYPTO;
 
 	if (n == KEY_LEN) {
-		crypto_derive(key, for_gate ? "gate rows" : "vault box", SPAN_EMPTY, derived);
+		crypto_derive(key, purpose, SPAN_EMPTY, derived);
 		fd = ipc_body_seal(span_of(derived, sizeof(derived)));
 	}
 	secret_wipe(key, sizeof(key));

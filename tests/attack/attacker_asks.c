@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "proto/child.def.h"
 #include "proto/config_supervisor.h"
+#include "proto/tls_key.h"
 
 #define ANSWER_MS 3000
 
@@ -291,6 +292,48 @@ say_done(const struct child *child, const struct attacker_peer *peers, size_t n,
 		&(struct config_supervisor_done){.ok = true}, UINT16_MAX);
 }
 
+/* ---- what tls may have signed ---- */
+
+#define HANDSHAKE_HEAD                                                                             \
+	"                                                                "                         \
+	"TLS 1.3, server CertificateVerify"
+
+/* text, and a hash behind its zero byte: a handshake, or something else that would be worth a signature. */
+static enum attacker_outcome
+sign(const struct attacker_peer *peers, size_t n, const char *text)
+{
+	uint8_t content[160] = {0};
+	size_t len = span_from_cstr(text).len;
+	enum attacker_outcome got;
+	const struct tls_key_signature *answer = (const void *)in.msg.bytes;
+
+	memcpy(content, text, len);
+	got = ask(socket_of(peers, n, &tls_key_proto), &tls_key_proto, IPC_SIDE_A, TLS_KEY_SIGN,
+		&(struct tls_key_sign){
+			.req = 1, .scheme = 0x0403, .content = span_of(content, len + 33)},
+		TLS_KEY_SIGNATURE);
+	return got != ATTACKER_ASK_PERMITTED ? got
+	       : answer->signature.len > 0   ? ATTACKER_ASK_REACHED
+					     : ATTACKER_ASK_REFUSED;
+}
+
+static enum attacker_outcome
+sign_other(const struct child *child, const struct attacker_peer *peers, size_t n, const char *text)
+{
+	(void)child;
+	return sign(peers, n, text);
+}
+
+/* What its row gives it. */
+static enum attacker_outcome
+sign_handshake(
+	const struct child *child, const struct attacker_peer *peers, size_t n, const char *text)
+{
+	(void)child;
+	return sign(peers, n, text) == ATTACKER_ASK_REACHED ? ATTACKER_ASK_PERMITTED
+							    : ATTACKER_ASK_SILENCE;
+}
+
 const struct attacker_ask attacker_asks[] = {
 	{KIND_N, "a desk of the owner's", owners_desk, NULL},
 	{KIND_N, "an edge of the control socket's", control_edge, NULL},
@@ -299,6 +342,11 @@ const struct attacker_ask attacker_asks[] = {
 	{KIND_USER, "a desk with all scopes", raised_desk, NULL},
 	{KIND_USER, "the kill switch undone", undo_panic, NULL},
 	{KIND_USER, "a stop of the gateway", stop_gateway, NULL},
+	{KIND_TLS, "a signature for something else", sign_other, "another certificate"},
+	{KIND_TLS, "a signature as of a client", sign_other,
+		"                                                                "
+		"TLS 1.3, client CertificateVerify"},
+	{KIND_TLS, "a signature for a handshake", sign_handshake, HANDSHAKE_HEAD},
 	{KIND_DESK, "include: a plain file", include_plain, "plain.json"},
 	{KIND_DESK, "include: above", include, "../plain.json"},
 	{KIND_DESK, "include: from the root", include, "/etc/plain.json"},

@@ -1,6 +1,7 @@
 // The state directory: open to others, or with files in it that somebody else can reach.
+import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { chmodSync, linkSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, linkSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'node:test';
@@ -24,6 +25,22 @@ test('a directory that was open to others is closed to them', { skip }, async ()
 		const planted = asNobody('sh', '-c', `echo x > ${gateway.dir}/planted && cat ${gateway.dir}/planted`).stdout.trim();
 		return [names, planted].filter((text) => text !== '');
 	});
+});
+
+test('a private key for TLS that others may read is not used', { skip }, async () => {
+	const files = mkdtempSync(join(tmpdir(), 'moltbot-key-'));
+	const [certPath, keyPath] = [join(files, 'cert.pem'), join(files, 'key.pem')];
+	const made = spawnSync('openssl', ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-keyout', keyPath, '-out', certPath, '-days', '2', '-subj', '/CN=test'], { encoding: 'utf8' });
+	assert.equal(made.status, 0, made.stderr);
+	chmodSync(keyPath, 0o644);
+	const config = { gateway: { tls: { enabled: true, certPath, keyPath } } };
+	await seenToFail(['STATE_CHECK'], { start: false, config }, async (gateway) => {
+		const shown = () => existsSync(join(gateway.dir, 'tls-cert.pem')) && readFileSync(join(gateway.dir, 'tls-cert.pem')).length > 0;
+		await gateway.start({ wait: false });
+		await Promise.race([gateway.exited, until(shown, 'the gateway ends, or uses the key', 30000)]);
+		return shown() ? ['a key of mode 0644 is used'] : [];
+	});
+	rmSync(files, { recursive: true });
 });
 
 test('files that somebody put in place of the gateway\'s own are not used', { skip }, async () => {

@@ -9,9 +9,12 @@ import { Device } from './lib/device.mjs';
 import { cli, Gateway, isBuilt, providerConfig, sleep } from './lib/gateway.mjs';
 import { buildHostile, hostileProgram, reportWeak } from './lib/hostile.mjs';
 import { ModelServer } from './lib/model.mjs';
+import { TlsGateway } from './lib/tls.mjs';
 
 // Processes that live as long as the gateway, those that a turn brings up, and those that the configuration does.
 const lasting = ['core', 'gate', 'store', 'audit', 'vault', 'dial', 'edge/anon', 'egress/zygote', 'agent/zygote', 'sandbox'];
+// Those of gateway.tls, which is on for them.
+const ofTls = ['tls', 'tls/key'];
 const asked = ['edge/user', 'egress', 'agent'];
 const configuring = ['config', 'config/desk'];
 
@@ -35,7 +38,7 @@ function attempts(output, process) {
 /** Runs one process's attempts until it says that there are no more. */
 async function attack(process, model, { weak = [], from = 0, until = (a) => a.result === 'done' } = {}) {
 	const config = { ...providerConfig(model.baseUrl), gateway: { reload: { debounceMs: 20 } } };
-	const gateway = new Gateway({ config, program: hostileProgram });
+	const gateway = new (ofTls.includes(process) ? TlsGateway : Gateway)({ config, program: hostileProgram });
 	const done = () => [...attempts(gateway.output, process).values()].some(until);
 	try {
 		// once as it is: while the audit log has no key yet, which is vault's to keep, audit reads nothing from anybody
@@ -96,7 +99,7 @@ test('takeover', { skip: isBuilt() ? false : 'the gateway is not built' }, async
 	buildHostile();
 	const model = await new ModelServer(() => ({ text: 'ok' })).listen();
 	t.after(() => model.close());
-	for (const process of [...lasting, ...asked, ...configuring]) {
+	for (const process of [...lasting, ...ofTls, ...asked, ...configuring]) {
 		await t.test(`${process} gets its row of the process table and nothing else`, async (t2) => {
 			const before = model.requests.length;
 			const { list, finished, audit } = await attack(process, model);
@@ -111,7 +114,7 @@ test('takeover', { skip: isBuilt() ? false : 'the gateway is not built' }, async
 			// a message that its peer refused ends with the attacker killed, or its socket cut at least
 			assert.deepEqual(list.filter((a) => a.kind === 'message' && a.result !== undefined && !['cut', 'held'].includes(a.result)), []);
 			assert.equal(list.filter((a) => a.kind === 'call').length, CALLS);
-			assertAsks(list, { 'edge/user': ['a desk of its own'], 'config/desk': ['include: a plain file'] }[process] ?? []);
+			assertAsks(list, { 'edge/user': ['a desk of its own'], 'config/desk': ['include: a plain file'], tls: ['a signature for a handshake'] }[process] ?? []);
 			if (process !== 'core') return;
 			// warrants that core made up, used twice or used for something else: refused, and the executor says so to audit, once each
 			const frauds = list.filter((a) => a.kind === 'warrant');
@@ -168,6 +171,12 @@ test('takeover', { skip: isBuilt() ? false : 'the gateway is not built' }, async
 		const { list } = await desks(['--weak', 'DESK_ADMIN']);
 		assert.equal(list.find((a) => a.what === 'a desk of its own').result, 'REACHED');
 		reportWeak(['DESK_ADMIN'], ['a desk of its own']);
+	});
+
+	await t.test('tls gets a signature over whatever it likes when tls/key does not look', async () => {
+		const what = 'a signature for something else';
+		const { list } = await attack('tls', model, { weak: ['--weak', 'TLS_CONTENT'], from: CALLS + 3, until: (a) => a.what === what && a.result !== undefined });
+		assert.equal(list.find((a) => a.what === what)?.result, 'REACHED');
 	});
 
 	await t.test('the kill switch is undone by an edge when the supervisor does not look who asks', async () => {

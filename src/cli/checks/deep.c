@@ -24,6 +24,10 @@ find_target(struct checks *c, struct check_deep *d)
 
 	if (port == 0 || port > 65535)
 		return;
+	if (cli_get_bool(c->gateway.status, "gateway.tls", false)) {
+		d->why = "it has TLS itself, which this audit does not attack";
+		return;
+	}
 	if (span_eq(cli_get_str(c->gateway.status, "gateway.bind"), SPAN("custom")))
 		(void)span_to_cstr(cli_get_str(first, "address"), text, sizeof(text));
 	d->target = (struct sockaddr_in){.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};

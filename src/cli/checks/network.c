@@ -41,13 +41,16 @@ encrypted(struct checks *c, struct check_result *r, const char *held)
 	bool known;
 	bool open = runs_open(c, &known);
 	bool behind = cli_get_bool(c->config, "behindTlsProxy", false);
+	bool tls = cli_get_bool(c->config, "tls", false);
 
 	if (check_is_unread(c, r))
 		return;
-	if ((open || is_open_to_others(c)) && !behind)
+	if ((open || is_open_to_others(c)) && !behind && !tls)
 		check_fail_as(c, r, NULL, CHECK_CRITICAL, NULL,
-			"the gateway listens beyond this machine, and gateway.behindTlsProxy is "
-			"not set");
+			"the gateway listens beyond this machine, and neither "
+			"gateway.behindTlsProxy nor gateway.tls.enabled is set");
+	else if (tls)
+		check_pass(c, r, "the gateway has TLS itself (gateway.tls)");
 	else if (open || is_open_to_others(c))
 		check_pass(c, r, "a proxy in front ends TLS (gateway.behindTlsProxy); %s", held);
 	else

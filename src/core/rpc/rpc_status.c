@@ -107,6 +107,7 @@ put_gateway(struct core *core, struct args_out *out)
 	args_out_str(out, "version", core_version(core));
 	args_out_u64(out, "uptimeMs", ev_wall_ms() - core->started_ms);
 	args_out_u64(out, "port", child_option_u64(core->child, "gateway.port", 0));
+	args_out_bool(out, "tls", child_option_bool(core->child, "gateway.tls", false));
 	args_out_str(out, "bind", child_option_str(core->child, "gateway.bind", SPAN("loopback")));
 	args_out_object(out, "auth");
 	args_out_str(out, "mode", child_option_str(core->child, "auth.mode", SPAN("token")));

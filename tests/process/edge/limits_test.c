@@ -16,6 +16,7 @@
 #include "base/mem.h"
 #include "edge_kit.h"
 #include "proto/edge_core.h"
+#include "proto/tls_anon.h"
 #include "proto/user_vault.h"
 
 static const char *program;
@@ -71,6 +72,51 @@ the_oldest_stranger_makes_room(void **state)
 	for (size_t i = 0; i <= EDGE_ANON_CONNS_MAX; i++)
 		close(fds[i]);
 	close(vault);
+	assert_int_equal(harness_free(h), 0);
+}
+
+/* TLS_ANON_CONNS_MAX: the same of clients of tls, which has as many places again for those who have signed in. */
+static void
+the_oldest_stranger_of_tls_makes_room(void **state)
+{
+	static int fds[TLS_ANON_CONNS_MAX + 1];
+	struct harness *h;
+	int tls;
+
+	(void)state;
+	if (kit_raise_files(TLS_ANON_CONNS_MAX + 1) <= TLS_ANON_CONNS_MAX) {
+		print_message("skipped: not as many descriptors here\n");
+		skip();
+	}
+	h = harness_new(
+		program, "anon", &(struct harness_options){.kind = KIND_ANON, .has_clock = true});
+	tls = harness_peer(h, KIND_TLS, 0);
+	harness_start(h);
+	harness_freeze(h);
+	for (size_t i = 0; i <= TLS_ANON_CONNS_MAX; i++) {
+		int pair[2];
+
+		if (i == TLS_ANON_CONNS_MAX) {
+			is_alive(fds[i - 1], 443);
+			assert_false(is_closed(fds[0], 0));
+		}
+		assert_int_equal(
+			socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair),
+			0);
+		harness_send(tls, &tls_anon_proto, IPC_SIDE_A, TLS_ANON_CLIENT,
+			&(struct tls_anon_client){.client = pair[1],
+				.source = SPAN("192.0.2.7"),
+				.local = SPAN("127.0.0.1"),
+				.port = 443});
+		close(pair[1]);
+		fds[i] = pair[0];
+	}
+	is_alive(fds[TLS_ANON_CONNS_MAX], 443);
+	assert_true(is_closed(fds[0], HARNESS_WAIT_MS));
+	assert_false(is_closed(fds[1], 0));
+	for (size_t i = 0; i <= TLS_ANON_CONNS_MAX; i++)
+		close(fds[i]);
+	close(tls);
 	assert_int_equal(harness_free(h), 0);
 }
 
@@ -344,6 +390,7 @@ main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_oldest_stranger_makes_room),
+		cmocka_unit_test(the_oldest_stranger_of_tls_makes_room),
 		cmocka_unit_test(what_strangers_make_it_hold_has_a_limit),
 		cmocka_unit_test(the_control_ui_has_so_many_files),
 		cmocka_unit_test(the_control_ui_has_so_many_bytes),
