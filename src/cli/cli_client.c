@@ -27,6 +27,8 @@ struct cli_client {
 	uint64_t last_id;
 };
 
+static struct cli_url the_url; /* where the last one was tried */
+
 static int64_t
 now_ms(void)
 {
@@ -250,15 +252,15 @@ cli_client_close(struct cli_client *c)
 
 /* *frame is the answer to connect when there was one. */
 static int
-open_at(int fd, const char *url, int64_t timeout_ms, struct cli_client **out, const char **what,
+open_at(int fd, int64_t timeout_ms, struct cli_client **out, const char **what,
 	struct cli_frame *frame)
 {
 	struct cli_client *c = client_new(fd);
 	int64_t end = now_ms() + timeout_ms;
-	int rc = cli_socket_upgrade(fd, cli_socket_host(url), &c->in, timeout_ms, what);
+	int rc = cli_socket_upgrade(fd, cli_url_host(&the_url), &c->in, timeout_ms, what);
 
 	rc = rc < 0 ? rc : wait_challenge(c, end);
-	rc = rc < 0 ? rc : say_hello(c, url != NULL, end, frame);
+	rc = rc < 0 ? rc : say_hello(c, the_url.text[0] != '\0', end, frame);
 	if (rc == 0 && frame->ok)
 		c->hello = frame->payload;
 	else if (rc == 0)
@@ -270,18 +272,26 @@ open_at(int fd, const char *url, int64_t timeout_ms, struct cli_client **out, co
 static int
 open_client(struct cli *cli, struct cli_client **out, const char **what, struct cli_frame *frame)
 {
-	const char *url = cli_str(cli, "url", NULL);
-	int fd = url == NULL ? cli_socket_control(cli->paths.state, what)
-			     : cli_socket_url(url, what);
-
+	int64_t timeout_ms = cli_int(cli, "timeout", CLI_TIMEOUT_MS);
+	int rc = cli_url_given(cli, &the_url, what);
+	int fd;
 	bool ours;
-	int rc;
 
 	*out = NULL;
+	if (rc < 0)
+		return rc;
+	fd = the_url.text[0] == '\0' ? cli_socket_control(cli->paths.state, what)
+				     : cli_url_open(cli, &the_url, timeout_ms, what);
+	/* nobody here: the gateway elsewhere, where the configuration names one */
+	if ((fd == ERR_NOTFOUND || fd == ERR_CLOSED) && the_url.text[0] == '\0') {
+		cli_url_configured(cli, &the_url);
+		if (the_url.text[0] != '\0')
+			fd = cli_url_open(cli, &the_url, timeout_ms, what);
+	}
 	if (fd < 0)
 		return fd;
 	ours = cli_progress_begin("waiting for the gateway");
-	rc = open_at(fd, url, cli_int(cli, "timeout", CLI_TIMEOUT_MS), out, what, frame);
+	rc = open_at(fd, timeout_ms, out, what, frame);
 	if (ours)
 		cli_progress(NULL);
 	return rc;
@@ -303,14 +313,21 @@ cli_client_open_quiet(struct cli *cli, struct cli_client **out, const char **wha
 static int
 say_unreachable(struct cli *cli, int rc, const char *what)
 {
-	const char *url = cli_str(cli, "url", NULL);
+	const char *url = cli_safe(span_from_cstr(the_url.text));
 	const char *state = cli_safe(span_from_cstr(cli->paths.state));
 
 	if (rc == ERR_UNSUPPORTED)
-		return cli_usage(cli, "--url %s: %s", cli_safe(span_from_cstr(url)), what);
-	if (url != NULL && rc == ERR_CLOSED)
+		return cli_usage(cli, "--url %s: %s", url, what);
+	if (the_url.text[0] != '\0' && rc == ERR_CLOSED)
 		return cli_fail(cli, "Start it with `moltbot gateway run`, or check the port.",
-			"nobody listens at %s", cli_safe(span_from_cstr(url)));
+			"nobody listens at %s", url);
+	if (the_url.text[0] != '\0' && rc != ERR_TIMEOUT)
+		return cli_fail(cli,
+			rc == ERR_CRYPTO ? "`moltbot gateway status` shows the fingerprint on the "
+					   "gateway's machine."
+					 : NULL,
+			"the gateway at %s cannot be reached: %s", url,
+			what != NULL ? what : err_text(rc));
 	if (rc == ERR_NOTFOUND || rc == ERR_CLOSED)
 		return cli_fail(cli,
 			"Start it with `moltbot gateway run`. If it uses another state directory, "
@@ -346,7 +363,14 @@ cli_client_open(struct cli *cli, struct cli_client **out)
 int
 cli_client_pid(const struct cli_client *client)
 {
-	return cli_socket_pid(client->fd);
+	/* the other end of a pair of ours would be ourselves */
+	return cli_client_is_elsewhere() ? 0 : cli_socket_pid(client->fd);
+}
+
+bool
+cli_client_is_elsewhere(void)
+{
+	return the_url.text[0] != '\0';
 }
 
 const struct json_node *

@@ -6,6 +6,7 @@
 #define CLI_CLI_CLIENT_H
 
 #include "cli.h"
+#include "cli_url.h"
 
 /* Options of every command that talks to the gateway; rows of its option table. */
 /* For commands that know the control socket alone. */
@@ -16,8 +17,12 @@
 	}
 
 #define CLI_CONNECT_OPTIONS                                                                        \
-	{"url", 0, CLI_STR, "URL", 1, 512,                                                         \
-		"use ws://127.0.0.1:PORT and MOLTBOT_GATEWAY_TOKEN, not the control socket"},      \
+	{"url", 0, CLI_STR, "URL", 1, CLI_URL_MAX,                                                 \
+		"use wss://HOST[:PORT], or ws://127.0.0.1:PORT on this machine, and "              \
+		"MOLTBOT_GATEWAY_TOKEN, not the control socket"},                                  \
+		{"tls-fingerprint", 0, CLI_STR, "SHA256", 1, 128,                                  \
+			"with wss://: the certificate with this fingerprint is good, and no "      \
+			"other"},                                                                  \
 		CLI_TIMEOUT_OPTION
 
 #define CLI_TIMEOUT_MS 10000
@@ -43,6 +48,9 @@ void cli_client_close(struct cli_client *client);
 
 /* The process that listens at the control socket: the supervisor. 0 for a connection by --url. */
 int cli_client_pid(const struct cli_client *client);
+
+/* The last one that was opened, or tried, is elsewhere: --url or gateway.remote.url. */
+bool cli_client_is_elsewhere(void);
 
 /* The payload of hello-ok; lives as long as the client. */
 const struct json_node *cli_client_hello(const struct cli_client *client);

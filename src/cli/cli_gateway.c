@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/err.h"
+#include "cli_tls.h"
 #include "text/text.h"
 
 #define TREE_MAX 4096
@@ -221,6 +222,7 @@ cli_gateway_put(struct cli *cli, const struct cli_gateway *g)
 {
 	const struct json_node *gateway = cli_get(g->status, "gateway");
 	struct span version = cli_get_str(g->hello, "server.version");
+	char tls[CLI_FINGERPRINT_MAX];
 
 	if (g->panic)
 		put_colored(cli, "kill switch", CLI_BAD, SPAN("on"),
@@ -230,6 +232,8 @@ cli_gateway_put(struct cli *cli, const struct cli_gateway *g)
 	if (cli_get_u64(gateway, "port", 0) > 0)
 		cli_put_fmt(cli, "  gateway.port = %llu\n",
 			(unsigned long long)cli_get_u64(gateway, "port", 0));
+	if (cli_tls_fingerprint_text(cli, g->status, tls))
+		cli_put_row(cli, 10, "sha256", span_from_cstr(tls));
 	put_number(cli, "pid", (uint64_t)g->pid);
 	put_uptime(cli,
 		cli_get_u64(gateway, "uptimeMs", cli_get_u64(g->hello, "snapshot.uptimeMs", 0)));
@@ -256,6 +260,8 @@ put_node(struct json_out *o, const char *key, const struct json_node *n)
 void
 cli_gateway_put_json(struct cli *cli, const struct cli_gateway *g, struct json_out *o)
 {
+	char tls[CLI_FINGERPRINT_MAX];
+
 	cli_json_bool(o, "running", g->client != NULL);
 	if (g->why != NULL && g->client == NULL)
 		cli_json_str(o, "why", span_from_cstr(g->why));
@@ -269,5 +275,7 @@ cli_gateway_put_json(struct cli *cli, const struct cli_gateway *g, struct json_o
 	cli_json_str(o, "version", cli_get_str(g->hello, "server.version"));
 	put_node(o, "auth", cli_get(g->status, "gateway.auth"));
 	put_node(o, "gateway", cli_get(g->status, "gateway"));
+	if (cli_tls_fingerprint_text(cli, g->status, tls))
+		cli_json_cstr(o, "tlsFingerprint", tls);
 	put_node(o, "sandbox", cli_get(g->status, "sandbox"));
 }

@@ -33,6 +33,8 @@ make_url(struct cli *cli, const struct json_node *payload, const struct json_nod
 	int n;
 
 	link->ttl_ms = cli_get_u64(payload, "ttlMs", 0);
+	if (!cli_tls_fingerprint_text(cli, status, link->fingerprint))
+		link->fingerprint[0] = '\0';
 	if (url.len > 0)
 		n = snprintf(link->url, CLI_LINK_MAX, "%s", cli_safe(url));
 	else

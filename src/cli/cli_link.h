@@ -3,12 +3,14 @@
 #define CLI_CLI_LINK_H
 
 #include "cli_client.h"
+#include "cli_tls.h"
 
 #define CLI_LINK_MAX 512
 
 struct cli_link {
 	char url[CLI_LINK_MAX];
 	uint64_t ttl_ms;
+	char fingerprint[CLI_FINGERPRINT_MAX]; /* of the certificate; empty: no TLS */
 };
 
 /* 0, or an exit code after saying what is wrong. */

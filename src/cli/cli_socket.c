@@ -1,10 +1,7 @@
 #include "cli_socket.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
@@ -21,8 +18,8 @@
 
 #define READ_STEP KIB(64u)
 
-static int
-connected(int fd, const struct sockaddr *sa, socklen_t len, const char **what)
+int
+cli_socket_connect(int fd, const struct sockaddr *sa, socklen_t len, const char **what)
 {
 	int saved;
 
@@ -31,6 +28,8 @@ connected(int fd, const struct sockaddr *sa, socklen_t len, const char **what)
 	saved = errno;
 	*what = strerror(saved);
 	close(fd);
+	if (saved == EINPROGRESS)
+		return ERR_TIMEOUT; /* SO_SNDTIMEO */
 	if (saved == ENOENT || saved == ECONNREFUSED)
 		return saved == ENOENT ? ERR_NOTFOUND : ERR_CLOSED;
 	return saved == EACCES || saved == EPERM ? ERR_DENIED : ERR_SYS;
@@ -77,44 +76,9 @@ cli_socket_control(const char *state, const char **what)
 	if (fd < 0)
 		*what = strerror(errno);
 	else
-		fd = connected(fd, (const void *)&sa, sizeof(sa), what);
+		fd = cli_socket_connect(fd, (const void *)&sa, sizeof(sa), what);
 	close(dir);
 	return fd < 0 ? fd : check_listener(fd, what);
-}
-
-/* ws://127.0.0.1:PORT, ws://[::1]:PORT or ws://localhost:PORT: without TLS the token must not leave the machine. */
-int
-cli_socket_url(const char *url, const char **what)
-{
-	static const struct {
-		const char *prefix;
-		bool v6;
-	} hosts[] = {{"ws://127.0.0.1:", false}, {"ws://localhost:", false}, {"ws://[::1]:", true}};
-	struct sockaddr_in v4 = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-	struct sockaddr_in6 v6 = {.sin6_family = AF_INET6, .sin6_addr = in6addr_loopback};
-	struct span s = span_from_cstr(url);
-	uint64_t port;
-	int yes = 1;
-	int fd;
-
-	if (span_ends_with(s, SPAN("/")))
-		s.len--;
-	for (size_t i = 0; i < sizeof(hosts) / sizeof(hosts[0]); i++) {
-		struct span prefix = span_from_cstr(hosts[i].prefix);
-
-		if (!span_starts_with(s, prefix) ||
-			span_to_u64(span_sub(s, prefix.len, SIZE_MAX), 1, 65535, &port) < 0)
-			continue;
-		v4.sin_port = v6.sin6_port = htons((uint16_t)port);
-		fd = socket(hosts[i].v6 ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-		if (fd < 0)
-			return ERR_SYS;
-		(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof(yes));
-		return hosts[i].v6 ? connected(fd, (const void *)&v6, sizeof(v6), what)
-				   : connected(fd, (const void *)&v4, sizeof(v4), what);
-	}
-	*what = "only ws://127.0.0.1:PORT, ws://[::1]:PORT and ws://localhost:PORT are spoken";
-	return ERR_UNSUPPORTED;
 }
 
 /* Signals are let in only here. Where there is progress to be shown it is, second by second. */
@@ -201,6 +165,10 @@ check_answer(struct span head, struct span key, const char **what)
 {
 	char accept[WS_ACCEPT_LEN];
 
+	if (span_starts_with(head, SPAN("HTTP/1.1 400 "))) {
+		*what = "it refuses ws:// (a gateway with gateway.tls is wss://)";
+		return ERR_PROTO;
+	}
 	if (!span_starts_with(head, SPAN("HTTP/1.1 101 "))) {
 		*what = "the other side does not speak WebSocket; is it Moltbot?";
 		return ERR_PROTO;
@@ -245,15 +213,4 @@ cli_socket_upgrade(int fd, struct span host, struct buf *in, int64_t timeout_ms,
 		buf_consume(in, (size_t)end + 4);
 	buf_clear(&key);
 	return rc;
-}
-
-struct span
-cli_socket_host(const char *url)
-{
-	struct span s = span_from_cstr(url);
-
-	if (url == NULL)
-		return SPAN("localhost");
-	s = span_sub(s, 5, SIZE_MAX);
-	return span_ends_with(s, SPAN("/")) ? span_sub(s, 0, s.len - 1) : s;
 }

@@ -22,6 +22,8 @@ run(struct cli *cli)
 		(void)json_out_begin_object(o);
 		cli_json_str(o, "url", span_from_cstr(link.url));
 		cli_json_u64(o, "ttlMs", link.ttl_ms);
+		if (link.fingerprint[0] != '\0')
+			cli_json_cstr(o, "tlsFingerprint", link.fingerprint);
 		(void)json_out_end_object(o);
 		cli_json_end(cli);
 		return CLI_OK;
@@ -37,6 +39,9 @@ run(struct cli *cli)
 	cli_put_fmt(cli, "\n\nIt works once, within %llu minutes.\n",
 		(unsigned long long)(link.ttl_ms + 59999) / 60000);
 	cli_put_style(cli, CLI_PLAIN);
+	if (link.fingerprint[0] != '\0')
+		cli_put_fmt(cli, "\nThe browser's certificate must have this SHA-256:\n\n  %s\n",
+			link.fingerprint);
 	return CLI_OK;
 }
 

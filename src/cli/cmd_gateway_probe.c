@@ -30,7 +30,7 @@ now_ms(void)
 
 /* Protocol 3: by the control socket, or by --url. */
 static void
-try_client(struct cli *cli, struct door *d, uint64_t *port)
+try_client(struct cli *cli, struct door *d, uint64_t *port, bool *tls)
 {
 	struct cli_client *client = NULL;
 	const char *why = NULL;
@@ -44,12 +44,9 @@ try_client(struct cli *cli, struct door *d, uint64_t *port)
 		rc = cli_client_call_quiet(client, "status", SPAN("{}"), &frame);
 	d->answer_ms = now_ms() - start;
 	d->ok = rc == 0 && frame.ok;
-	if (d->ok)
-		/* with TLS the port is not asked: there is no TLS client here */
-		*port = cli_get_bool(frame.payload, "gateway.tls", false)
-				? 0
-				: cli_get_u64(frame.payload, "gateway.port", 0);
-	else
+	*port = d->ok ? cli_get_u64(frame.payload, "gateway.port", 0) : 0;
+	*tls = d->ok && cli_get_bool(frame.payload, "gateway.tls", false);
+	if (!d->ok)
 		snprintf(d->why, sizeof(d->why), "%s",
 			rc == ERR_NOTFOUND || rc == ERR_CLOSED ? "not running"
 			: why != NULL                          ? why
@@ -60,18 +57,19 @@ try_client(struct cli *cli, struct door *d, uint64_t *port)
 
 /* The port, as a health check of somebody who has no credential asks it. */
 static void
-try_http(struct door *d, const char *url)
+try_http(struct cli *cli, struct door *d, const struct cli_url *url)
 {
+	struct span host = cli_url_host(url);
 	struct buf in = {.max = KIB(64)};
 	struct buf out = {.max = KIB(1)};
 	const char *why = "no answer";
 	double start = now_ms();
-	int fd = cli_socket_url(url, &why);
+	int fd = cli_url_open(cli, url, CLI_TIMEOUT_MS, &why);
 
 	d->connect_ms = now_ms() - start;
 	start = now_ms();
-	(void)buf_put_fmt(&out, "GET /healthz HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n\r\n",
-		url + strlen("ws://"));
+	(void)buf_put_fmt(&out, "GET /healthz HTTP/1.1\r\nHost: %.*s\r\nConnection: close\r\n\r\n",
+		(int)host.len, (const char *)host.ptr);
 	if (fd >= 0 && cli_socket_write(fd, buf_span(&out), CLI_TIMEOUT_MS) == 0 &&
 		cli_socket_read(fd, &in, CLI_TIMEOUT_MS) == 0)
 		d->ok = span_starts_with(buf_span(&in), SPAN("HTTP/1.1 200"));
@@ -148,8 +146,9 @@ run(struct cli *cli)
 {
 	static struct door doors[2];
 	const char *url = cli_str(cli, "url", NULL);
-	char http[64];
+	struct cli_url http = {0};
 	uint64_t port = 0;
+	bool tls = false;
 	size_t n = 1;
 	bool ok;
 	int rc = cli_paths_find(cli);
@@ -158,13 +157,14 @@ run(struct cli *cli)
 		return rc;
 	snprintf(doors[0].name, sizeof(doors[0].name), "%s%s", url != NULL ? url : cli->paths.state,
 		url != NULL ? "" : "/control.sock");
-	try_client(cli, &doors[0], &port);
+	try_client(cli, &doors[0], &port, &tls);
 	ok = doors[0].ok;
 	if (url == NULL && port > 0) {
-		snprintf(http, sizeof(http), "ws://127.0.0.1:%u", (unsigned)port);
-		snprintf(doors[1].name, sizeof(doors[1].name), "http://127.0.0.1:%u/healthz",
+		snprintf(http.text, sizeof(http.text), "%s://127.0.0.1:%u", tls ? "wss" : "ws",
 			(unsigned)port);
-		try_http(&doors[1], http);
+		snprintf(doors[1].name, sizeof(doors[1].name), "%s://127.0.0.1:%u/healthz",
+			tls ? "https" : "http", (unsigned)port);
+		try_http(cli, &doors[1], &http);
 		ok = ok && doors[1].ok;
 		n = 2;
 	}

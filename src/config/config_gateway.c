@@ -314,6 +314,35 @@ choose_tls(struct config *c)
 			"gateway.tls.keyPath");
 }
 
+/* Only the command line uses it; what it would refuse is a mistake here. */
+static void
+check_remote(struct config *c)
+{
+	const struct config_setting *url = &c->values[OPT_REMOTE_URL];
+	const struct config_setting *pin = &c->values[OPT_REMOTE_FINGERPRINT];
+	size_t digits = 0;
+	bool good = true;
+
+	if (url->set && !span_starts_with(url->s, SPAN("wss://")) &&
+		!span_starts_with(url->s, SPAN("ws://")))
+		config_mistake(c, url->at, "gateway.remote.url: expected wss://HOST[:PORT]");
+	if (!pin->set)
+		return;
+	for (size_t i = span_eq_nocase(span_sub(pin->s, 0, 7), SPAN("sha256:")) ? 7 : 0;
+		i < pin->s.len; i++) {
+		uint8_t d = pin->s.ptr[i];
+		bool is_digit =
+			(d >= '0' && d <= '9') || (d >= 'a' && d <= 'f') || (d >= 'A' && d <= 'F');
+
+		digits += is_digit;
+		good = good && (is_digit || d == ':');
+	}
+	if (!good || digits != 64)
+		config_mistake(c, pin->at,
+			"gateway.remote.tlsFingerprint: expected a SHA-256, 64 digits of hex with "
+			"colons or without");
+}
+
 void
 config_gateway(struct config *c)
 {
@@ -333,4 +362,5 @@ config_gateway(struct config *c)
 	check_origins(c);
 	check_hosts(c);
 	check_ui(c);
+	check_remote(c);
 }

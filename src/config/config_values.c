@@ -230,6 +230,11 @@ config_values_put(const struct config *c, struct buf *out)
 	put_tools(c, &o);
 	json_out_member_bool(&o, "behindTlsProxy", c->behind_tls);
 	json_out_member_bool(&o, "tls", c->numbers[VALUE_TLS] != TLS_OFF);
+	json_out_key(&o, SPAN("remote"));
+	json_out_begin_object(&o);
+	json_out_member_str(&o, "url", config_text(c, OPT_REMOTE_URL));
+	json_out_member_str(&o, "tlsFingerprint", config_text(c, OPT_REMOTE_FINGERPRINT));
+	json_out_end_object(&o);
 	json_out_member_bool(&o, "password", c->is_password);
 	json_out_member_bool(&o, "railway", c->is_railway);
 	json_out_member_u64(&o, "port", c->port);

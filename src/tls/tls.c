@@ -1,5 +1,6 @@
-/* Life cycle of tls and tls/key (argv[1] chooses). */
+/* Life cycle of tls and tls/key (argv[1] chooses); the client of the command line has its own. */
 #include "tls.h"
+#include "tls_client.h"
 
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -94,5 +95,7 @@ main(int argc, char **argv)
 {
 	const struct child_spec *const specs[] = {&tls_spec, &key_spec};
 
+	if (argc == 4 && span_eq(span_from_cstr(argv[1]), SPAN("client")))
+		return tls_client_run(argv[2], argv[3]);
 	return child_main(specs, 2, argc, argv);
 }

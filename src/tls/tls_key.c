@@ -10,6 +10,7 @@
 #include "base/secret.h"
 #include "base/weak.h"
 #include "crypto/crypto.h"
+#include "crypto/crypto_encode.h"
 #include "proto/child.h"
 #include "proto/tls_key.h"
 #include "tls_content.h"
@@ -120,6 +121,18 @@ from_box(int box, int key_fd, struct buf *pem)
 	return rc;
 }
 
+/* What clients pin, in the log as well. */
+static void
+say_fingerprint(void)
+{
+	uint8_t hash[CRYPTO_SHA256_LEN];
+	char hex[2 * CRYPTO_SHA256_LEN + 1];
+
+	crypto_sha256(span_of(the_chain.der[0], the_chain.len[0]), hash);
+	crypto_hex_encode(span_of(hash, sizeof(hash)), hex);
+	log_info("TLS: the certificate that clients get", LOG_C("sha256", hex));
+}
+
 int
 tls_key_setup(struct child *child, struct jail_env *env)
 {
@@ -147,6 +160,8 @@ tls_key_setup(struct child *child, struct jail_env *env)
 			signature, sizeof(signature));
 	if (rc < 0)
 		tls_private_free(the_key);
+	else
+		say_fingerprint();
 	return rc;
 }
 

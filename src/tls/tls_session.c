@@ -109,6 +109,27 @@ tls_context_new(const struct tls_chain *chain, tls_ask_fn *ask)
 	return context;
 }
 
+/* Whether the certificate is good is looked at after the handshake, before a byte of ours is sent. */
+struct tls_context *
+tls_context_new_client(const char *ca_file)
+{
+	struct tls_context *context = mem_alloc(1, sizeof(*context));
+	SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
+
+	context->ssl = ctx;
+	if (ctx == NULL || SSL_CTX_set_min_proto_version(ctx, TLS1_3_VERSION) != 1 ||
+		SSL_CTX_set_ciphersuites(ctx, CIPHERS) != 1 ||
+		SSL_CTX_set1_groups_list(ctx, groups) != 1 ||
+		(ca_file != NULL && SSL_CTX_load_verify_file(ctx, ca_file) != 1)) {
+		tls_context_free(context);
+		return NULL;
+	}
+	SSL_CTX_set_verify(ctx, SSL_VERIFY_NONE, NULL);
+	(void)SSL_CTX_set_mode(
+		ctx, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+	return context;
+}
+
 void
 tls_context_free(struct tls_context *context)
 {
@@ -136,6 +157,44 @@ tls_session_new(struct tls_context *context, int fd, void *arg)
 	SSL_set_accept_state(s->ssl);
 	(void)SSL_set_mode(s->ssl, SSL_MODE_ASYNC);
 	return s;
+}
+
+struct tls_session *
+tls_session_new_client(struct tls_context *context, int fd, const char *host)
+{
+	static const unsigned char alpn[] = "\x08http/1.1";
+	struct tls_session *s = mem_alloc(1, sizeof(*s));
+	X509_VERIFY_PARAM *how;
+
+	s->ssl = SSL_new(context->ssl);
+	how = s->ssl == NULL ? NULL : SSL_get0_param(s->ssl);
+	if (how == NULL || SSL_set_fd(s->ssl, fd) != 1 ||
+		SSL_set_alpn_protos(s->ssl, alpn, sizeof(alpn) - 1) != 0 ||
+		/* an address is looked for among the certificate's addresses, and is no name to say */
+		(X509_VERIFY_PARAM_set1_ip_asc(how, host) != 1 &&
+			(SSL_set1_host(s->ssl, host) != 1 ||
+				SSL_set_tlsext_host_name(s->ssl, host) != 1))) {
+		tls_session_free(s);
+		return NULL;
+	}
+	SSL_set_connect_state(s->ssl);
+	return s;
+}
+
+bool
+tls_session_peer(const struct tls_session *s, uint8_t fingerprint[32])
+{
+	const X509 *x = SSL_get0_peer_certificate(s->ssl);
+	unsigned len = 0;
+
+	return x != NULL && X509_digest(x, EVP_sha256(), fingerprint, &len) == 1 && len == 32;
+}
+
+bool
+tls_session_is_trusted(const struct tls_session *s)
+{
+	return SSL_get0_peer_certificate(s->ssl) != NULL &&
+	       SSL_get_verify_result(s->ssl) == X509_V_OK;
 }
 
 void

@@ -28,10 +28,18 @@ typedef bool tls_ask_fn(void *arg, uint32_t scheme, struct span content);
 
 /* TLS 1.3 and nothing before it, ALPN http/1.1, no tickets. NULL and a log line: this chain cannot be used. */
 struct tls_context *tls_context_new(const struct tls_chain *chain, tls_ask_fn *ask);
+/* For clients: TLS 1.3. ca_file: who vouches for certificates, or NULL (the caller knows the one that is good). NULL: not read. */
+struct tls_context *tls_context_new_client(const char *ca_file);
 void tls_context_free(struct tls_context *context); /* sessions of it go on; NULL is legal */
 
 /* fd stays the caller's. NULL: no memory. */
 struct tls_session *tls_session_new(struct tls_context *context, int fd, void *arg);
+/* host: whom the certificate must be for. NULL: no memory, or no such name. */
+struct tls_session *tls_session_new_client(struct tls_context *context, int fd, const char *host);
+/* After the handshake: SHA-256 of the other side's certificate; false: there is none. */
+bool tls_session_peer(const struct tls_session *s, uint8_t fingerprint[32]);
+/* And did somebody of ca_file vouch for it, for this host and now? */
+bool tls_session_is_trusted(const struct tls_session *s);
 /* No signature may be awaited. NULL is legal. */
 void tls_session_free(struct tls_session *s);
 

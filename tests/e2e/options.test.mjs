@@ -24,6 +24,7 @@ const VALUES = {
 	'agents.defaults.sandbox.minTier': 'none', 'models.providers.*.baseUrl': 'http://127.0.0.1:8/v1', 'models.providers.*.apiKey': '${TEST_API_KEY}',
 	'models.providers.*.models.[].id': 'other', 'models.providers.*.api': 'openai-completions', 'session.resetTriggers': ['/anew'], 'env.vars.*': 'x', 'env.*': 'x',
 	'gateway.reload.mode': 'hybrid', 'gateway.port': 'PORT', 'gateway.controlUi.allowInsecureAuth': true,
+	'gateway.remote.url': 'wss://gateway.example', 'gateway.remote.tlsFingerprint': 'ab:'.repeat(31) + 'cd',
 	'gateway.tls.certPath': '/tmp/moltbot-other.pem', 'gateway.tls.keyPath': '/tmp/moltbot-other.key',
 };
 const NAMES = { 'env.vars.*': 'SOME_NAME', 'env.*': 'OTHER_NAME', 'agents.defaults.models.*.alias': 'test/m', 'agents.defaults.models.*.params.maxTokens': 'test/m' };

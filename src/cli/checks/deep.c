@@ -9,6 +9,7 @@
 #include "base/err.h"
 #include "base/limits.h"
 #include "checks/subjects.h"
+#include "cli_tls.h"
 #include "crypto/crypto.h"
 #include "crypto/crypto_encode.h"
 
@@ -24,8 +25,9 @@ find_target(struct checks *c, struct check_deep *d)
 
 	if (port == 0 || port > 65535)
 		return;
-	if (cli_get_bool(c->gateway.status, "gateway.tls", false)) {
-		d->why = "it has TLS itself, which this audit does not attack";
+	d->tls = cli_get_bool(c->gateway.status, "gateway.tls", false);
+	if (d->tls && cli_tls_fingerprint_own(c->cli, d->fingerprint) < 0) {
+		d->why = "<state>/tls-cert.pem is no certificate";
 		return;
 	}
 	if (span_eq(cli_get_str(c->gateway.status, "gateway.bind"), SPAN("custom")))
@@ -36,7 +38,7 @@ find_target(struct checks *c, struct check_deep *d)
 		return;
 	}
 	snprintf(d->host, sizeof(d->host), "%s:%u", text, (unsigned)port);
-	snprintf(d->origin, sizeof(d->origin), "http://%s", d->host);
+	snprintf(d->origin, sizeof(d->origin), "%s://%s", d->tls ? "https" : "http", d->host);
 	d->why = NULL;
 }
 
@@ -85,6 +87,7 @@ check_deep_start(struct checks *c)
 	uint8_t random[24];
 
 	c->attack = d;
+	d->cli = c->cli;
 	d->until_ms = now_ms() + DEEP_TOTAL_MS;
 	d->why = c->gateway.client == NULL ? c->gateway.why : "it does not say where it listens";
 	crypto_random(random, sizeof(random));

@@ -8,6 +8,7 @@
 #include <netinet/in.h>
 
 #include "checks/checks.h"
+#include "proto/tls_client.h"
 #include "ws/ws.h"
 
 #define DEEP_TIMEOUT_MS 1500
@@ -16,11 +17,14 @@
 #define DEEP_GUESSES_MAX 24     /* wrong credentials of one attack; the gateway allows ten */
 
 struct check_deep {
+	const struct cli *cli;
 	struct sockaddr_in target;
 	char host[64];   /* "127.0.0.1:18789" */
 	char origin[80]; /* its own */
-	uint32_t net;    /* our addresses: 127.a.b.n */
-	uint8_t next;    /* n of the last one used */
+	bool tls;        /* its certificate is the state directory's */
+	uint8_t fingerprint[TLS_FINGERPRINT_LEN];
+	uint32_t net; /* our addresses: 127.a.b.n */
+	uint8_t next; /* n of the last one used */
 	bool reached;
 	int64_t until_ms; /* of the monotonic clock */
 	const char *why;  /* not reached */

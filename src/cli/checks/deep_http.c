@@ -191,7 +191,7 @@ deep_origin(struct checks *c, struct check_result *r)
 	const unsigned port = ntohs(c->attack->target.sin_port);
 	const char *origins[] = {"https://evil.example",
 		check_text(c, "http://evil.example:%u", port), "null",
-		check_text(c, "https://127.0.0.1:%u", port),
+		check_text(c, "%s://127.0.0.1:%u", c->attack->tls ? "http" : "https", port),
 		check_text(c, "http://127.0.0.1:%u.evil.example", port),
 		check_text(c, "http://127.0.0.1:%u", port % 65535 + 1), "file://"};
 	uint8_t source = deep_source(c->attack);
