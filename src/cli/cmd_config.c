@@ -1,8 +1,7 @@
-/* moltbot config get, set, unset, schema, history, rollback: by way of the running gateway, which checks and writes; the first three without one too. */
+/* moltbot config get, set, unset, schema, rollback: by way of the running gateway, which checks and writes; the first three without one too. */
 #include "cli_commands.h"
 
 #include <string.h>
-#include <time.h>
 
 #include "base/err.h"
 #include "base/limits.h"
@@ -226,7 +225,7 @@ unset(struct cli *cli)
 	return patch(cli, NULL);
 }
 
-/* ---- schema, history, rollback ---- */
+/* ---- schema, rollback ---- */
 
 static int
 schema(struct cli *cli)
@@ -239,56 +238,6 @@ schema(struct cli *cli)
 	rc = rc != 0 ? rc : cli_client_call(cli, client, "config.schema", SPAN_EMPTY, 0, &frame);
 	if (rc == 0)
 		cli_json_payload(cli, frame.payload);
-	cli_client_close(client);
-	return rc;
-}
-
-static void
-put_when(struct buf *b, time_t t)
-{
-	char text[32];
-	struct tm tm;
-
-	if (localtime_r(&t, &tm) != NULL &&
-		strftime(text, sizeof(text), "%Y-%m-%d %H:%M:%S", &tm) > 0)
-		buf_put_cstr(b, text);
-}
-
-static void
-put_entry(struct cli *cli, const struct json_node *e)
-{
-	struct buf line = {.max = 256};
-
-	buf_put(&line, span_sub(cli_get_str(e, "hash"), 0, 12));
-	buf_put_cstr(&line, "  ");
-	put_when(&line, (time_t)(cli_get_u64(e, "ts", 0) / 1000));
-	buf_put_fmt(&line, "  %6llu bytes  ", (unsigned long long)cli_get_u64(e, "bytes", 0));
-	buf_put(&line, cli_get_str(e, "by"));
-	if (cli_get_bool(e, "current", false))
-		buf_put_cstr(&line, "  (now)");
-	cli_put_safe(cli, buf_span(&line));
-	cli_put(cli, "\n");
-	buf_clear(&line);
-}
-
-static int
-history(struct cli *cli)
-{
-	struct cli_client *client = NULL;
-	struct cli_frame frame;
-	int rc = cli_paths_find(cli);
-
-	rc = rc != 0 ? rc : cli_client_open(cli, &client);
-	rc = rc != 0 ? rc
-		     : cli_client_call(
-			       cli, client, "moltbot.config.history", SPAN_EMPTY, 0, &frame);
-	if (rc == 0 && cli->json)
-		cli_json_payload(cli, frame.payload);
-	for (const struct json_node *e = rc == 0 && !cli->json
-						 ? json_first(cli_get(frame.payload, "entries"))
-						 : NULL;
-		e != NULL; e = e->next)
-		put_entry(cli, e);
 	cli_client_close(client);
 	return rc;
 }
@@ -337,8 +286,6 @@ static const struct cli_example unset_examples[] = {
 	{"moltbot config unset tools.deny", "back to the default"}, {NULL, NULL}};
 static const struct cli_example schema_examples[] = {
 	{"moltbot config schema", "JSON Schema draft-07 and hints for forms"}, {NULL, NULL}};
-static const struct cli_example history_examples[] = {
-	{"moltbot config history", "the last 50 texts: hash, when, size, by whom"}, {NULL, NULL}};
 static const struct cli_example rollback_examples[] = {
 	{"moltbot config rollback 3f2a9c01", "the text whose hash begins like this comes back"},
 	{NULL, NULL}};
@@ -390,15 +337,6 @@ const struct cli_command cmd_config_schema = {
 	.options = options,
 	.examples = schema_examples,
 	.run = schema,
-};
-const struct cli_command cmd_config_history = {
-	.name = "config history",
-	.summary = "list former texts of the configuration",
-	.text = "Each change is kept, with when and by whom; edits by hand too. They lie in "
-		"<state>/config-history." RUNNING,
-	.options = options,
-	.examples = history_examples,
-	.run = history,
 };
 const struct cli_command cmd_config_rollback = {
 	.name = "config rollback",
