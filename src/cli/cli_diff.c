@@ -99,8 +99,8 @@ put_same(const struct diff *d, size_t from, size_t n, bool first, bool last)
 	for (size_t k = 0; k < n; k++) {
 		if (k < lead || k >= n - trail)
 			d->fn(d->arg, ' ', from + k + 1, d->b.at[from + k]);
-		else if (k == lead)
-			d->fn(d->arg, '@', from + k + 1, SPAN_EMPTY);
+		else if (k == lead && !last)
+			d->fn(d->arg, '@', from + n - trail + 1, SPAN_EMPTY);
 	}
 }
 

@@ -81,7 +81,7 @@ on_line(void *arg, char op, size_t number, struct span line)
 		cli_put_fmt(cli, "@ from line %zu", number);
 	else
 		cli_put_safe(cli, span_of(&op, 1));
-	cli_put_safe(cli, line);
+	cli_put_text(cli, line);
 	cli_put_style(cli, CLI_PLAIN);
 	cli_put(cli, "\n");
 }
