@@ -155,7 +155,7 @@ const struct jail_call jail_calls[] = {
 	ROW(clone3, JAIL_BASE | JAIL_PROGRAM, ENOSYS),
 	ROW(memfd_create, JAIL_MEMFD | JAIL_PROGRAM, 0),
 	ROW(ftruncate, JAIL_MEMFD | JAIL_FDATA | JAIL_PROGRAM, 0),
-	ROW(pread64, JAIL_MEMFD | JAIL_FDATA | JAIL_PROGRAM, 0),
+	ROW(pread64, JAIL_BASE | JAIL_PROGRAM, 0),
 	ROW(pwrite64, JAIL_MEMFD | JAIL_FDATA | JAIL_PROGRAM, 0),
 	ROW(preadv, JAIL_FDATA | JAIL_PROGRAM, 0),
 	ROW(pwritev, JAIL_FDATA | JAIL_PROGRAM, 0),

@@ -6,7 +6,6 @@
 
 /* Its sockets and one file that it was given open: no other, no network, no process, no memory that is executable. */
 static const struct jail_rule rules[] = {
-	JAIL_PERMIT(pread64),
 	JAIL_PERMIT(pwrite64),
 	JAIL_PERMIT(fdatasync),
 	JAIL_RULES_END,
