@@ -159,6 +159,14 @@ tls_session_new(struct tls_context *context, int fd, void *arg)
 	return s;
 }
 
+/* OpenSSL's macro for it drops const */
+static long
+set_name(SSL *ssl, const char *host)
+{
+	return SSL_ctrl(ssl, SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name,
+		(void *)(uintptr_t)host);
+}
+
 struct tls_session *
 tls_session_new_client(struct tls_context *context, int fd, const char *host)
 {
@@ -172,8 +180,7 @@ tls_session_new_client(struct tls_context *context, int fd, const char *host)
 		SSL_set_alpn_protos(s->ssl, alpn, sizeof(alpn) - 1) != 0 ||
 		/* an address is looked for among the certificate's addresses, and is no name to say */
 		(X509_VERIFY_PARAM_set1_ip_asc(how, host) != 1 &&
-			(SSL_set1_host(s->ssl, host) != 1 ||
-				SSL_set_tlsext_host_name(s->ssl, host) != 1))) {
+			(SSL_set1_host(s->ssl, host) != 1 || set_name(s->ssl, host) != 1))) {
 		tls_session_free(s);
 		return NULL;
 	}
