@@ -79,8 +79,12 @@ step(const struct diff *d, size_t i, size_t j)
 	size_t b = d->b.n - d->tail;
 	const uint16_t *at;
 
-	if (i < d->head || i >= a || j >= b)
-		return i < d->head || (i >= a && j >= b) ? ' ' : i < a ? '-' : '+';
+	if (i < d->head || (i >= a && j >= b))
+		return ' ';
+	if (i >= a)
+		return '+';
+	if (j >= b)
+		return '-';
 	if (d->common == NULL)
 		return '-';
 	if (span_eq(d->a.at[i], d->b.at[j]))
