@@ -25,7 +25,7 @@ static struct tls_chain the_chain;
 static int
 read_all(int fd, struct buf *out)
 {
-	uint8_t beyond;
+	uint8_t beyond = 0;
 
 	while (fd >= 0) {
 		size_t room = out->max - out->len < KIB(4u) ? out->max - out->len : KIB(4u);

@@ -1,5 +1,5 @@
 /* The text of .env: refused with words, or names that are names. The file is taken in: its reader of lines is private. */
-#include "../../../src/cli/cli_env.c"
+#include "../../../src/cli/cli_env.c" /* NOLINT(bugprone-suspicious-include) */
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -1,5 +1,5 @@
 /* The body of /v1/chat/completions: refused with words, or texts within their limits. The file is taken in: its reader is private. */
-#include "../../../src/edge/edge_chat_http.c"
+#include "../../../src/edge/edge_chat_http.c" /* NOLINT(bugprone-suspicious-include) */
 
 #include <stdlib.h>
 

@@ -1,5 +1,5 @@
 /* The body of /tools/invoke: refused with words, or a tool's name, a session and an object. The file is taken in: its reader is private. */
-#include "../../../src/edge/edge_tools_http.c"
+#include "../../../src/edge/edge_tools_http.c" /* NOLINT(bugprone-suspicious-include) */
 
 #include <stdlib.h>
 
