@@ -27,6 +27,7 @@ struct side {
 	unsigned got;
 	int ended;
 	uint64_t last;
+	bool mute; /* answers would wait, more of them than a channel keeps */
 };
 
 static int
@@ -49,6 +50,8 @@ on_judge(struct ipc_chan *chan, const void *m, void *arg)
 
 	s->got++;
 	s->last = msg->call;
+	if (s->mute)
+		return 0;
 	return core_gate_verdict_send(
 		chan, &(struct core_gate_verdict){
 			      .run = msg->run, .call = msg->call, .verdict = VERDICT_ALLOW});
@@ -377,15 +380,12 @@ too_many_messages_a_second_end_the_channel(void **state)
 	int len = ipc_encode(judge, &(struct core_gate_judge){.run = 1}, buf, fds, &nfds);
 
 	open_pair(&p, true);
+	p.gate.mute = true;
 	for (unsigned i = 0; i < judge->rate + 10 && p.gate.ended == 0; i++) {
-		uint8_t answer[IPC_MSG_MAX];
-
 		/* closed already, and its end not yet told? */
 		if (send(p.raw, buf, (size_t)len, MSG_NOSIGNAL) != len)
 			break;
 		ev_turn(p.ev, 0);
-		while (recv(p.raw, answer, sizeof(answer), MSG_DONTWAIT) > 0)
-			continue;
 	}
 	turns(&p, 2);
 	/* a slow machine may spread them over several seconds, and then the rate was kept */
