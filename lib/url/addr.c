@@ -1,5 +1,6 @@
 #include "url/addr.h"
 
+#include <netinet/in.h>
 #include <string.h>
 
 #include "base/err.h"
@@ -217,4 +218,26 @@ bool
 addr_is_equal(const struct addr *a, const struct addr *b)
 {
 	return a->family == b->family && memcmp(a->bytes, b->bytes, sizeof(a->bytes)) == 0;
+}
+
+struct addr
+addr_from_socket(const struct sockaddr_storage *ss, uint16_t *port)
+{
+	struct addr a = {0};
+
+	if (ss->ss_family == AF_INET) {
+		const struct sockaddr_in *in = (const void *)ss;
+
+		a.family = 4;
+		memcpy(a.bytes, &in->sin_addr, 4);
+		*port = ntohs(in->sin_port);
+	} else if (ss->ss_family == AF_INET6) {
+		const struct sockaddr_in6 *in6 = (const void *)ss;
+		bool mapped = IN6_IS_ADDR_V4MAPPED(&in6->sin6_addr);
+
+		a.family = mapped ? 4 : 6;
+		memcpy(a.bytes, in6->sin6_addr.s6_addr + (mapped ? 12 : 0), mapped ? 4 : 16);
+		*port = ntohs(in6->sin6_port);
+	}
+	return a;
 }

@@ -34,6 +34,13 @@ int addr_parse(struct span s, struct addr *out);
  * no address. */
 size_t addr_format(const struct addr *a, char out[ADDR_TEXT_MAX]);
 
+/*
+ * The address that a socket's call gave (getpeername, getsockname), a mapped IPv4 one as IPv4; no address for another family.
+ * *port: in host order, left as it is for another family.
+ */
+struct sockaddr_storage;
+struct addr addr_from_socket(const struct sockaddr_storage *ss, uint16_t *port);
+
 bool addr_is_equal(const struct addr *a, const struct addr *b);
 
 /* The kinds of networks. GLOBAL alone may be reached by anybody's request; zero is the class of

@@ -1,7 +1,5 @@
 #include "edge_host.h"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -43,28 +41,6 @@ has(const struct edge_list *list, struct span text)
 /* ---- the lists ---- */
 
 static struct addr
-addr_of(const struct sockaddr_storage *ss, uint16_t *port)
-{
-	struct addr a = {0};
-
-	if (ss->ss_family == AF_INET) {
-		const struct sockaddr_in *in = (const void *)ss;
-
-		a.family = 4;
-		memcpy(a.bytes, &in->sin_addr, 4);
-		*port = ntohs(in->sin_port);
-	} else if (ss->ss_family == AF_INET6) {
-		const struct sockaddr_in6 *in6 = (const void *)ss;
-		bool mapped = IN6_IS_ADDR_V4MAPPED(&in6->sin6_addr);
-
-		a.family = mapped ? 4 : 6;
-		memcpy(a.bytes, in6->sin6_addr.s6_addr + (mapped ? 12 : 0), mapped ? 4 : 16);
-		*port = ntohs(in6->sin6_port);
-	}
-	return a;
-}
-
-static struct addr
 own_addr(int fd, uint16_t *port)
 {
 	struct sockaddr_storage ss = {0};
@@ -73,7 +49,7 @@ own_addr(int fd, uint16_t *port)
 	*port = 0;
 	if (getsockname(fd, (struct sockaddr *)&ss, &len) < 0)
 		return (struct addr){0};
-	return addr_of(&ss, port);
+	return addr_from_socket(&ss, port);
 }
 
 struct addr
@@ -85,7 +61,7 @@ edge_source_peer(int fd)
 
 	if (getpeername(fd, (struct sockaddr *)&ss, &len) < 0)
 		return (struct addr){0};
-	return addr_of(&ss, &port);
+	return addr_from_socket(&ss, &port);
 }
 
 static bool

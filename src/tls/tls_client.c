@@ -5,7 +5,6 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -21,19 +20,6 @@
 #define PAIR TLS_CLIENT_PAIR_FD
 #define CA_FILE "/etc/ssl/certs/ca-certificates.crt"
 #define RECORD_LEN KIB(16u)
-
-static const struct jail_limit limits[] = {
-	{RLIMIT_CORE, 0}, {RLIMIT_FSIZE, 0}, {RLIMIT_NPROC, 0}, {RLIMIT_NOFILE, 16}, {-1, 0}};
-
-static const struct jail_spec client_jail = {
-	.name = "tls/client",
-	.purpose = "TLS for one connection of the command line, which it was given; no file, no "
-		   "connection of its own",
-	.groups = JAIL_BASE,
-	.deny_errno = EPERM,
-	.landlock = true,
-	.limits = limits,
-};
 
 /* Bytes on their way to one side. */
 struct way {
@@ -183,7 +169,7 @@ tls_client_run(const char *host, const char *fingerprint)
 	context = tls_session_setup() < 0 ? NULL
 					  : tls_context_new_client(hex.len > 0 ? NULL : CA_FILE);
 	if (context == NULL || fcntl(NET, F_SETFL, O_NONBLOCK) < 0 ||
-		jail_apply(&client_jail, &env, &report) < 0)
+		jail_apply(&tls_client_jail, &env, &report) < 0)
 		return 1;
 	s = tls_session_new_client(context, NET, host);
 	if (s != NULL)

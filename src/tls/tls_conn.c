@@ -1,9 +1,7 @@
 /* Clients: the first byte, the handshake, the hand-over to edge/anon, and then bytes both ways, at most one record held each way. */
 #include "tls.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
-#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -248,28 +246,6 @@ on_inner(struct ev *ev, int fd, unsigned events, void *arg)
 
 /* ---- the hand-over ---- */
 
-static struct addr
-addr_of(const struct sockaddr_storage *ss, uint16_t *port)
-{
-	struct addr a = {0};
-
-	if (ss->ss_family == AF_INET) {
-		const struct sockaddr_in *in = (const void *)ss;
-
-		a.family = 4;
-		memcpy(a.bytes, &in->sin_addr, 4);
-		*port = ntohs(in->sin_port);
-	} else if (ss->ss_family == AF_INET6) {
-		const struct sockaddr_in6 *in6 = (const void *)ss;
-		bool mapped = IN6_IS_ADDR_V4MAPPED(&in6->sin6_addr);
-
-		a.family = mapped ? 4 : 6;
-		memcpy(a.bytes, in6->sin6_addr.s6_addr + (mapped ? 12 : 0), mapped ? 4 : 16);
-		*port = ntohs(in6->sin6_port);
-	}
-	return a;
-}
-
 static bool
 hand_over(struct tls_conn *c, int theirs)
 {
@@ -287,9 +263,9 @@ hand_over(struct tls_conn *c, int theirs)
 	if (anon == NULL || getpeername(c->fd, (struct sockaddr *)&from, &from_len) < 0 ||
 		getsockname(c->fd, (struct sockaddr *)&to, &to_len) < 0)
 		return false;
-	a = addr_of(&from, &port);
+	a = addr_from_socket(&from, &port);
 	m.source = span_of(source, addr_format(&a, source));
-	a = addr_of(&to, &port);
+	a = addr_from_socket(&to, &port);
 	m.local = span_of(local, addr_format(&a, local));
 	m.port = port;
 	return tls_anon_client_send(anon, &m) >= 0;

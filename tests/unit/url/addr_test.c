@@ -4,6 +4,9 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <string.h>
 
 #include "base/err.h"
 #include "url/addr.h"
@@ -146,6 +149,39 @@ no_address_is_not_global(void **state)
 	assert_string_equal(addr_class_text((enum addr_class)999), addr_class_text(ADDR_UNKNOWN));
 }
 
+static void
+a_mapped_address_of_a_socket_is_ipv4(void **state)
+{
+	static const struct {
+		int family;
+		const char *given;
+		const char *text;
+	} cases[] = {{AF_INET, "192.0.2.7", "192.0.2.7"}, {AF_INET6, "2001:db8::7", "2001:db8::7"},
+		{AF_INET6, "::ffff:192.0.2.7", "192.0.2.7"}, {AF_UNIX, NULL, ""}};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct sockaddr_storage ss = {.ss_family = (sa_family_t)cases[i].family};
+		struct sockaddr_in *in = (void *)&ss;
+		struct sockaddr_in6 *in6 = (void *)&ss;
+		char text[ADDR_TEXT_MAX];
+		uint16_t port = 1;
+		struct addr a;
+
+		in->sin_port = htons(443); /* at the same place in both */
+		if (cases[i].given != NULL)
+			assert_int_equal(
+				inet_pton(cases[i].family, cases[i].given,
+					cases[i].family == AF_INET ? (void *)&in->sin_addr
+								   : (void *)&in6->sin6_addr),
+				1);
+		a = addr_from_socket(&ss, &port);
+		(void)addr_format(&a, text);
+		assert_string_equal(text, cases[i].text);
+		assert_int_equal(port, cases[i].given != NULL ? 443 : 1);
+	}
+}
+
 int
 main(void)
 {
@@ -155,6 +191,7 @@ main(void)
 		cmocka_unit_test(malformed_ipv6_is_refused),
 		cmocka_unit_test(addresses_have_the_class_of_their_registry_row),
 		cmocka_unit_test(no_address_is_not_global),
+		cmocka_unit_test(a_mapped_address_of_a_socket_is_ipv4),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
