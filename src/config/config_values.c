@@ -101,7 +101,8 @@ put_value(struct json_out *o, const struct json_node *node)
 }
 
 static void
-put_leaf(struct values *v, const struct json_node *node, const struct option_step *steps, size_t n)
+put_leaf(struct values *v, const struct json_node *node, const struct option_step *steps, size_t n,
+	bool renamed)
 {
 	struct option_match m = {.option = -1, .later = -1};
 
@@ -111,6 +112,8 @@ put_leaf(struct values *v, const struct json_node *node, const struct option_ste
 	put_path(v->o, steps, n);
 	put_place(v, node);
 	json_out_member_bool(v->o, "ignored", m.option < 0);
+	if (renamed)
+		json_out_member_bool(v->o, "oldName", true);
 	if (is_secret(steps, n, &m, node))
 		put_secret(v->o, node->kind == JSON_STRING ? node->v.text : SPAN_EMPTY);
 	else
@@ -136,6 +139,7 @@ visit(struct values *v, const struct json_node *node)
 {
 	struct option_step steps[JSON_DEPTH_MAX + 2];
 	size_t n = v->depth;
+	bool renamed = false;
 
 	v->steps[n - 1] = (struct option_step){.is_index = node->key.ptr == NULL, .key = node->key};
 	if (!is_leaf(node)) {
@@ -145,8 +149,8 @@ visit(struct values *v, const struct json_node *node)
 	for (size_t i = 0; i < n; i++)
 		steps[i] = v->steps[i];
 	for (int i = 0; n < OPTION_STEPS_MAX && i < 4 && option_alias_apply(steps, &n) != NULL; i++)
-		;
-	put_leaf(v, node, steps, n);
+		renamed = true;
+	put_leaf(v, node, steps, n, renamed);
 }
 
 static void

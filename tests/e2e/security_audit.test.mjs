@@ -14,6 +14,10 @@ import { buildHostile, hostileProgram, reportWeak, weakGateway } from './lib/hos
 const skip = isBuilt() ? false : 'the gateway is not built';
 const good = () => randomBytes(36).toString('base64');
 
+/** Every route that calls something, by each of its methods, as the audit attacks it: "GET /v1/models". */
+const attacked = () => JSON.parse(cli({ dir: '/nonexistent' }, ['topology', '--routes', '--json']).stdout).filter((r) => r.who !== 'anybody')
+	.flatMap((r) => r.methods.split(' ').filter((m) => m !== 'HEAD').map((m) => `${m} ${r.path.replace('*', 'security-audit-no-such-thing')}`));
+
 /** A state directory of its own. */
 function state(config, prepare) {
 	const dir = mkdtempSync(join(tmpdir(), 'moltbot-audit-'));
@@ -95,7 +99,7 @@ const cases = [
 	['sandbox.min_tier', { config: { agents: { defaults: { sandbox: { minTier: 'none' } } } } }, {}],
 ];
 
-function look(situation) {
+function look(situation, after) {
 	const top = mkdtempSync(join(tmpdir(), 'moltbot-audit-'));
 	const dir = situation.inside ? join(top, situation.inside, 'state') : join(top, 'state');
 	mkdirSync(dir, { recursive: true, mode: 0o700 });
@@ -104,15 +108,48 @@ function look(situation) {
 		writeFileSync(join(dir, 'moltbot.json'), typeof situation.config === 'string' ? situation.config : JSON.stringify(situation.config), { mode: 0o600 });
 	situation.prepare?.(dir);
 	const result = audit(dir, ['--json'], situation.env);
+	after?.(dir, result);
 	rmSync(top, { recursive: true, force: true });
 	return result;
 }
 
+/** What a mending text begins with: it can be pasted into a shell as it stands, or with its words in capitals filled in. */
+const COMMAND = /^(moltbot (audit verify|config (set|unset|edit|validate|history)|devices (list|reject)|doctor|gateway (restart|run)|logs|security audit|status)|chmod|chown|rm|cp|git|kill|vi|openssl|export|systemd-creds|echo)\b/;
+/** Those that change what is wrong, and nothing else; the others look at it, or need something new from outside. */
+const MENDS = /^(moltbot (config (set|unset)|doctor --repair|security audit --fix)|chmod)\b/;
+const mended = new Set();
+const PLACEHOLDER = /\b[A-Z]{2,}\b/;
+
+test('what mends a row is a command, of every row that can fail', () => {
+	const text = readFileSync(new URL('../../src/cli/checks/checks.def', import.meta.url), 'utf8');
+	const report = text.match(/^#define REPORT "(.*)"$/m)[1];
+	const rows = [...text.matchAll(/^CHECK\(\w+, "([^"]+)", .*?, (\w+), (true|false), (REPORT|".*")\)$/gm)].filter(([, , check]) => check !== 'NULL');
+	assert.equal(rows.length, [...text.matchAll(/^CHECK\((?!.*, NULL, (true|false), ).*$/gm)].length);
+	assert.ok(rows.length > 70);
+	for (const [, id, , , mends] of rows) assert.match(mends === 'REPORT' ? report : mends.slice(1, -1), COMMAND, id);
+});
+
+/** Runs what an audit says mends this, as its reader would. */
+function mend(dir, commands) {
+	for (const command of new Set(commands)) {
+		const done = spawnSync('sh', ['-c', command], { encoding: 'utf8', timeout: 60000, cwd: dir,
+			env: { PATH: `${join(program, '..')}:${process.env.PATH}`, HOME: dir, MOLTBOT_STATE_DIR: dir } });
+		assert.equal(done.status, 0, `${command}: ${done.stderr}`);
+	}
+}
+
 for (const [id, bad, right, original] of cases) {
 	test(`${id} fails and passes`, { skip }, () => {
-		const wrong = look(bad);
+		const wrong = look(bad, (dir, { row }) => {
+			const { fix } = row(id);
+			for (const command of fix) assert.match(command, COMMAND);
+			if (!fix.every((command) => MENDS.test(command) && !PLACEHOLDER.test(command.replace(/ {2}# .*/, '').replaceAll(dir, '')))) return;
+			mended.add(id);
+			mend(dir, fix);
+			const again = audit(dir, ['--json'], bad.env).row(id);
+			assert.equal(again.verdict, 'pass', `${fix}: ${JSON.stringify(again)}`);
+		});
 		assert.equal(wrong.row(id).verdict, 'fail', JSON.stringify(wrong.row(id)));
-		assert.ok(wrong.row(id).fix.every((f) => f.length > 0));
 		const found = wrong.report.findings.filter((f) => f.check === id);
 		assert.ok(found.length > 0);
 		if (original) assert.ok(found.some((f) => f.checkId === original), JSON.stringify(found));
@@ -121,6 +158,8 @@ for (const [id, bad, right, original] of cases) {
 		assert.ok(fine.row(id).evidence[0].length > 0);
 	});
 }
+
+test('most of what can be mended by one command was mended by it', { skip }, () => assert.ok(mended.size >= 25, [...mended].join(' ')));
 
 test('the exit status tells the worst', { skip }, () => {
 	assert.equal(look({ config: { session: { reset: { mode: 'daily' } } } }).report.summary.critical, 0);
@@ -213,6 +252,7 @@ test('a running default installation passes every attack, and goes on', { skip }
 		assert.deepEqual(bad, []);
 		assert.deepEqual(first.report.findings.filter((f) => f.severity === 'critical' && !known.includes(f.check)), []);
 		assert.equal(first.report.deep.gateway.ok, true);
+		for (const id of ['gateway.anonymous', 'deep.routes']) assert.deepEqual(first.row(id).evidence[0].match(/[A-Z]+ \/[\w/.-]+/g).sort(), attacked().sort(), id);
 		/* again at once: no attack has used anything up, nobody is locked out */
 		const second = audit(gateway.dir, ['--deep', '--json']);
 		assert.deepEqual(second.report.checks.filter((c) => c.id.startsWith('deep.') && c.verdict !== 'pass'), []);
@@ -220,6 +260,27 @@ test('a running default installation passes every attack, and goes on', { skip }
 		assert.equal((await fetch(`http://127.0.0.1:${gateway.port}/healthz`)).status, 200);
 		assert.equal(second.row('logs.audit').verdict, 'pass');
 		for (const id of ['sandbox.proof', 'signs.devices', 'sessions.unexpected']) assert.equal(second.row(id).verdict, 'pass', id);
+	} finally {
+		await gateway.cleanup();
+	}
+});
+
+test('a gateway with a password is attacked with it, where the audit knows it', { skip }, async () => {
+	const password = good().replaceAll(/[+/=]/g, 'x');
+	const gateway = new Gateway({ config: { gateway: { auth: { mode: 'password', password: '${MOLTBOT_GATEWAY_PASSWORD}' } } }, env: { MOLTBOT_GATEWAY_PASSWORD: password, MOLTBOT_GATEWAY_TOKEN: '' } });
+	try {
+		await gateway.start();
+		await until(() => gateway.log().includes('self-proof passed'), 'self-proof');
+		const known = audit(gateway.dir, ['--deep', '--json'], { MOLTBOT_GATEWAY_PASSWORD: password });
+		assert.deepEqual(known.report.checks.filter((c) => (c.id.startsWith('deep.') || c.section === 'gateway') && c.verdict !== 'pass'), []);
+		assert.ok(!known.stdout.includes(password));
+		const unknown = audit(gateway.dir, ['--deep', '--json']);
+		for (const id of ['deep.scopes', 'deep.control', 'deep.url_token']) {
+			assert.equal(unknown.row(id).verdict, 'unknown', id);
+			assert.match(unknown.row(id).evidence[0], /set MOLTBOT_GATEWAY_PASSWORD/);
+		}
+		const wrong = audit(gateway.dir, ['--deep', '--json'], { MOLTBOT_GATEWAY_PASSWORD: good() });
+		for (const id of ['deep.scopes', 'deep.control', 'deep.routes']) assert.equal(wrong.row(id).verdict, 'unknown', id);
 	} finally {
 		await gateway.cleanup();
 	}
@@ -254,6 +315,7 @@ test('a pulled kill switch is noticed', { skip }, async () => {
 
 /** Answers everything with yes, and says over its control socket where it listens. */
 async function yesMan(dir) {
+	const asked = new Set();
 	const methods = { status: () => ({ gateway: { port: tcp.address().port, bind: 'loopback', auth: { mode: 'none' } }, sandbox: { tier: 'none', proof: 'failed' } }),
 		'moltbot.secrets.show': () => ({ value: 'abcabcabcabcabcabc' }), 'sessions.list': () => ({ sessions: [{ key: 'agent:main:strange' }] }),
 		'device.pair.list': () => ({ pending: [{ requestId: 'r1', displayName: 'somebody', platform: 'x' }], paired: [] }),
@@ -269,6 +331,7 @@ async function yesMan(dir) {
 	const answer = (req, res) => {
 		req.on('error', () => {});
 		req.resume();
+		asked.add(`${req.method} ${req.url}`);
 		req.on('end', () => res.writeHead(200, { 'set-cookie': 'moltbot_session=1', 'access-control-allow-origin': '*' }).end(`{"ok":true,"path":${JSON.stringify(req.url)}}`));
 	};
 	const tcp = createServer({ maxHeaderSize: 1 << 20 }, answer).listen(0, '127.0.0.1');
@@ -280,7 +343,7 @@ async function yesMan(dir) {
 	/* and something else of its process listens, which nobody configured */
 	const extra = createServer(answer).listen(0, '127.0.0.1');
 	await new Promise((done) => extra.once('listening', done));
-	return { stop: () => { for (const s of [tcp, unix, extra]) { s.closeAllConnections(); s.close(); } } };
+	return { asked, stop: () => { for (const s of [tcp, unix, extra]) { s.closeAllConnections(); s.close(); } } };
 }
 
 test('every attack finds a gateway that lets everything through', { skip }, async () => {
@@ -295,6 +358,8 @@ test('every attack finds a gateway that lets everything through', { skip }, asyn
 	assert.equal(await promise, 3);
 	server.stop();
 	rmSync(dir, { recursive: true, force: true });
+	assert.ok(attacked().length >= 5);
+	assert.deepEqual(attacked().filter((route) => !server.asked.has(route)), []);
 	const report = JSON.parse(out);
 	const found = (id) => report.checks.find((c) => c.id === id).verdict;
 	for (const id of ['deep.routes', 'deep.methods', 'deep.scopes', 'deep.control', 'deep.host', 'deep.origin', 'deep.url_token', 'deep.forwarded', 'deep.paths', 'deep.frames',

@@ -27,6 +27,17 @@ ends_with(const struct json_node *value, const char *name)
 	       (path.len == want.len || path.ptr[path.len - want.len - 1] == '.');
 }
 
+/* What lets nobody in who is not named: a list without names, a policy that asks for the list. */
+static const char *
+closed(struct checks *c, const struct json_node *v)
+{
+	const struct json_node *value = cli_get(v, "value");
+
+	return value != NULL && value->kind == JSON_STRING && !span_eq(value->v.text, SPAN("*"))
+		       ? check_config_mend(c, v, "allowlist", "")
+		       : check_config_mend(c, v, "[]", "or the ids of those who may");
+}
+
 /* Every value below root whose last step is name and that has word: a finding. */
 static void
 refuse(struct checks *c, struct check_result *r, const char *root, const char *name,
@@ -36,7 +47,7 @@ refuse(struct checks *c, struct check_result *r, const char *root, const char *n
 
 	while ((v = check_value_next(c, root, v)) != NULL) {
 		if (ends_with(v, name) && holds(v, word))
-			check_fail_as(c, r, id, r->row->severity, NULL, "%s: %s %s",
+			check_fail_as(c, r, id, r->row->severity, closed(c, v), "%s: %s %s",
 				check_place(c, v), cli_safe(cli_get_str(v, "path")), what);
 	}
 }
@@ -79,11 +90,8 @@ mention(struct checks *c, struct check_result *r, const char *root)
 		return;
 	while ((v = check_value_next(c, root, v)) != NULL) {
 		if (ends_with(v, "requireMention") && !cli_get_bool(v, "value", true))
-			check_fail(c, r,
-				check_text(c, "moltbot config set %s true",
-					cli_safe(cli_get_str(v, "path"))),
-				"%s: %s is off", check_place(c, v),
-				cli_safe(cli_get_str(v, "path")));
+			check_fail(c, r, check_config_mend(c, v, "true", ""), "%s: %s is off",
+				check_place(c, v), cli_safe(cli_get_str(v, "path")));
 	}
 	check_pass(c, r, "nothing switches it off, and no group is connected");
 }

@@ -87,7 +87,8 @@ struct checks {
 	struct cli_gateway gateway;
 	const struct json_node *sessions; /* of sessions.list; NULL: no answer */
 	const struct json_node *devices;  /* of device.pair.list */
-	struct span token;                /* of the running gateway, with --deep only */
+	struct span token;                /* the owner's of the running gateway, with --deep only */
+	bool by_password;                 /* that is a password */
 	struct check_deep *attack;        /* with --deep */
 };
 
@@ -127,6 +128,9 @@ const struct json_node *check_value_next(
 	const struct checks *c, const char *pattern, const struct json_node *before);
 /* A value's text with a whole ${NAME} replaced from what is known; empty: there is none or it is no text. */
 struct span check_value_text(const struct checks *c, const char *path);
+/* `moltbot config set PATH VALUE` of v's own path, note behind a # ("" none); value NULL: `config unset`. */
+const char *check_config_mend(
+	struct checks *c, const struct json_node *v, const char *value, const char *note);
 /* "moltbot.json:3:7" of a value. */
 const char *check_place(struct checks *c, const struct json_node *value);
 /* The value of a secret variable by its name; empty: not known. */

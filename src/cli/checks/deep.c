@@ -80,6 +80,15 @@ deep_is_over(struct checks *c, struct check_result *r)
 	return true;
 }
 
+const char *
+deep_no_credential(const struct checks *c)
+{
+	return c->token.len > 0 ? "the password has a space, which no header carries"
+	       : c->by_password ? "the gateway's password is not known here: set "
+				  "MOLTBOT_GATEWAY_PASSWORD for the audit"
+				: "the gateway does not show its token";
+}
+
 void
 check_deep_start(struct checks *c)
 {

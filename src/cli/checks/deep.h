@@ -39,6 +39,9 @@ struct check_deep {
 /* No attack can be made, or none any more: says so for the row, and returns true. */
 bool deep_is_over(struct checks *c, struct check_result *r);
 
+/* Why the owner's credential cannot be used to attack with. */
+const char *deep_no_credential(const struct checks *c);
+
 /* An address that no attack has used yet. */
 uint8_t deep_source(struct check_deep *d);
 

@@ -7,17 +7,7 @@
 
 #include "base/err.h"
 #include "base/limits.h"
-
-static const char *const api[][2] = {
-	{"POST", "/v1/chat/completions"},
-	{"GET", "/v1/models"},
-	{"POST", "/v1/responses"},
-	{"POST", "/tools/invoke"},
-	{"GET", "/api/status"},
-	{"POST", "/hooks/agent"},
-	{"POST", "/hooks/wake"},
-};
-#define API_N (sizeof(api) / sizeof(api[0]))
+#include "proto/routes.h"
 
 /* The status of one request; 0: no answer. */
 static unsigned
@@ -49,16 +39,62 @@ want_refused(struct checks *c, struct check_result *r, unsigned status, const ch
 		check_fail(c, r, NULL, "%s was answered with %u, not refused", what, status);
 }
 
-static void
+/* A route that calls something, by one of its methods; path has a name that nothing has in place of a star. */
+struct attacked {
+	const char *method;
+	const char *path;
+};
+
+/* The next one after *route and *bit, which begin at 0. */
+static bool
+route_next(struct checks *c, unsigned *route, unsigned *bit, struct attacked *a)
+{
+	static const char *const methods[] = {"GET", "POST"};
+
+	for (; *route < ROUTE_N; (*route)++, *bit = 0) {
+		const struct route_row *row = &route_rows[*route];
+		size_t fixed = strcspn(row->path, "*");
+
+		for (; row->who == ROUTE_CALL && *bit < 2; (*bit)++) {
+			if ((row->methods & (*bit == 0 ? ROUTE_GET : ROUTE_POST)) == 0)
+				continue;
+			a->method = methods[(*bit)++];
+			a->path = check_text(c, "%.*s%s", (int)fixed, row->path,
+				row->path[fixed] == '*' ? "security-audit-no-such-thing" : "");
+			return true;
+		}
+	}
+	return false;
+}
+
+/* Every route of the table with these lines; how many there are. */
+static unsigned
 api_with(struct checks *c, struct check_result *r, const char *lines, const char *what)
 {
 	uint8_t source = deep_source(c->attack);
+	unsigned route = 0, bit = 0, n = 0;
+	struct attacked a;
 
-	for (size_t i = 0; i < API_N; i++) {
-		const char *text = check_text(c, "%s %s %s", api[i][0], api[i][1], what);
+	for (; route_next(c, &route, &bit, &a); n++) {
+		const char *text = check_text(c, "%s %s %s", a.method, a.path, what);
 
-		want_refused(c, r, status_of(c, source, api[i][0], api[i][1], NULL, lines), text);
+		want_refused(c, r, status_of(c, source, a.method, a.path, NULL, lines), text);
 	}
+	return n;
+}
+
+/* "POST /tools/invoke, GET /v1/models": what was attacked, for the evidence. */
+static const char *
+api_names(struct checks *c)
+{
+	unsigned route = 0, bit = 0;
+	const char *names = "";
+	struct attacked a;
+
+	while (route_next(c, &route, &bit, &a))
+		names = check_text(
+			c, "%s%s%s %s", names, names[0] != '\0' ? ", " : "", a.method, a.path);
+	return names;
 }
 
 /* Is what refuses the others really the credential: with the right one it must get further. */
@@ -87,13 +123,14 @@ deep_anonymous(struct checks *c, struct check_result *r)
 	api_with(c, r, "Authorization: Bearer \r\n", "with an empty credential");
 	api_with(c, r, "Cookie: moltbot_session=\r\n", "with an empty cookie");
 	if (is_paired(c, r))
-		check_pass(c, r, "%zu routes, three ways each, all refused", API_N);
+		check_pass(c, r, "three ways each, all refused: %s", api_names(c));
 }
 
 void
 deep_routes(struct checks *c, struct check_result *r)
 {
 	const char *wrong = c->attack->wrong;
+	unsigned n;
 
 	if (deep_is_over(c, r))
 		return;
@@ -103,8 +140,8 @@ deep_routes(struct checks *c, struct check_result *r)
 	api_with(c, r, check_text(c, "Cookie: moltbot_session=%s\r\n", wrong),
 		"with a wrong cookie");
 	api_with(c, r, check_text(c, "Authorization: Basic %s\r\n", wrong), "with a password");
-	api_with(c, r, check_text(c, "X-Api-Key: %s\r\n", wrong), "with a key of another kind");
-	c->attack->guesses += 2 * API_N;
+	n = api_with(c, r, check_text(c, "X-Api-Key: %s\r\n", wrong), "with a key of another kind");
+	c->attack->guesses += 2 * n;
 	if (c->token.len > 0) {
 		const char *right = check_text(c,
 			"Cookie: moltbot_session=%.*s; token=%.*s\r\nX-Api-Key: %.*s\r\n",
@@ -113,9 +150,12 @@ deep_routes(struct checks *c, struct check_result *r)
 
 		api_with(c, r, right, "with the right token in the wrong place");
 	}
+	/* a device signs a challenge, which HTTP has none of: there is no weaker credential to attack with */
 	if (is_paired(c, r))
-		check_pass(c, r, "%zu routes, %s ways each, all refused", API_N,
-			c->token.len > 0 ? "five" : "four");
+		check_pass(c, r,
+			"%s ways each, all refused (over HTTP a credential is the owner's or "
+			"nobody's): %s",
+			c->token.len > 0 ? "five" : "four", api_names(c));
 }
 
 void
@@ -232,7 +272,7 @@ deep_url_token(struct checks *c, struct check_result *r)
 	if (deep_is_over(c, r))
 		return;
 	if (c->token.len == 0 || span_find_byte(c->token, ' ') >= 0) {
-		check_unknown(c, r, "the token is not known here (password mode)");
+		check_unknown(c, r, "%s", deep_no_credential(c));
 		return;
 	}
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {

@@ -156,7 +156,7 @@ static bool
 open_with(struct checks *c, struct check_result *r, const char *scopes, struct deep_ws *ws)
 {
 	if (c->token.len == 0) {
-		check_unknown(c, r, "the token is not known here (password mode)");
+		check_unknown(c, r, "%s", deep_no_credential(c));
 		return false;
 	}
 	if (!open_ws(c, r, deep_source(c->attack), ws))
@@ -204,11 +204,11 @@ deep_control(struct checks *c, struct check_result *r)
 		if (method_rows[m].who != WHO_CONTROL || is_dangerous(m) ||
 			(m == METHOD_RESUME && c->gateway.panic))
 			continue;
-		want_denied(c, r, &ws, m, "the owner's token over TCP");
+		want_denied(c, r, &ws, m, "the owner's credential over TCP");
 		n++;
 	}
 	deep_ws_close(&ws);
-	check_pass(c, r, "%u methods refused the owner's token over TCP (%s was not tried)", n,
+	check_pass(c, r, "%u methods refused the owner's credential over TCP (%s was not tried)", n,
 		method_rows[METHOD_GATEWAY_STOP].name);
 }
 

@@ -204,6 +204,35 @@ check_value_text(const struct checks *c, const char *path)
 	return span_to_cstr(name, key, sizeof(key)) < 0 ? SPAN_EMPTY : check_env(c, key);
 }
 
+/* As one word of a shell, quoted where it must be. */
+static const char *
+word(struct checks *c, const char *text)
+{
+	static const char plain[] =
+		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
+
+	return text[0] != '\0' && text[strspn(text, plain)] == '\0' ? text : check_quoted(c, text);
+}
+
+const char *
+check_config_mend(struct checks *c, const struct json_node *v, const char *value, const char *note)
+{
+	struct span path = cli_get_str(v, "path");
+	bool old = cli_get_bool(v, "oldName", false);
+	int inside = span_find(path, SPAN("[]")) >= 0; /* an element of a list: no path names it */
+	char text[512];
+
+	if (inside || span_to_cstr(path, text, sizeof(text)) < 0)
+		return check_text(c, "moltbot config edit  # %s: %s", cli_safe(path),
+			note[0] != '\0' ? note
+			: value != NULL ? value
+					: "remove it");
+	return check_text(c, "%smoltbot config %s %s%s%s%s%s",
+		old ? "moltbot doctor --repair; " : "", value != NULL ? "set" : "unset",
+		word(c, text), value != NULL ? " " : "", value != NULL ? word(c, value) : "",
+		note[0] != '\0' ? "  # " : "", note);
+}
+
 const char *
 check_place(struct checks *c, const struct json_node *value)
 {
@@ -228,6 +257,24 @@ ask(struct checks *c, const char *method, struct span params)
 	return frame.ok ? frame.payload : NULL;
 }
 
+/* The gateway shows only what it made itself: a password is taken from where its owner keeps it. */
+static void
+take_password(struct checks *c)
+{
+	static const char *const names[] = {"MOLTBOT_GATEWAY_PASSWORD", "OPENCLAW_GATEWAY_PASSWORD",
+		"CLAWDBOT_GATEWAY_PASSWORD"};
+	const struct json_node *v = check_value_next(c, "gateway.auth.password", NULL);
+	struct span text = cli_get_str(v, "value");
+	struct span name = text_secret_reference(text);
+
+	c->by_password = c->token.len == 0 && cli_get_bool(c->config, "password", false);
+	if (!c->by_password)
+		return;
+	c->token = name.len > 0 ? check_var(c, name) : text;
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]) && c->token.len == 0; i++)
+		c->token = check_var(c, span_from_cstr(names[i]));
+}
+
 void
 check_evidence_take(struct checks *c)
 {
@@ -238,10 +285,11 @@ check_evidence_take(struct checks *c)
 	c->sessions = ask(c, "sessions.list", SPAN("{\"limit\":100}"));
 	c->devices = ask(c, "device.pair.list", SPAN("{}"));
 	/* Only for an audit that attacks: vault writes each use down. */
-	if (c->deep)
-		c->token = cli_get_str(
-			ask(c, "moltbot.secrets.show", SPAN("{\"name\":\"gateway-token\"}")),
-			"value");
+	if (!c->deep)
+		return;
+	c->token = cli_get_str(
+		ask(c, "moltbot.secrets.show", SPAN("{\"name\":\"gateway-token\"}")), "value");
+	take_password(c);
 }
 
 void

@@ -222,13 +222,15 @@ check_state_dir(struct checks *c, struct check_result *r)
 	}
 	if (S_ISLNK(st.st_mode)) {
 		check_fail_as(c, r, "fs.state_dir.symlink", CHECK_WARN,
-			"Set MOLTBOT_STATE_DIR to the folder itself.", "%s is a symbolic link",
-			path);
+			check_text(c, "export MOLTBOT_STATE_DIR=\"$(readlink -f %s)\"",
+				check_quoted(c, path)),
+			"%s is a symbolic link", path);
 		if (stat(path, &st) < 0)
 			return;
 	}
 	if (!S_ISDIR(st.st_mode)) {
-		check_fail(c, r, NULL, "%s is no folder", path);
+		check_fail(c, r, check_text(c, "rm %s", check_quoted(c, path)), "%s is no folder",
+			path);
 		return;
 	}
 	judge_owner(c, r, path, &st);
@@ -254,10 +256,11 @@ judge_step(struct checks *c, struct check_result *r, const char *path)
 	if (lstat(path, &st) < 0)
 		return;
 	if (S_ISLNK(st.st_mode) && is_strangers(&st))
-		check_fail(
-			c, r, NULL, "%s is a symbolic link of uid %u", path, (unsigned)st.st_uid);
+		check_fail(c, r, check_text(c, "rm %s", check_quoted(c, path)),
+			"%s is a symbolic link of uid %u", path, (unsigned)st.st_uid);
 	else if (S_ISDIR(st.st_mode) && is_strangers(&st))
-		check_fail(c, r, NULL, "%s belongs to uid %u", path, (unsigned)st.st_uid);
+		check_fail(c, r, check_text(c, "chown root %s", check_quoted(c, path)),
+			"%s belongs to uid %u", path, (unsigned)st.st_uid);
 	else if (S_ISDIR(st.st_mode) && (st.st_mode & OTHERS_WRITE) != 0 &&
 		 (st.st_mode & S_ISVTX) == 0)
 		check_fail(c, r, check_text(c, "chmod go-w %s", check_quoted(c, path)),
@@ -322,7 +325,9 @@ judge_config(struct checks *c, struct check_result *r, const char *path, const c
 	}
 	if (S_ISLNK(st.st_mode)) {
 		check_fail_as(c, r, check_text(c, "fs.%s.symlink", kind), CHECK_WARN,
-			"Put the file itself there.", "%s is a symbolic link", path);
+			check_text(c, "cp --remove-destination \"$(readlink -f %s)\" %s",
+				check_quoted(c, path), check_quoted(c, path)),
+			"%s is a symbolic link", path);
 		if (stat(path, &st) < 0)
 			return;
 	}
@@ -390,7 +395,12 @@ check_vault_key(struct checks *c, struct check_result *r)
 	bool box = access(check_state_path(c, "vault.box"), F_OK) == 0;
 
 	if (key && box)
-		check_fail(c, r, NULL,
+		check_fail(c, r,
+			check_text(c,
+				"systemd-creds encrypt --name=moltbot-vault-key %s "
+				"/etc/credstore.encrypted/moltbot-vault-key  # then "
+				"LoadCredentialEncrypted=moltbot-vault-key, and rm vault.key",
+				check_quoted(c, check_state_path(c, "vault.key"))),
 			"vault.key and vault.box lie together: whoever copies %s has both",
 			c->cli->paths.state);
 	else

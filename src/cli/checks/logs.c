@@ -121,7 +121,7 @@ look_for_secrets(struct checks *c, struct check_result *r, const char *path, str
 		}
 		if (found)
 			check_fail(c, r,
-				check_text(c, "Rotate it, then: rm %s", check_quoted(c, path)),
+				check_text(c, "rm %s  # and rotate it", check_quoted(c, path)),
 				"%s: a line holds %s (line %lu of what was read)", path, what,
 				line);
 	}

@@ -67,7 +67,11 @@ check_keys(struct checks *c, struct check_result *r)
 			continue;
 		n++;
 		if (weak != NULL)
-			check_fail(c, r, NULL, "%s %s", cli_safe(c->vars[i].name), weak);
+			check_fail(c, r,
+				check_text(c, "vi %s  # a new %s from its provider",
+					check_quoted(c, check_state_path(c, ".env")),
+					cli_safe(c->vars[i].name)),
+				"%s %s", cli_safe(c->vars[i].name), weak);
 	}
 	check_pass(c, r, n == 0 ? "no API key is set" : "%zu API keys are long and varied", n);
 }
@@ -120,6 +124,7 @@ void
 check_token(struct checks *c, struct check_result *r)
 {
 	const struct json_node *v = check_value_next(c, "gateway.auth.token", NULL);
+	const char *what = c->by_password ? "password" : "token";
 	const char *weak;
 
 	if (c->token.len > 0) {
@@ -127,9 +132,9 @@ check_token(struct checks *c, struct check_result *r)
 			c, c->token.len, text_secret_bits(c->token), TOKEN_LEAST, TOKEN_BITS);
 		if (weak != NULL)
 			check_fail_as(c, r, "gateway.token_too_short", r->row->severity, NULL,
-				"the running gateway's token %s", weak);
+				"the running gateway's %s %s", what, weak);
 		else
-			check_pass(c, r, "the running gateway's token is long and varied");
+			check_pass(c, r, "the running gateway's %s is long and varied", what);
 		return;
 	}
 	if (check_is_unread(c, r))
@@ -161,12 +166,11 @@ original_id(struct span path)
 }
 
 static const char *
-mend_literal(struct checks *c, struct span path)
+mend_literal(struct checks *c, const struct json_node *v)
 {
-	return check_text(c,
-		"moltbot config set %s '${VARIABLE}', with VARIABLE=... in %s, and a new value at "
-		"its issuer",
-		cli_safe(path), check_quoted(c, check_state_path(c, ".env")));
+	return check_config_mend(c, v, "${VARIABLE}",
+		check_text(c, "with VARIABLE=... in %s, and a new value at its issuer",
+			check_state_path(c, ".env")));
 }
 
 void
@@ -182,7 +186,7 @@ check_literals(struct checks *c, struct check_result *r)
 
 		if (!span_eq(cli_get_str(v, "secret"), SPAN("literal")))
 			continue;
-		check_fail_as(c, r, original_id(path), r->row->severity, mend_literal(c, path),
+		check_fail_as(c, r, original_id(path), r->row->severity, mend_literal(c, v),
 			"%s: %s holds a credential%s%s in clear text", check_place(c, v),
 			cli_safe(path), shape.len > 0 ? ", " : "",
 			shape.len > 0 ? cli_safe(shape) : "");
@@ -209,7 +213,7 @@ check_references(struct checks *c, struct check_result *r)
 			continue;
 		n++;
 		if (!span_eq(secret, SPAN("reference")))
-			check_fail(c, r, mend_literal(c, path), "%s: %s is no ${VARIABLE}",
+			check_fail(c, r, mend_literal(c, v), "%s: %s is no ${VARIABLE}",
 				check_place(c, v), cli_safe(path));
 	}
 	check_pass(c, r, "%zu secret options are set, all by reference", n);
@@ -225,15 +229,14 @@ check_environment(struct checks *c, struct check_result *r)
 		return;
 	while ((v = check_value_next(c, "**", v)) != NULL) {
 		if (span_eq(cli_get_str(v, "secret"), SPAN("literal")))
-			check_fail(c, r, mend_literal(c, cli_get_str(v, "path")),
-				"%s: %s lies in the configuration", check_place(c, v),
-				cli_safe(cli_get_str(v, "path")));
+			check_fail(c, r, mend_literal(c, v), "%s: %s lies in the configuration",
+				check_place(c, v), cli_safe(cli_get_str(v, "path")));
 	}
 	for (size_t i = 0; i < c->nvars; i++)
 		from_file += !c->vars[i].in_environ;
 	if (from_file > 0 && cli_get_bool(c->config, "railway", false))
 		check_fail(c, r,
-			check_text(c, "Move them into the project's variables, then: rm %s",
+			check_text(c, "rm %s  # when they are in the project's variables",
 				check_quoted(c, check_state_path(c, ".env"))),
 			"%zu credentials lie in .env beside the platform's variables", from_file);
 	check_pass(c, r, "%zu credentials in the environment, %zu in .env, none elsewhere",

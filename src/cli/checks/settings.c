@@ -51,15 +51,18 @@ check_allowlists(struct checks *c, struct check_result *r)
 	for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
 		for (v = NULL; (v = check_value_next(c, lists[i], v)) != NULL;) {
 			if (holds_star(v))
-				check_fail(c, r, NULL, "%s: %s has a wildcard", check_place(c, v),
-					lists[i]);
+				check_fail(c, r,
+					check_config_mend(
+						c, v, NULL, "or exact names in place of wildcards"),
+					"%s: %s has a wildcard", check_place(c, v), lists[i]);
 		}
 	}
 	for (v = NULL; (v = check_value_next(c, "gateway.allowedOrigins", v)) != NULL;) {
 		for (const struct json_node *n = json_first(cli_get(v, "value")); n != NULL;
 			n = n->next) {
 			if (n->kind == JSON_STRING && span_starts_with(n->v.text, SPAN("http://")))
-				check_fail(c, r, NULL,
+				check_fail(c, r,
+					check_config_mend(c, v, NULL, "or origins with https://"),
 					"%s: gateway.allowedOrigins lets pages in that came "
 					"without TLS: %s",
 					check_place(c, v), cli_safe(n->v.text));
@@ -131,8 +134,7 @@ check_ignored(struct checks *c, struct check_result *r)
 			(v = check_value_next(c, dangers[i].path, v)) != NULL;) {
 			if (is_wrong(v, i))
 				check_fail_as(c, r, dangers[i].id, CHECK_WARN,
-					check_text(c, "moltbot config unset %s",
-						cli_safe(cli_get_str(v, "path"))),
+					check_config_mend(c, v, NULL, ""),
 					"%s: %s %s; it has no effect here", check_place(c, v),
 					cli_safe(cli_get_str(v, "path")), dangers[i].what);
 		}

@@ -211,7 +211,10 @@ look_at_command_line(struct checks *c, struct check_result *r, unsigned pid, str
 
 		if (value.len < SECRET_LEAST || span_find(text, value) < 0)
 			continue;
-		check_fail_as(c, r, NULL, CHECK_CRITICAL, "Give it as a variable; then rotate it.",
+		check_fail_as(c, r, NULL, CHECK_CRITICAL,
+			check_text(c,
+				"kill %u  # start it again with it in a variable, and rotate it",
+				pid),
 			"%s is in the command line of %s, process %u, which everybody can read",
 			i < c->nvars ? cli_safe(c->vars[i].name) : "the gateway's token",
 			name_of(c, pid), pid);
