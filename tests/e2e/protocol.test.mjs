@@ -286,9 +286,10 @@ const PUBLISHED = {
 	write: 'send agent agent.wait wake talk.mode tts.enable tts.disable tts.convert tts.setProvider voicewake.set node.invoke chat.send chat.abort browser.request',
 	approvals: 'exec.approval.request exec.approval.resolve',
 	pairing: 'node.pair.request node.pair.list node.pair.approve node.pair.reject node.pair.verify node.rename device.pair.list device.pair.approve device.pair.reject device.token.rotate device.token.revoke',
-	admin: 'wizard.start wizard.next wizard.cancel wizard.status update.run exec.approvals.get exec.approvals.set exec.approvals.node.get exec.approvals.node.set channels.logout skills.install skills.update cron.add cron.update cron.remove cron.run sessions.patch sessions.reset sessions.delete sessions.compact sessions.resolve chat.inject poll web.login.start web.login.wait system-event set-heartbeats',
+	admin: 'config.get config.schema config.set config.patch config.apply wizard.start wizard.next wizard.cancel wizard.status update.run exec.approvals.get exec.approvals.set exec.approvals.node.get exec.approvals.node.set channels.logout skills.install skills.update cron.add cron.update cron.remove cron.run sessions.patch sessions.reset sessions.delete sessions.compact sessions.resolve chat.inject poll web.login.start web.login.wait system-event set-heartbeats',
 	node: 'node.invoke.result node.event skills.bins',
 };
+const OWN = ['device.pair.remove']; // of a later edition of the protocol
 const SCOPES = ['read', 'write', 'approvals', 'pairing', 'admin'];
 const may = (have, need) => have === 'admin' || have === need || (need === 'read' && have === 'write');
 
@@ -326,6 +327,13 @@ describe('who may call what', { skip }, () => {
 		for (const scope of SCOPES) clients[scope] = await deviceWith(scope);
 	});
 	after(async () => { await Promise.all(Object.values(clients).map((c) => c.close())); await gateway?.cleanup(); });
+
+	test('nothing that is offered beyond the published methods but our own', () => {
+		const known = new Set(Object.values(PUBLISHED).join(' ').split(' '));
+		const rows = JSON.parse(cli(gateway, ['topology', '--methods', '--json']).stdout);
+		assert.deepEqual(rows.map((r) => r.method).filter((name) => !known.delete(name) && !name.startsWith('moltbot.')).sort(), OWN);
+		assert.deepEqual([...known], []);
+	});
 
 	for (const have of SCOPES) {
 		test(`a device with operator.${have}: every published method, 0 differences`, async () => {
@@ -424,6 +432,32 @@ describe('devices', { skip }, () => {
 		const pairer = await connect(device2, gateway.token, ['operator.pairing']);
 		await refused(pairer, 'device.pair.approve', { requestId }, 'INVALID_REQUEST', /unauthorized/);
 		await pairer.close();
+	});
+
+	test('more scopes, once they are approved, come with a new token, and the old one is nobody\'s', async () => {
+		const device = new Device();
+		const narrow = ['operator.read'];
+		const wide = ['operator.read', 'operator.write'];
+		const first = await connect(device, gateway.token, narrow);
+		assert.equal(cli(gateway, ['devices', 'approve', first.answer.error.details.requestId]).status, 0);
+		const before = await connect(device, gateway.token, narrow);
+		const old = before.answer.payload.auth.deviceToken;
+		assert.equal((await connect(device, old, wide)).answer.ok, false, 'its token asks for more than it holds');
+		await refused(before, 'wake', { mode: 'now', text: 'x' }, 'INVALID_REQUEST', /^missing scope: operator\.write$/);
+		const upgrade = await connect(device, gateway.token, wide);
+		assert.equal(cli(gateway, ['devices', 'approve', upgrade.answer.error.details.requestId]).status, 0);
+		await refused(before, 'wake', { mode: 'now', text: 'x' }, 'INVALID_REQUEST', /^missing scope: operator\.write$/);
+		await before.close();
+		const after = await connect(device, gateway.token, wide);
+		const { scopes, deviceToken } = after.answer.payload.auth;
+		assert.deepEqual(scopes, wide);
+		assert.notEqual(deviceToken, old);
+		assert.equal((await connect(device, old, narrow)).answer.ok, false, 'the old token is good still');
+		const again = await connect(device, deviceToken, wide);
+		assert.deepEqual(again.answer.payload?.auth.scopes, wide);
+		assert.deepEqual(await again.call('wake', { mode: 'now', text: 'more' }), { ok: true });
+		await again.close();
+		await after.close();
 	});
 
 	test('a rotated or revoked token ends its sockets at once', async () => {

@@ -40,7 +40,7 @@ export async function serving(gateway) {
 }
 
 export class Gateway {
-	/** @param {{config?: object, configText?: string, env?: Record<string, string>, dir?: string, token?: string, port?: number, args?: string[], user?: number}} options */
+	/** @param {{config?: object, configText?: string, env?: Record<string, string>, dir?: string, token?: string, port?: number, args?: string[], user?: number, cwd?: string}} options */
 	constructor(options = {}) {
 		this.options = options;
 		this.dir = options.dir ?? mkdtempSync(join(tmpdir(), 'moltbot-e2e-'));
@@ -54,7 +54,7 @@ export class Gateway {
 		writeFileSync(join(this.dir, 'moltbot.json'), this.options.configText ?? JSON.stringify(config), { mode: 0o600 });
 		this.child = spawn(this.options.program ?? program, ['gateway', 'run', ...(this.options.args ?? [])], {
 			env: { PATH: process.env.PATH, HOME: this.dir, MOLTBOT_STATE_DIR: this.dir, MOLTBOT_GATEWAY_TOKEN: this.token, ...this.options.env },
-			stdio: ['ignore', 'pipe', 'pipe'],
+			stdio: ['ignore', 'pipe', 'pipe'], cwd: this.options.cwd,
 		});
 		this.exited = new Promise((done) => this.child.once('exit', (code, signal) => done({ code, signal })));
 		this.child.stdout.on('data', (d) => { this.output += d; });
