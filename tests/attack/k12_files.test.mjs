@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { describe } from 'node:test';
 import { chat } from '../e2e/lib/client.mjs';
-import { cli, Gateway, isBuilt, providerConfig, until } from '../e2e/lib/gateway.mjs';
+import { cli, Gateway, isBuilt, providerConfig, serving, until } from '../e2e/lib/gateway.mjs';
 import { ready, withModel } from '../e2e/lib/hostile.mjs';
 import { toolResults } from '../e2e/lib/model.mjs';
 
@@ -67,10 +67,11 @@ describe('a workspace full of files that steer programs', { skip }, () => {
 	test('the same .env is taken where it may be: in the state directory', async () => {
 		const { dir } = place();
 		writeFileSync(join(dir, '.env'), ENV, { mode: 0o600 });
-		const gateway = new Gateway({ dir, env: { MOLTBOT_GATEWAY_TOKEN: '' } });
+		/* not even an empty one in the environment, which would go before it */
+		const gateway = new Gateway({ dir, token: EVIL, env: { MOLTBOT_GATEWAY_TOKEN: undefined } });
 		try {
-			await gateway.start();
-			await until(async () => await get(gateway, EVIL) === 200, 'the token of the file');
+			await serving(await gateway.start());
+			assert.equal(await get(gateway, `${EVIL}x`), 401);
 		} finally {
 			await gateway.cleanup();
 		}

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { after, before, describe } from 'node:test';
 import { Client, signIn } from './lib/client.mjs';
+import { Device } from './lib/device.mjs';
 import { cli, Gateway, isBuilt, providerConfig, serving } from './lib/gateway.mjs';
 import { ModelServer } from './lib/model.mjs';
 
@@ -16,23 +17,34 @@ describe('names of three eras, at a gateway that runs', { skip }, () => {
 	let model;
 	let owner;
 
-	/** One chat completion; the keys of the sessions that are there only since. */
-	async function session(headers, body = {}) {
-		const keys = async () => (await owner.call('sessions.list', {})).sessions.map((s) => s.key);
-		const before = await keys();
+	/** One chat completion: its status and what it says. */
+	async function complete(headers, body) {
 		const answer = await fetch(`http://127.0.0.1:${gateway.port}/v1/chat/completions`, { method: 'POST',
 			headers: { authorization: `Bearer ${gateway.token}`, 'content-type': 'application/json', ...headers },
 			body: JSON.stringify({ model: 'x', messages: [{ role: 'user', content: 'hello' }], ...body }) });
-		assert.equal(answer.status, 200, await answer.text());
-		await answer.body?.cancel().catch(() => {});
-		return (await keys()).filter((key) => !before.includes(key));
+		return { status: answer.status, text: await answer.text() };
+	}
+
+	/** The keys of the sessions that are there only since one that is answered. */
+	async function session(headers, body = {}) {
+		const keys = async () => (await owner.call('sessions.list', {})).sessions.map((s) => s.key);
+		const had = await keys();
+		const { status, text } = await complete(headers, body);
+		assert.equal(status, 200, text);
+		return (await keys()).filter((key) => !had.includes(key));
+	}
+
+	/** There is one agent: whoever asks for another is told so, which shows that the name was read. */
+	async function isRead(headers, body) {
+		const { status, text } = await complete(headers, body);
+		assert.equal(status, 400, text);
+		assert.match(text, /unknown agent id/);
 	}
 
 	before(async () => {
 		model = new ModelServer(() => ({ text: 'done' }));
 		await model.listen();
 		const config = providerConfig(model.baseUrl);
-		config.agents.list = [{ id: 'main', default: true }, { id: 'helper' }];
 		gateway = await serving(await new Gateway({ config: { ...config, gateway: { rateLimit: { enabled: false } } } }).start());
 		owner = await signIn(gateway);
 	});
@@ -41,27 +53,48 @@ describe('names of three eras, at a gateway that runs', { skip }, () => {
 	for (const era of ERAS) {
 		test(`headers: x-${era}-session-key, -agent-id and -agent`, async () => {
 			assert.deepEqual(await session({ [`x-${era}-session-key`]: `agent:main:of-${era}` }), [`agent:main:of-${era}`]);
-			assert.deepEqual(await session({ [`x-${era}-agent-id`]: 'helper' }, { user: `id-${era}` }), [`agent:helper:openai-user:id-${era}`]);
-			assert.deepEqual(await session({ [`x-${era}-agent`]: 'helper' }, { user: `agent-${era}` }), [`agent:helper:openai-user:agent-${era}`]);
+			for (const name of [`x-${era}-agent-id`, `x-${era}-agent`]) {
+				assert.deepEqual(await session({ [name]: 'main' }, { user: name }), [`agent:main:openai-user:${name}`]);
+				await isRead({ [name]: 'helper' });
+			}
 		});
 
-		test(`models: ${era}:helper and ${era}/helper`, async () => {
-			for (const [i, sign] of [':', '/'].entries())
-				assert.deepEqual(await session({}, { model: `${era}${sign}helper`, user: `m${i}-${era}` }), [`agent:helper:openai-user:m${i}-${era}`]);
+		test(`models: ${era}:main and ${era}/main`, async () => {
+			for (const [i, sign] of [':', '/'].entries()) {
+				assert.deepEqual(await session({}, { model: `${era}${sign}main`, user: `m${i}-${era}` }), [`agent:main:openai-user:m${i}-${era}`]);
+				await isRead({}, { model: `${era}${sign}helper` });
+			}
 		});
 
-		test(`clients: ${era}-control-ui, -macos, -ios, -android, -probe`, async () => {
-			for (const id of ['control-ui', 'macos', 'ios', 'android', 'probe']) {
-				const client = new Client(gateway.url(), id === 'control-ui' ? { headers: { origin: `http://127.0.0.1:${gateway.port}` } } : {});
+		test(`clients: ${era}-macos, -ios, -android, -probe`, async () => {
+			for (const id of ['macos', 'ios', 'android', 'probe']) {
+				const client = new Client(gateway.url());
 				const answer = await client.connect({ token: gateway.token, client: { id: `${era}-${id}`, version: '1', platform: 'x', mode: 'ui' } });
 				assert.equal(answer.ok, true, `${era}-${id}: ${JSON.stringify(answer.error)}`);
 				await client.close();
 			}
 		});
+
+		test(`client ${era}-control-ui, which has a device`, async () => {
+			const id = `${era}-control-ui`;
+			const device = new Device();
+			const scopes = ['operator.admin'];
+			const connect = async (more) => {
+				const client = new Client(gateway.url(), { headers: { origin: `http://127.0.0.1:${gateway.port}` } });
+				const answer = await client.connect((nonce) => ({ token: gateway.token, scopes, client: { id, version: '1', platform: 'x', mode: 'webchat' }, ...more(nonce) }));
+				client.close();
+				return answer;
+			};
+			const presents = (nonce) => ({ device: device.present({ clientId: id, clientMode: 'webchat', role: 'operator', scopes, token: gateway.token, nonce }) });
+			assert.match((await connect(() => ({}))).error.message, /^control ui requires/);
+			assert.equal(cli(gateway, ['devices', 'approve', (await connect(presents)).error.details.requestId]).status, 0);
+			assert.equal((await connect(presents)).ok, true);
+		});
 	}
 
-	test('agent:helper is a model, too; what is none of these names is the default agent\'s', async () => {
-		assert.deepEqual(await session({}, { model: 'agent:helper', user: 'plain' }), ['agent:helper:openai-user:plain']);
+	test('agent:main is a model, too; what is none of these names is not read', async () => {
+		assert.deepEqual(await session({}, { model: 'agent:main', user: 'plain' }), ['agent:main:openai-user:plain']);
+		await isRead({}, { model: 'agent:helper' });
 		assert.deepEqual(await session({}, { model: 'otherbot:helper', user: 'other' }), ['agent:main:openai-user:other']);
 		assert.deepEqual(await session({ 'x-otherbot-agent-id': 'helper' }, { user: 'another' }), ['agent:main:openai-user:another']);
 	});

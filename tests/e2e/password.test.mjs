@@ -1,6 +1,6 @@
 // gateway.auth.mode "password": the password is the owner's credential at every door, and nothing else is.
 import assert from 'node:assert/strict';
-import test, { after, before, describe } from 'node:test';
+import test, { afterEach, beforeEach, describe } from 'node:test';
 import { Client } from './lib/client.mjs';
 import { Device } from './lib/device.mjs';
 import { cli, Gateway, isBuilt, until } from './lib/gateway.mjs';
@@ -23,24 +23,27 @@ describe('a gateway with a password', { skip }, () => {
 		return client;
 	}
 
-	before(async () => {
+	/* one for each: a few wrong ones use up what may be tried */
+	beforeEach(async () => {
 		gateway = await new Gateway({ token: PASSWORD, config: { gateway: { auth: { mode: 'password', password: '${MOLTBOT_GATEWAY_PASSWORD}' } } },
 			env: { MOLTBOT_GATEWAY_PASSWORD: PASSWORD, MOLTBOT_GATEWAY_TOKEN: OTHER } }).start();
 		await until(async () => await get(PASSWORD) === 200, 'it serves');
 	});
-	after(async () => { await gateway?.cleanup(); });
+	afterEach(async () => { await gateway?.cleanup(); });
 
 	test('the password signs a device in, with all that it was approved for; without a device it is asked for one', async () => {
 		const alone = await connect({ auth: { password: PASSWORD } });
 		assert.deepEqual([alone.answer.error.code, alone.answer.error.message], ['NOT_PAIRED', 'device identity required']);
 		const device = new Device();
-		const first = await connect(presents(device, { password: PASSWORD }, ['operator.admin']));
+		const scopes = ['operator.read', 'operator.admin'];
+		const first = await connect(presents(device, { password: PASSWORD }, scopes));
 		assert.equal(cli(gateway, ['devices', 'approve', first.answer.error.details.requestId]).status, 0);
-		const owner = await connect(presents(device, { password: PASSWORD }, ['operator.admin']));
+		const owner = await connect(presents(device, { password: PASSWORD }, scopes));
 		assert.equal(owner.answer.ok, true, JSON.stringify(owner.answer.error));
 		assert.equal((await owner.call('config.get')).valid, true);
 		await owner.close();
 		const narrow = await connect(presents(device, { password: PASSWORD }, ['operator.read']));
+		assert.equal(narrow.answer.ok, true, JSON.stringify(narrow.answer.error));
 		assert.match((await narrow.request('config.get')).error.message, /^missing scope: operator\.admin$/);
 		await narrow.close();
 	});

@@ -130,10 +130,10 @@ test('what mends a row is a command, of every row that can fail', () => {
 });
 
 /** Runs what an audit says mends this, as its reader would. */
-function mend(dir, commands) {
+function mend(dir, commands, env) {
 	for (const command of new Set(commands)) {
 		const done = spawnSync('sh', ['-c', command], { encoding: 'utf8', timeout: 60000, cwd: dir,
-			env: { PATH: `${join(program, '..')}:${process.env.PATH}`, HOME: dir, MOLTBOT_STATE_DIR: dir } });
+			env: { PATH: `${join(program, '..')}:${process.env.PATH}`, HOME: dir, MOLTBOT_STATE_DIR: dir, ...env } });
 		assert.equal(done.status, 0, `${command}: ${done.stderr}`);
 	}
 }
@@ -145,7 +145,7 @@ for (const [id, bad, right, original] of cases) {
 			for (const command of fix) assert.match(command, COMMAND);
 			if (!fix.every((command) => MENDS.test(command) && !PLACEHOLDER.test(command.replace(/ {2}# .*/, '').replaceAll(dir, '')))) return;
 			mended.add(id);
-			mend(dir, fix);
+			mend(dir, fix, bad.env);
 			const again = audit(dir, ['--json'], bad.env).row(id);
 			assert.equal(again.verdict, 'pass', `${fix}: ${JSON.stringify(again)}`);
 		});

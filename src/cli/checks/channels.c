@@ -127,7 +127,8 @@ check_whatsapp_allow(struct checks *c, struct check_result *r)
 }
 
 static void
-secret(struct checks *c, struct check_result *r, const char *root, const char *name)
+secret(struct checks *c, struct check_result *r, const char *root, const char *name,
+	const char *variable, const char *note)
 {
 	const struct json_node *v = NULL;
 	size_t n = 0;
@@ -139,7 +140,8 @@ secret(struct checks *c, struct check_result *r, const char *root, const char *n
 			continue;
 		n++;
 		if (!span_eq(cli_get_str(v, "secret"), SPAN("reference")))
-			check_fail(c, r, NULL, "%s: %s is written out", check_place(c, v),
+			check_fail(c, r, check_config_mend(c, v, variable, note),
+				"%s: %s is written out", check_place(c, v),
 				cli_safe(cli_get_str(v, "path")));
 	}
 	check_pass(c, r, n > 0 ? "it is a reference" : "none is set");
@@ -148,13 +150,15 @@ secret(struct checks *c, struct check_result *r, const char *root, const char *n
 void
 check_discord_token(struct checks *c, struct check_result *r)
 {
-	secret(c, r, "channels.discord.**", "token");
+	secret(c, r, "channels.discord.**", "token", "${DISCORD_BOT_TOKEN}",
+		"and reset the token at Discord");
 }
 
 void
 check_telegram_token(struct checks *c, struct check_result *r)
 {
-	secret(c, r, "channels.telegram.**", "botToken");
+	secret(c, r, "channels.telegram.**", "botToken", "${TELEGRAM_BOT_TOKEN}",
+		"and revoke the token at @BotFather");
 }
 
 /* Configured, but without the list that restricts it. */
