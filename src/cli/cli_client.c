@@ -379,18 +379,33 @@ cli_client_hello(const struct cli_client *client)
 	return client->hello;
 }
 
+/* What an error says, and what helps. */
+static const struct {
+	struct span says;
+	const char *help;
+} helps[] = {
+#define TOKEN_HELP                                                                                 \
+	"Set MOLTBOT_GATEWAY_TOKEN to what `moltbot secrets show gateway-token` prints on the "    \
+	"gateway's machine."
+	{SPAN("unauthorized"), TOKEN_HELP},
+	{SPAN("device identity required"), TOKEN_HELP},
+	{SPAN("unknown method"), "The gateway is of another version than this program."},
+	{SPAN("unknown requestId"),
+		"`moltbot devices list` shows who waits; a request ends after a while, or when its "
+		"device asks anew."},
+	{SPAN("unknown deviceId"), "`moltbot devices list` shows the ids."},
+};
+
 int
 cli_client_refused(struct cli *cli, const struct cli_frame *frame, const char *method)
 {
 	struct span message = cli_get_str(frame->error, "message");
 	const char *help = NULL;
 
-	if (span_find(message, SPAN("unauthorized")) >= 0 ||
-		span_find(message, SPAN("device identity required")) >= 0)
-		help = "Set MOLTBOT_GATEWAY_TOKEN to what `moltbot secrets show gateway-token` "
-		       "prints on the gateway's machine.";
-	else if (span_find(message, SPAN("unknown method")) >= 0)
-		help = "The gateway is of another version than this program.";
+	for (size_t i = 0; i < sizeof(helps) / sizeof(helps[0]) && help == NULL; i++) {
+		if (span_find(message, helps[i].says) >= 0)
+			help = helps[i].help;
+	}
 	return cli_fail(cli, help, "%s: %s", method,
 		message.len > 0 ? cli_safe(message) : "refused without a reason");
 }

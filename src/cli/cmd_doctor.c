@@ -10,6 +10,7 @@
 
 #include "base/err.h"
 #include "base/limits.h"
+#include "checks/checks.h"
 #include "cli_client.h"
 #include "cli_config.h"
 #include "cli_gateway.h"
@@ -67,28 +68,40 @@ add(struct doctor *d, enum verdict_of verdict, const char *id, const char *fix, 
 
 /* ---- the state directory ---- */
 
-static const struct {
-	const char *name;
-	bool secret;
-} files[] = {{"vault.key", true}, {"vault.box", true}, {".env", true}, {"audit.log", true},
-	{"moltbot.json", true}, {"logs/gateway.log", false}, {"control.sock", true}};
+static const char *const files[] = {"vault.key", "vault.box", ".env", "audit.log", "moltbot.json",
+	"logs/gateway.log", "control.sock"};
+
+/* Whether what is open to others was found so, and (--repair) could not be closed. */
+static bool
+is_open(struct doctor *d, const char *id, const char *path, const struct stat *st, mode_t closed)
+{
+	char fix[FIX_MAX];
+	mode_t before;
+	mode_t after;
+
+	if ((st->st_mode & 077) == 0)
+		return false;
+	if (cli_has(d->cli, "repair") && check_mode_mend(path, &before, &after) == 0) {
+		add(d, DOCTOR_OK, id, NULL, "%s is closed to others now (mode %03o, was %03o)",
+			path, (unsigned)after & 0777, (unsigned)before & 0777);
+		return false;
+	}
+	snprintf(fix, sizeof(fix), "chmod %03o '%s'", (unsigned)closed, path);
+	add(d, DOCTOR_BAD, id, fix, "%s is open to others (mode %03o)", path,
+		(unsigned)st->st_mode & 0777);
+	return true;
+}
 
 static void
 check_files(struct doctor *d)
 {
 	char path[CLI_PATH_MAX + 64];
-	char fix[FIX_MAX];
 	struct stat st;
 	unsigned bad = 0;
 
 	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
-		snprintf(path, sizeof(path), "%s/%s", d->cli->paths.state, files[i].name);
-		if (lstat(path, &st) < 0 || (st.st_mode & 077) == 0)
-			continue;
-		snprintf(fix, sizeof(fix), "chmod 600 '%s'", path);
-		add(d, DOCTOR_BAD, "file-mode", fix, "%s is open to others (mode %03o)",
-			files[i].name, (unsigned)st.st_mode & 0777);
-		bad++;
+		snprintf(path, sizeof(path), "%s/%s", d->cli->paths.state, files[i]);
+		bad += stat(path, &st) == 0 && is_open(d, "file-mode", path, &st, 0600);
 	}
 	if (bad == 0)
 		add(d, DOCTOR_OK, "file-mode", NULL,
@@ -117,7 +130,6 @@ static void
 check_state(struct doctor *d)
 {
 	const char *path = d->cli->paths.state;
-	char fix[FIX_MAX];
 	struct stat st;
 
 	if (stat(path, &st) < 0) {
@@ -125,17 +137,13 @@ check_state(struct doctor *d)
 			"`moltbot gateway run` makes it.", "%s: %s", path, strerror(errno));
 		return;
 	}
-	snprintf(fix, sizeof(fix), "chmod 700 '%s'", path);
 	if (!S_ISDIR(st.st_mode))
 		add(d, DOCTOR_BAD, "state", NULL, "%s is no directory", path);
 	else if (st.st_uid != geteuid())
 		add(d, DOCTOR_BAD, "state", "Run as its owner.",
 			"%s belongs to uid %u, we are uid %u", path, (unsigned)st.st_uid,
 			(unsigned)geteuid());
-	else if ((st.st_mode & 077) != 0)
-		add(d, DOCTOR_BAD, "state", fix, "%s is open to others (mode %03o)", path,
-			(unsigned)st.st_mode & 0777);
-	else
+	else if (!is_open(d, "state", path, &st, 0700))
 		add(d, DOCTOR_OK, "state", NULL, "%s is ours and private", path);
 	check_files(d);
 	check_disk(d);
@@ -495,7 +503,8 @@ run(struct cli *cli)
 
 static const struct cli_option options[] = {
 	{"repair", 0, CLI_FLAG, NULL, 0, 0,
-		"replace old names in the configuration by the present ones"},
+		"replace old names in the configuration by the present ones, and close what lies "
+		"open to others"},
 	{"prove", 0, CLI_FLAG, NULL, 0, 0,
 		"try to escape from the running gateway's sandbox, and show every attempt"},
 	CLI_TIMEOUT_OPTION,
@@ -511,8 +520,9 @@ static const struct cli_example examples[] = {
 const struct cli_command cmd_doctor = {
 	.name = "doctor",
 	.summary = "check the machine, the state directory, the configuration and the sandbox",
-	.text = "Works with the gateway up or down. --repair keeps layout and comments, and the "
-		"former text in the history. Exit status 1 when something is bad; warnings "
+	.text = "Works with the gateway up or down. --repair keeps the configuration's layout and "
+		"comments, and its former text in the history. Exit status 1 when something is "
+		"bad; warnings "
 		"leave it 0.",
 	.options = options,
 	.examples = examples,

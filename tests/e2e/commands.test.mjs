@@ -1,7 +1,7 @@
 // The command line: every command from one table, and what each does with a gateway and without one.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { after, before, describe } from 'node:test';
@@ -303,6 +303,22 @@ describe('without a gateway', { skip }, () => {
 		const out = other.run('doctor', '--repair');
 		assert.match(out.stderr, /agent\.model stays: agents\.defaults\.model is there as well/);
 		assert.match(other.text(), /openai\/a[\s\S]*openai\/b/);
+		other.cleanup();
+	});
+
+	test('doctor shows what lies open to others; --repair closes it, and changes nothing behind a link', () => {
+		const other = new Place('{}');
+		const mode = (name) => (statSync(join(other.dir, name)).mode & 0o777).toString(8);
+		writeFileSync(join(other.dir, 'elsewhere'), 'x');
+		symlinkSync('elsewhere', join(other.dir, '.env'));
+		for (const [name, bits] of [['moltbot.json', 0o664], ['elsewhere', 0o644], ['.', 0o755]]) chmodSync(join(other.dir, name), bits);
+		const shown = other.run('doctor');
+		assert.equal(shown.status, 1);
+		assert.match(shown.stdout, /state[\s\S]*chmod 700 [\s\S]*chmod 600 .*moltbot\.json/);
+		const repaired = other.run('doctor', '--repair').stdout;
+		assert.match(repaired, /\.env is open to others \(mode 644\)/);
+		assert.match(repaired, /moltbot\.json is closed to others now \(mode 600, was 664\)/);
+		assert.deepEqual(['moltbot.json', '.', 'elsewhere'].map(mode), ['600', '700', '644']);
 		other.cleanup();
 	});
 });
