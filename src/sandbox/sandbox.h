@@ -61,6 +61,7 @@ struct sandbox {
 		/* why the tier is less than full, or no cell can be made; NULL when it is full */
 		why;
 	uint32_t layers, missing;
+	bool proven; /* the last self-proof that ended has passed */
 	bool has_key;
 	uint8_t gate_key[WARRANT_KEY_LEN];
 	struct warrant_window window;

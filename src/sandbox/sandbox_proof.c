@@ -102,17 +102,17 @@ finish(struct sandbox_proof *p)
 	struct sandbox *s = p->sandbox;
 	struct ipc_chan *core = asker(p);
 
+	s->proven = p->ok && p->escaped == 0;
 	if (core != NULL)
 		(void)core_sandbox_proved_send(core, &(struct core_sandbox_proved){.req = p->req,
-							     .ok = p->ok && p->escaped == 0,
+							     .ok = s->proven,
 							     .tier = (uint8_t)s->env.tier,
 							     .attempts = p->attempts,
 							     .escaped = p->escaped});
-	(void)witness_line(s->witness,
-		&(struct audit_writer_line){.event = AUDIT_PROOF,
-			.verdict = p->ok && p->escaped == 0 ? VERDICT_ALLOW : VERDICT_DENY,
-			.instance = s->child->instance,
-			.number = p->escaped});
+	(void)witness_line(s->witness, &(struct audit_writer_line){.event = AUDIT_PROOF,
+					       .verdict = s->proven ? VERDICT_ALLOW : VERDICT_DENY,
+					       .instance = s->child->instance,
+					       .number = p->escaped});
 	if (p->listener >= 0)
 		close(p->listener);
 	s->proof = NULL;

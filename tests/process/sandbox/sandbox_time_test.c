@@ -1,4 +1,7 @@
-/* The real sandbox and its self-proof: what does not end by itself is ended, and counts as it must. argv[1]: the program. */
+/*
+ * The real sandbox and its self-proof: what does not end by itself is ended, and counts as it must; and what executes is off until it
+ * has passed, whatever core says. argv[1]: the program.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -11,21 +14,29 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "../harness.h"
+#include "args/args.h"
 #include "base/err.h"
 #include "base/limits.h"
 #include "jail/jail.h"
+#include "proto/audit_writer.h"
 #include "proto/core_sandbox.h"
+#include "proto/tools.h"
+#include "proto/warrant.h"
 
 static const char *program;
 static struct jail_caps caps;
 static struct ipc_received in;
 
+static const uint8_t gate_key[WARRANT_KEY_LEN] = {7};
+
 struct world {
 	struct harness *h;
 	char dir[32];
+	uint64_t calls;
 	int core, audit;
 };
 
@@ -141,10 +152,113 @@ a_call_of_the_proof_without_end_is_ended(void **state)
 	finish(&w);
 }
 
+static uint64_t
+now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
+/* Core, taken over, with a warrant that is good: gate knows nothing of the proof. */
+static void
+ask_for_a_write(struct world *w)
+{
+	uint8_t id[WARRANT_NUMBER_LEN];
+	uint8_t bytes[WARRANT_LEN];
+	struct buf b = {.max = 4096};
+	struct args_out out;
+	struct span args;
+	struct warrant want = {.effect = EFFECT_WRITE,
+		.tool = TOOL_FILE_WRITE,
+		.executor = KIND_SANDBOX,
+		.incarnation = 1,
+		.run = 5,
+		.call = ++w->calls,
+		.dest_kind = DEST_WORKSPACE,
+		.counter = w->calls,
+		.expires_ms = now_ms() + 600000};
+
+	args_out_init(&out, &b, false);
+	args_out_cstr(&out, "path", "written");
+	args_out_cstr(&out, "content", "x");
+	assert_int_equal(args_out_done(&out), 0);
+	args = buf_span(&b);
+	warrant_number(0, id);
+	warrant_dest(DEST_WORKSPACE, span_of(id, sizeof(id)), want.dest);
+	warrant_plan(TOOL_FILE_WRITE, &args, 1, want.plan);
+	warrant_issue(gate_key, &want, bytes);
+	harness_send(w->core, &core_sandbox_proto, IPC_SIDE_A, CORE_SANDBOX_RUN,
+		&(struct core_sandbox_run){.run = 5,
+			.call = w->calls,
+			.warrant = span_of(bytes, sizeof(bytes)),
+			.tool = TOOL_FILE_WRITE,
+			.timeout_ms = 1000,
+			.args = args,
+			.body = -1});
+	buf_clear(&b);
+}
+
+static const struct audit_writer_line *
+next_line(struct world *w)
+{
+	return harness_wait(w->audit, &audit_writer_proto, IPC_SIDE_B, AUDIT_WRITER_LINE, &in);
+}
+
+static void
+expect_unproven(struct world *w)
+{
+	const struct core_sandbox_done *done;
+	const struct audit_writer_line *line;
+
+	ask_for_a_write(w);
+	done = harness_wait(w->core, &core_sandbox_proto, IPC_SIDE_A, CORE_SANDBOX_DONE, &in);
+	assert_int_equal(done->rc, ERR_DENIED);
+	do
+		line = next_line(w);
+	while (line->event != AUDIT_REFUSED);
+	assert_int_equal(line->reason, REASON_PROOF);
+	assert_int_equal(line->call, w->calls);
+}
+
+static void
+what_executes_is_off_until_the_proof_has_passed(void **state)
+{
+	const struct audit_writer_line *line;
+	const struct child_child *cell;
+	struct world w;
+
+	(void)state;
+	if (!begin(&w))
+		skip();
+	harness_key(w.h, KIND_GATE, 0, 1, gate_key);
+	harness_settle(w.h);
+	expect_unproven(&w); /* nobody has asked for it */
+	prove(&w, 0);
+	cell = harness_expect(w.h, CHILD_CHILD);
+	assert_int_equal(syscall(SYS_pidfd_send_signal, cell->pidfd, SIGKILL, NULL, 0), 0);
+	assert_false(((const struct core_sandbox_proved *)harness_wait(
+			      w.core, &core_sandbox_proto, IPC_SIDE_A, CORE_SANDBOX_PROVED, &in))
+			     ->ok);
+	expect_unproven(&w); /* it has failed */
+	prove(&w, 0);
+	assert_true(((const struct core_sandbox_proved *)harness_wait(
+			     w.core, &core_sandbox_proto, IPC_SIDE_A, CORE_SANDBOX_PROVED, &in))
+			    ->ok);
+	ask_for_a_write(&w);
+	do
+		line = next_line(&w);
+	while (line->event != AUDIT_BEGUN && line->event != AUDIT_REFUSED);
+	assert_int_equal(line->event, AUDIT_BEGUN);
+	finish(&w);
+}
+
 int
 main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(what_executes_is_off_until_the_proof_has_passed),
 		cmocka_unit_test(a_proof_that_hangs_has_failed),
 		cmocka_unit_test(a_call_of_the_proof_without_end_is_ended),
 	};
