@@ -201,6 +201,41 @@ tag_of(const struct config_provider *p)
 }
 
 static void
+put_model(struct buf *b, struct span name)
+{
+	struct span left = buf_span(b);
+
+	while (left.len > 0)
+		if (span_eq(span_cut(&left, '\n'), name))
+			return;
+	if (b->len > 0)
+		buf_put_cstr(b, "\n");
+	buf_put(b, name);
+}
+
+/* Every model of this provider that the configuration names, a line each: nothing else may be asked of it. */
+static void
+put_provider_models(struct slices *s, const struct config_provider *p, uint64_t row, struct span n)
+{
+	struct buf b = {.max = CONFIG_FILE_MAX};
+
+	if (s->c->chosen == row)
+		put_model(&b, s->c->model);
+	for (const struct config_hit *hit = s->c->hits; hit != NULL; hit = hit->next) {
+		struct span model = hit->name;
+
+		if (hit->option == OPT_PROVIDER_MODEL_ID && span_eq(hit->name, p->id))
+			put_model(&b, hit->v.s);
+		else if ((hit->option == OPT_AGENT_MODEL_ALIAS ||
+				 hit->option == OPT_AGENT_MODEL_MAX_TOKENS) &&
+			 span_eq(span_cut(&model, '/'), p->id) && model.len > 0)
+			put_model(&b, model);
+	}
+	put_row_str(s, TO(EGRESS) | TO(EGRESS_ZYGOTE), "row", n, "models", buf_span(&b));
+	buf_clear(&b);
+}
+
+static void
 put_provider(struct slices *s, const struct config_provider *p, uint64_t row)
 {
 	struct buf path = {.max = 4096};
@@ -219,7 +254,8 @@ put_provider(struct slices *s, const struct config_provider *p, uint64_t row)
 	put_row_str(s, TO_NET, "row", n, "path", buf_span(&path));
 	put_row_str(s, TO_NET, "row", n, "method", SPAN("POST"));
 	put_row_str(s, TO_NET, "row", n, "envelope", SPAN("openai-chat"));
-	put_row_u64(s, TO_NET, "row", n, "maxTokens", s->c->chosen == row ? s->c->max_tokens : 0);
+	put_row_u64(s, TO_NET, "row", n, "maxTokens", s->c->max_tokens);
+	put_provider_models(s, p, row, n);
 	snprintf(name, sizeof(name), "row.%llu.local", (unsigned long long)row);
 	put_bool(s, TO_NET, name, p->local);
 	buf_clear(&path);

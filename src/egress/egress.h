@@ -29,6 +29,7 @@ struct egress_row {
 	char host[256];
 	uint32_t port;
 	enum egress_envelope envelope;
+	struct span models; /* names, a line each: those that a body may ask for; of the slice */
 	bool has_credential;
 	uint64_t max_tokens;
 };

@@ -1,12 +1,13 @@
 /*
  * What a body may ask of a provider. The agent that wrote it may be hijacked: a request may choose words, not abilities. Known
- * members only; tools are functions only (no search, no code, no connectors at the provider), no address for the provider to
- * fetch, no more tokens than the row allows.
+ * members only; a model of the row's; one answer; tools are functions only (no search, no code, no connectors at the provider), no
+ * address for the provider to fetch, and a limit of tokens that is not above the row's.
  */
 #include "egress.h"
 
 #include "base/err.h"
 #include "base/limits.h"
+#include "base/weak.h"
 #include "json/json.h"
 
 static const char *const members[] = {"model", "messages", "stream", "stream_options", "max_tokens",
@@ -69,6 +70,7 @@ static int
 check_tokens(const struct egress_row *row, const struct json_node *root, const char **why)
 {
 	static const char *const names[] = {"max_tokens", "max_completion_tokens"};
+	bool limited = row->max_tokens == 0;
 
 	for (size_t i = 0; i < 2; i++) {
 		const struct json_node *n = json_get(root, span_from_cstr(names[i]));
@@ -80,8 +82,33 @@ check_tokens(const struct egress_row *row, const struct json_node *root, const c
 			*why = "more tokens than the configuration allows";
 			return ERR_DENIED;
 		}
+		limited = true;
 	}
-	return 0;
+	if (!limited)
+		*why = "no limit of tokens, and the configuration has one";
+	return limited ? 0 : ERR_DENIED;
+}
+
+/* What is paid for: which model, and how many answers of it. */
+static int
+check_model(const struct egress_row *row, const struct json_node *root, const char **why)
+{
+	const struct json_node *answers = json_get(root, SPAN("n"));
+	struct span left = row->models;
+	struct span model;
+	uint64_t n = 1;
+
+	if (answers != NULL && (json_node_u64(answers, &n) < 0 || n > 1)) {
+		*why = "more than one answer";
+		return ERR_DENIED;
+	}
+	if (json_node_str(json_get(root, SPAN("model")), &model) == 0) {
+		while (left.len > 0)
+			if (span_eq(span_cut(&left, '\n'), model))
+				return 0;
+	}
+	*why = "a model that the configuration does not name for this provider";
+	return ERR_DENIED;
 }
 
 static int
@@ -100,7 +127,9 @@ check_chat(const struct egress_row *row, const struct json_node *root, const cha
 		rc = check_content(json_get(m, SPAN("content")), why);
 	if (rc == 0)
 		rc = check_tools(json_get(root, SPAN("tools")), why);
-	return rc < 0 ? rc : check_tokens(row, root, why);
+	if (rc == 0 && !WEAK(ENVELOPE))
+		rc = check_model(row, root, why);
+	return rc < 0 || WEAK(ENVELOPE) ? rc : check_tokens(row, root, why);
 }
 
 int

@@ -47,6 +47,7 @@ egress_row_read(const struct child *child, uint64_t instance, struct egress_row 
 	row->port = (uint32_t)option_u64(child, instance, "port", row->tls ? 443 : 80);
 	row->tag = option_u64(child, instance, "tag", 0);
 	row->max_tokens = option_u64(child, instance, "maxTokens", 0);
+	row->models = option(child, instance, "models");
 	row->envelope = span_eq(option(child, instance, "envelope"), SPAN("openai-chat"))
 				? ENVELOPE_OPENAI_CHAT
 				: ENVELOPE_NONE;

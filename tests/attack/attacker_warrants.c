@@ -239,9 +239,14 @@ other_executor(const struct attacker_peer *peers, size_t n)
 
 #define GOOD_BODY                                                                                  \
 	SPAN("{\"model\":\"scripted\",\"messages\":[{\"role\":\"user\",\"content\":\"warranted\"}" \
-	     "]}")
+	     "],\"max_tokens\":9}")
+/* What no row of this configuration may ask. */
+#define DEAR_BODY(model, more)                                                                     \
+	SPAN("{\"model\":\"" model                                                                 \
+	     "\",\"messages\":[{\"role\":\"user\",\"content\":\"dear\"}]" more "}")
 #define OTHER_BODY                                                                                 \
-	SPAN("{\"model\":\"scripted\",\"messages\":[{\"role\":\"user\",\"content\":\"stolen\"}]}")
+	SPAN("{\"model\":\"scripted\",\"messages\":[{\"role\":\"user\",\"content\":\"stolen\"}],"  \
+	     "\"max_tokens\":9}")
 
 /* The socket to the provider's egress, which is made when somebody asks for it. */
 static int
@@ -285,14 +290,15 @@ request(int egress, struct span warrant, uint64_t call, struct span text)
 	return end == NULL ? ATTACKER_NO_ANSWER : end->rc;
 }
 
-/* A real one, for GOOD_BODY. */
+/* A real one: gate knows nothing of what is in a body. */
 static int
-good_for_egress(const struct attacker_peer *peers, size_t n, uint8_t out[WARRANT_LEN])
+good_for_egress(
+	const struct attacker_peer *peers, size_t n, struct span body, uint8_t out[WARRANT_LEN])
 {
 	int gate = socket_of(peers, n, &core_gate_proto);
 	uint8_t row[WARRANT_NUMBER_LEN];
 	uint8_t plan[WARRANT_HASH_LEN];
-	const struct span parts[2] = {span_of(row, sizeof(row)), GOOD_BODY};
+	const struct span parts[2] = {span_of(row, sizeof(row)), body};
 
 	if (open_run(gate) < 0)
 		return ERR_NOPEER;
@@ -333,7 +339,7 @@ egress_misused(const struct attacker_peer *peers, size_t n, bool used, uint64_t 
 	uint8_t w[WARRANT_LEN];
 	int egress = egress_of(peers, n);
 
-	if (egress < 0 || good_for_egress(peers, n, w) < 0)
+	if (egress < 0 || good_for_egress(peers, n, GOOD_BODY, w) < 0)
 		return ATTACKER_NO_ANSWER;
 	if (used && request(egress, span_of(w, sizeof(w)), CALL, GOOD_BODY) != 0)
 		return ATTACKER_NO_ANSWER;
@@ -385,6 +391,36 @@ egress_former_row(const struct attacker_peer *peers, size_t n)
 	return egress_misused(peers, n, false, CALL, GOOD_BODY, WARRANT_LEN);
 }
 
+/* A warrant is for a plan; what a body may ask is the row's. */
+static int64_t
+egress_dear(const struct attacker_peer *peers, size_t n, struct span body)
+{
+	uint8_t w[WARRANT_LEN];
+	int egress = egress_of(peers, n);
+
+	if (egress < 0 || good_for_egress(peers, n, body, w) < 0)
+		return ATTACKER_NO_ANSWER;
+	return request(egress, span_of(w, sizeof(w)), CALL, body);
+}
+
+static int64_t
+dear_model(const struct attacker_peer *peers, size_t n)
+{
+	return egress_dear(peers, n, DEAR_BODY("the dearest", ",\"max_tokens\":9"));
+}
+
+static int64_t
+dear_answers(const struct attacker_peer *peers, size_t n)
+{
+	return egress_dear(peers, n, DEAR_BODY("scripted", ",\"max_tokens\":9,\"n\":100"));
+}
+
+static int64_t
+dear_length(const struct attacker_peer *peers, size_t n)
+{
+	return egress_dear(peers, n, DEAR_BODY("scripted", ""));
+}
+
 void
 attacker_frauds_at(uint64_t row, uint64_t tag)
 {
@@ -410,5 +446,8 @@ const struct attacker_fraud attacker_frauds[] = {
 	{"egress: a made-up warrant", egress_forged},
 	{"egress: no warrant", egress_missing},
 	{"egress: a warrant for what the row was before", egress_former_row},
+	{"envelope: a model that nobody configured", dear_model},
+	{"envelope: a hundred answers", dear_answers},
+	{"envelope: no limit of tokens", dear_length},
 };
 const size_t attacker_nfrauds = sizeof(attacker_frauds) / sizeof(attacker_frauds[0]);

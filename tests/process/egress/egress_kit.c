@@ -74,6 +74,7 @@ slice_for(const struct world *w)
 	args_out_cstr(&out, "row.3.envelope", "openai-chat");
 	args_out_bool(&out, "row.3.local", true);
 	args_out_u64(&out, "row.3.maxTokens", 1000);
+	args_out_cstr(&out, "row.3.models", "m\nother/m2");
 	assert_int_equal(args_out_done(&out), 0);
 	fd = ipc_body_seal(buf_span(&b));
 	buf_clear(&b);

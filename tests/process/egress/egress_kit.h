@@ -9,7 +9,8 @@
 
 #define SECRET "sk-secret-0123456789abcdef"
 #define BODY                                                                                       \
-	"{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}],\"stream\":false}"
+	"{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}],\"stream\":false," \
+	"\"max_tokens\":1000}"
 
 #define ROW_TAG UINT64_C(0x8123456789abcdef)
 

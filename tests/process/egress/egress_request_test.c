@@ -192,23 +192,36 @@ no_request_without_a_good_warrant(void **state)
 	world_close(&w);
 }
 
+#define GOOD(more) "{\"model\":\"m\",\"messages\":[],\"max_tokens\":9" more "}"
+
 static void
 a_body_may_ask_for_words_only(void **state)
 {
 	static const char *const bad[] = {
 		"[]",
 		"not json",
-		"{\"model\":\"m\",\"messages\":[],\"tools\":[{\"type\":\"web_search\"}]}",
-		"{\"model\":\"m\",\"messages\":[],\"web_search_options\":{}}",
-		"{\"model\":\"m\",\"messages\":[],\"plugins\":[]}",
-		"{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"image_"
-		"url\",\"image_url\":{\"url\":\"http://evil.example/x\"}}]}]}",
-		"{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"file\"}"
-		"]}]}",
+		GOOD(",\"tools\":[{\"type\":\"web_search\"}]"),
+		GOOD(",\"web_search_options\":{}"),
+		GOOD(",\"plugins\":[]"),
+		GOOD(",\"messages\":[]"),
+		GOOD(",\"n\":2"),
+		GOOD(",\"n\":\"1\""),
+		GOOD(",\"max_completion_tokens\":1001"),
+		GOOD(",\"max_completion_tokens\":-1"),
+		"{\"model\":\"m\",\"max_tokens\":9,\"messages\":[{\"role\":\"user\",\"content\":[{"
+		"\"type\":\"image_url\",\"image_url\":{\"url\":\"http://evil.example/x\"}}]}]}",
+		"{\"model\":\"m\",\"max_tokens\":9,\"messages\":[{\"role\":\"user\",\"content\":[{"
+		"\"type\":\"file\"}]}]}",
 		"{\"model\":\"m\",\"messages\":[],\"max_tokens\":1001}",
-		"{\"model\":\"m\",\"messages\":[],\"max_completion_tokens\":-1}",
-		"{\"model\":\"m\",\"messages\":[],\"messages\":[]}",
+		"{\"model\":\"m\",\"messages\":[]}",
+		"{\"model\":\"dear\",\"messages\":[],\"max_tokens\":9}",
+		"{\"model\":\"other\",\"messages\":[],\"max_tokens\":9}",
+		"{\"model\":\"\",\"messages\":[],\"max_tokens\":9}",
+		"{\"model\":[\"m\"],\"messages\":[],\"max_tokens\":9}",
+		"{\"messages\":[],\"max_tokens\":9}",
 	};
+	static const char *const good[] = {GOOD(""), GOOD(",\"n\":1"),
+		"{\"model\":\"other/m2\",\"messages\":[],\"max_completion_tokens\":1000}"};
 	struct world w;
 	uint8_t warrant[WARRANT_LEN];
 
@@ -217,6 +230,13 @@ a_body_may_ask_for_words_only(void **state)
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		world_issue(&w, bad[i], warrant);
 		refused(&w, i + 1, bad[i], warrant, REASON_DESTINATION);
+	}
+	/* so what is refused above is refused for what was added to it */
+	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+		world_issue(&w, good[i], warrant);
+		world_request(&w, 100 + i, good[i], warrant);
+		world_release(&w, "evil.example");
+		assert_int_equal(world_end(&w)->rc, ERR_DENIED);
 	}
 	world_close(&w);
 }
