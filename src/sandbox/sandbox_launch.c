@@ -269,10 +269,11 @@ on_init(struct ipc_chan *chan, const void *msg, void *arg)
 	const struct sandbox_cell_init *m = msg;
 	struct sandbox_cell *c = arg;
 
+	if (!sandbox_is_own_child(m->pidfd, (pid_t)m->pid) ||
+		(c->env->tier < JAIL_TIER_USERNS && (pid_t)m->pid != c->stage))
+		return ERR_PROTO;
 	c->pidfd = ipc_fd_steal(chan, m->pidfd);
 	c->init = (pid_t)m->pid;
-	if (c->env->tier < JAIL_TIER_USERNS && c->init != c->stage)
-		return ERR_PROTO;
 	c->watch = ev_fd_add(c->env->ev, c->pidfd, EV_READ, on_init_dead, c);
 	if (c->ops->on_init != NULL)
 		c->ops->on_init(c, c->init, c->pidfd, c->arg);

@@ -74,6 +74,12 @@ struct sandbox_ops {
 	void (*on_end)(struct sandbox_cell *cell, const struct sandbox_result *result, void *arg);
 };
 
+/*
+ * sandbox_pidfd.c: is pidfd that of pid, and pid a living child of this process: what a cell calls its init is killed and looked at
+ * with our rights.
+ */
+bool sandbox_is_own_child(int pidfd, pid_t pid);
+
 /* Starts making a cell. NULL when not even that could be done (*step then says what, static text). */
 struct sandbox_cell *sandbox_cell_new(
 	const struct sandbox_env *env, const struct sandbox_ops *ops, void *arg, const char **step);

@@ -1,0 +1,122 @@
+/*
+ * A cell that is the attacker says what it likes to sandbox's launcher: out of order, twice, broken, too large, and of others.
+ * argv[1]: one that is no jail at all; argv[2]: one that begins in the real jail, with its call.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <string.h>
+
+#include "ipc/ipc.h"
+#include "launch_harness.h"
+
+static const char *unjailed;
+static const char *jailed;
+static struct jail_caps caps;
+
+/* The tiers in which it can be tried here: with namespaces, and without. */
+static size_t
+tiers(enum jail_tier out[2])
+{
+	size_t n = 0;
+
+	if (caps.tier >= JAIL_TIER_USERNS)
+		out[n++] = caps.tier;
+	if (caps.landlock_abi > 0 && caps.setuid)
+		out[n++] = JAIL_TIER_LANDLOCK_UID;
+	return n;
+}
+
+static void
+put_order(struct launch *l, const char *order)
+{
+	int fd = openat(l->env.workspace, "order", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, order, strlen(order)), strlen(order));
+	close(fd);
+}
+
+static void
+nothing_that_is_no_cell_gets_a_call(void **state)
+{
+	static const char *const orders[] = {"init", "other init", "other pidfd", "no pidfd",
+		"ready", "lie", "output", "found", "probe", "done", "done twice", "unknown", "cut",
+		"large", "far too large", "direction"};
+	enum jail_tier which[2];
+	size_t n = tiers(which);
+
+	(void)state;
+	if (n == 0)
+		skip();
+	for (size_t t = 0; t < n; t++) {
+		for (size_t i = 0; i < sizeof(orders) / sizeof(orders[0]); i++) {
+			struct launch l;
+
+			print_message("tier %s, %s\n", jail_tier_name(which[t]), orders[i]);
+			assert_int_equal(launch_open(&l, unjailed, which[t]), 0);
+			put_order(&l, orders[i]);
+			assert_true(launch_call(&l, TOOL_CALCULATOR, "expression", SPAN("1+1"),
+					    NULL, SPAN_EMPTY) < 0);
+			assert_false(l.result.ok);
+			assert_int_equal(l.out.len, 0);
+			assert_true(l.result.rc !=
+				    ERR_TIMEOUT); /* at once, not when its time was over */
+			launch_close(&l);
+		}
+	}
+}
+
+/* Taken over in its jail: what it may say is one answer to its call. */
+static void
+a_cell_that_was_taken_over_says_one_thing(void **state)
+{
+	static const struct {
+		const char *order;
+		bool answered; /* its one answer stands; the rest of what it says does not */
+	} rows[] = {{"init", false}, {"other init", false}, {"ready", false}, {"found", false},
+		{"probe", false}, {"unknown", false}, {"cut", false}, {"large", false},
+		{"far too large", false}, {"direction", false}, {"done twice", true},
+		{"late output", true}};
+	enum jail_tier which[2];
+	size_t n = tiers(which);
+
+	(void)state;
+	if (n == 0)
+		skip();
+	for (size_t t = 0; t < n; t++) {
+		for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+			struct launch l;
+			int rc;
+
+			print_message("tier %s, %s\n", jail_tier_name(which[t]), rows[i].order);
+			assert_int_equal(launch_open(&l, jailed, which[t]), 0);
+			rc = launch_call(&l, TOOL_CALCULATOR, "expression",
+				span_from_cstr(rows[i].order), NULL, SPAN_EMPTY);
+			assert_int_equal(rc, rows[i].answered ? 0 : ERR_PROTO);
+			assert_int_equal(l.result.ok, rows[i].answered);
+			assert_int_equal(l.out.len, 0);
+			if (geteuid() == 0)
+				assert_int_equal(launch_processes_of(l.env.uid), 0);
+			launch_close(&l);
+		}
+	}
+}
+
+int
+main(int argc, char **argv)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(nothing_that_is_no_cell_gets_a_call),
+		cmocka_unit_test(a_cell_that_was_taken_over_says_one_thing),
+	};
+
+	if (argc < 3 || jail_probe(&caps, -1) < 0)
+		return 2;
+	unjailed = argv[1];
+	jailed = argv[2];
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
