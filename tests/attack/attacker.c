@@ -10,12 +10,27 @@
 #include "attacker_asks.h"
 #include "attacker_calls.h"
 #include "attacker_warrants.h"
+#include "proto/child.def.h"
+#include "proto/config_supervisor.h"
+#include "proto/core_agent.h"
 
 #define CUT_MS 10000 /* on a busy machine the peer may not even have read it before */
 
-enum breakage { BREAK_UNKNOWN, BREAK_EMPTY, BREAK_LONG, BREAK_HUGE, BREAK_DIRECTION, BREAKAGES };
+enum breakage {
+	BREAK_UNKNOWN,
+	BREAK_EMPTY,
+	BREAK_LONG,
+	BREAK_HUGE,
+	BREAK_DIRECTION,
+	BREAK_OVER,
+	BREAK_FAR_OVER,
+	BREAK_STATE,
+	BREAKAGES
+};
 static const char *const breakages[BREAKAGES] = {"unknown id", "cut short", "a byte behind the end",
-	"the largest datagram of noise", "the other direction"};
+	"the largest datagram of noise", "the other direction", "a byte more than the largest",
+	"200 KiB", "a legal message out of its state"};
+#define FAR_OVER KIB(200)
 
 static void
 say(const char *process, size_t n, const char *class, const char *what, const char *result, int err)
@@ -46,10 +61,21 @@ attempt_call(const struct child *child, const char *process, size_t n)
 		rc < 0 ? errno : 0);
 }
 
+/* In which state the peer's channel is when we begin: the supervisor has READY of us, and a desk may not say what config does. */
+static uint8_t
+state_of(const struct child *child, const struct attacker_peer *p)
+{
+	if (p->proto == &child_proto ||
+		(p->proto == &config_supervisor_proto && child->spec->kind == KIND_DESK))
+		return IPC_S_IDLE;
+	/* core tells an agent its history meanwhile */
+	return p->proto == &core_agent_proto ? IPC_S_ANY : IPC_S_NEW;
+}
+
 /* The datagram of one message broken in one way; 0 when this breakage does not apply to it. */
 static size_t
-broken(const struct attacker_peer *p, const struct ipc_message *m, enum breakage how,
-	uint8_t buf[IPC_MSG_MAX])
+broken(const struct child *child, const struct attacker_peer *p, const struct ipc_message *m,
+	enum breakage how, uint8_t buf[FAR_OVER])
 {
 	bool mine = (m->dir == IPC_A_TO_B) == (p->side == IPC_SIDE_A);
 	union {
@@ -75,6 +101,12 @@ broken(const struct attacker_peer *p, const struct ipc_message *m, enum breakage
 		return mine && m->nfields > 0 ? IPC_MSG_MAX : 0;
 	case BREAK_DIRECTION:
 		return mine ? 0 : (size_t)len;
+	case BREAK_OVER:
+	case BREAK_FAR_OVER:
+		memset(buf + len, 0, FAR_OVER - (size_t)len);
+		return m->id != 1 ? 0 : how == BREAK_OVER ? IPC_MSG_MAX + 1 : FAR_OVER;
+	case BREAK_STATE:
+		return mine && (m->states & state_of(child, p)) == 0 ? (size_t)len : 0;
 	case BREAKAGES:
 		break;
 	}
@@ -138,7 +170,7 @@ attacker_attempt(const struct child *child, const struct attacker_peer *peers, s
 	const char *process = kind_name(child->spec->kind);
 	size_t n = HELLO_ATTEMPT(child->flags);
 	size_t at = attacker_ncalls;
-	uint8_t buf[IPC_MSG_MAX + 1];
+	static uint8_t buf[FAR_OVER];
 
 	if (n < attacker_ncalls) {
 		attempt_call(child, process, n);
@@ -156,7 +188,7 @@ attacker_attempt(const struct child *child, const struct attacker_peer *peers, s
 	for (size_t i = 0; i < attacker_nasks; i++) {
 		const struct attacker_ask *ask = &attacker_asks[i];
 
-		if ((ask->kind != KIND_N && ask->kind != child->spec->kind) || at++ != n)
+		if (!attacker_ask_is_for(ask, child->spec->kind) || at++ != n)
 			continue;
 		attempt_ask(child, process, n, ask, peers, npeers);
 		_exit(0);
@@ -164,8 +196,8 @@ attacker_attempt(const struct child *child, const struct attacker_peer *peers, s
 	for (size_t i = 0; i < npeers; i++) {
 		for (size_t k = 0; k < peers[i].proto->n; k++) {
 			for (enum breakage how = 0; how < BREAKAGES; how++) {
-				size_t len =
-					broken(&peers[i], &peers[i].proto->messages[k], how, buf);
+				size_t len = broken(
+					child, &peers[i], &peers[i].proto->messages[k], how, buf);
 
 				if (len == 0 || at++ != n)
 					continue;

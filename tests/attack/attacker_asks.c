@@ -139,6 +139,104 @@ stop_gateway(
 		&(struct child_stop){}, UINT16_MAX);
 }
 
+/* ---- rights by kind: the rows of others ---- */
+
+static enum attacker_outcome
+tell(const struct attacker_peer *peers, size_t n, uint16_t id, const void *msg)
+{
+	return ask(
+		socket_of(peers, n, &child_proto), &child_proto, IPC_SIDE_B, id, msg, UINT16_MAX);
+}
+
+/* Core may end agents and egresses, sandbox its cells, and nobody anything else. */
+static enum attacker_outcome
+kill_gate(const struct child *child, const struct attacker_peer *peers, size_t n, const char *text)
+{
+	(void)child;
+	(void)text;
+	return tell(peers, n, CHILD_KILL, &(struct child_kill){.kind = KIND_GATE});
+}
+
+static enum attacker_outcome
+kill_agent(const struct child *child, const struct attacker_peer *peers, size_t n, const char *text)
+{
+	(void)child;
+	(void)text;
+	return tell(peers, n, CHILD_KILL, &(struct child_kill){.kind = KIND_AGENT, .key = 1});
+}
+
+static enum attacker_outcome
+kill_cell(const struct child *child, const struct attacker_peer *peers, size_t n, const char *text)
+{
+	(void)child;
+	(void)text;
+	return tell(peers, n, CHILD_KILL, &(struct child_kill){.kind = KIND_CELL, .key = 1});
+}
+
+/* A process of its choice as that child: it would be killed in the child's place, and the child not at all. */
+static enum attacker_outcome
+own_child(const struct child *child, const struct attacker_peer *peers, size_t n, const char *text)
+{
+	int control = socket_of(peers, n, &child_proto);
+
+	(void)child;
+	(void)text;
+	return tell(peers, n, CHILD_CHILD,
+		&(struct child_child){.kind = KIND_STORE, .key = 1, .pidfd = control});
+}
+
+static enum attacker_outcome
+own_cell(const struct child *child, const struct attacker_peer *peers, size_t n, const char *text)
+{
+	int control = socket_of(peers, n, &child_proto);
+
+	(void)child;
+	(void)text;
+	return tell(peers, n, CHILD_CHILD,
+		&(struct child_child){.kind = KIND_CELL, .key = 1, .pidfd = control});
+}
+
+static bool
+is_peer(unsigned a, unsigned b)
+{
+	for (unsigned i = 0; i < peer_rows_n; i++)
+		if ((peer_rows[i].a == a && peer_rows[i].b == b) ||
+			(peer_rows[i].a == b && peer_rows[i].b == a))
+			return true;
+	return false;
+}
+
+/* Whom it has no socket to cannot have broken the protocol with it. */
+static enum attacker_outcome
+accuse(const struct child *child, const struct attacker_peer *peers, size_t n, const char *text)
+{
+	static const uint8_t kinds[] = {KIND_VAULT, KIND_DIAL, KIND_STORE};
+	uint8_t whom = KIND_CONFIG;
+
+	(void)text;
+	for (size_t i = 0; i < sizeof(kinds); i++)
+		if (kinds[i] != child->spec->kind && !is_peer(child->spec->kind, kinds[i]))
+			whom = kinds[i];
+	return tell(peers, n, CHILD_PEER_BAD,
+		&(struct child_peer_bad){.kind = whom, .incarnation = 1, .why = -1});
+}
+
+static enum attacker_outcome
+let_go(const struct child *child, const struct attacker_peer *peers, size_t n, const char *text)
+{
+	(void)child;
+	(void)text;
+	return tell(peers, n, CHILD_RELEASE, &(struct child_release){});
+}
+
+static enum attacker_outcome
+census(const struct child *child, const struct attacker_peer *peers, size_t n, const char *text)
+{
+	(void)child;
+	(void)text;
+	return tell(peers, n, CHILD_CENSUS, &(struct child_census){});
+}
+
 /* ---- what a desk may ask ---- */
 
 static enum attacker_outcome
@@ -367,5 +465,30 @@ const struct attacker_ask attacker_asks[] = {
 	{KIND_DESK, "slice", say_slice, "x"},
 	{KIND_DESK, "done", say_done, NULL},
 	{KIND_N, "jailed, when it runs", jailed, NULL},
+	{KIND_N, "the end of gate", kill_gate, NULL},
+	{KIND_N, "the end of an agent", kill_agent, NULL},
+	{KIND_N, "the end of a cell", kill_cell, NULL},
+	{KIND_N, "a child that is store", own_child, NULL},
+	{KIND_N, "a cell of its own", own_cell, NULL},
+	{KIND_N, "the end of a stranger, by accusing it", accuse, NULL},
+	{KIND_N, "to be let go", let_go, NULL},
+	{KIND_N, "a census", census, NULL},
 };
 const size_t attacker_nasks = sizeof(attacker_asks) / sizeof(attacker_asks[0]);
+
+/* To whom an ask of every process is no attack. */
+static const struct {
+	uint8_t kind;
+	enum attacker_outcome (*fn)(const struct child *child, const struct attacker_peer *peers,
+		size_t n, const char *text);
+} theirs[] = {{KIND_CORE, kill_agent}, {KIND_CORE, kill_cell}, {KIND_SANDBOX, kill_cell},
+	{KIND_SANDBOX, own_cell}, {KIND_USER, let_go}, {KIND_CORE, census}};
+
+bool
+attacker_ask_is_for(const struct attacker_ask *ask, unsigned kind)
+{
+	for (size_t i = 0; i < sizeof(theirs) / sizeof(theirs[0]); i++)
+		if (theirs[i].kind == kind && theirs[i].fn == ask->fn)
+			return false;
+	return ask->kind == KIND_N || ask->kind == kind;
+}

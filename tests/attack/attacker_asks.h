@@ -22,5 +22,7 @@ struct attacker_ask {
 };
 extern const struct attacker_ask attacker_asks[];
 extern const size_t attacker_nasks;
+/* Is it one of this kind's attempts: what a row permits it is none. */
+bool attacker_ask_is_for(const struct attacker_ask *ask, unsigned kind);
 
 #endif

@@ -216,6 +216,21 @@ test('what a row stood for before is refused for its tag alone', { skip: isBuilt
 	}
 });
 
+// A warrant says that gate has allowed a plan, of whose bytes gate reads none: what a body may ask for is egress's to check.
+test('a body asks for what the row allows, and for anything once nobody looks', { skip: isBuilt() ? false : 'the gateway is not built' }, async (t) => {
+	buildHostile();
+	const model = await new ModelServer(() => ({ text: 'ok' })).listen();
+	t.after(() => model.close());
+	for (const [weak, result] of [[[], 'refused'], [['--weak', 'ENVELOPE'], 'REACHED']]) {
+		const before = model.requests.length;
+		const { list } = await attack('core', model, { weak, from: FRAUD_TAG + 1, until: (a) => a.what === 'envelope: no limit of tokens' && a.result !== undefined });
+		const tries = list.filter((a) => a.kind === 'warrant' && a.what.startsWith('envelope: '));
+		assert.equal(tries.length, 3, JSON.stringify(list));
+		assert.deepEqual(tries.map((a) => a.result), Array(3).fill(result));
+		assert.equal(model.requests.slice(before).filter((r) => r.raw.includes('dear')).length, result === 'REACHED' ? 3 : 0);
+	}
+});
+
 // The same frauds when nobody looks at warrants, as far as gate knows the run: of another it takes no label, so there would be no result
 // even so. And the store keeps no memory that gate has not sealed.
 test('core gets by with warrants that are not good once nobody looks at them', { skip: isBuilt() ? false : 'the gateway is not built' }, async (t) => {
