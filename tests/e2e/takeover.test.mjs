@@ -51,7 +51,7 @@ async function attack(process, model, { weak = [], from = 0, until = (a) => a.re
 			filesToInclude(gateway.dir);
 		}
 		const client = process === 'config/desk' ? await signIn(gateway) : null;
-		const late = Date.now() + 120000;
+		const late = Date.now() + 300000; // a machine that does other things as well
 		while (!done() && Date.now() < late) {
 			if (asked.includes(process)) await oneTurn(gateway);
 			if (process === 'config') gateway.child.kill('SIGHUP');
