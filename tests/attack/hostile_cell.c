@@ -60,6 +60,17 @@ other_init(void)
 	init_of(getppid(), getppid());
 }
 
+/* Any other process of the machine: the file "victim" of the workspace says which. */
+static void
+victim(void)
+{
+	pid_t pid = 0;
+	int fd = openat(CELL_WORKSPACE_FD, "victim", O_RDONLY | O_CLOEXEC);
+
+	if (fd >= 0 && read(fd, &pid, sizeof(pid)) == sizeof(pid))
+		init_of(pid, pid);
+}
+
 static void
 other_pidfd(void)
 {
@@ -175,11 +186,11 @@ direction(void)
 static const struct {
 	const char *name;
 	void (*fn)(void);
-} orders[] = {{"init", init_twice}, {"other init", other_init}, {"other pidfd", other_pidfd},
-	{"no pidfd", no_pidfd}, {"ready", ready}, {"lie", lie}, {"output", output},
-	{"found", found}, {"probe", probe}, {"done", early_done}, {"done twice", done_twice},
-	{"late output", late_output}, {"unknown", unknown}, {"cut", cut}, {"large", large},
-	{"far too large", far_too_large}, {"direction", direction}};
+} orders[] = {{"init", init_twice}, {"other init", other_init}, {"victim", victim},
+	{"other pidfd", other_pidfd}, {"no pidfd", no_pidfd}, {"ready", ready}, {"lie", lie},
+	{"output", output}, {"found", found}, {"probe", probe}, {"done", early_done},
+	{"done twice", done_twice}, {"late output", late_output}, {"unknown", unknown},
+	{"cut", cut}, {"large", large}, {"far too large", far_too_large}, {"direction", direction}};
 
 /* Then it stays: it is sandbox's to end it. */
 static void __attribute__((noreturn)) obey(struct span order)

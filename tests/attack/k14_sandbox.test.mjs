@@ -40,7 +40,7 @@ test('no configuration weakens the sandbox: what it was written for does not hap
 	};
 	t.after(() => folders.forEach((made) => rmSync(made, { recursive: true })));
 	const asked = (elsewhere) => `cat ${elsewhere}/secret.txt /host${elsewhere}/secret.txt; touch ${elsewhere}/written /host${elsewhere}/written; env | grep LD_PRELOAD;
-		grep -q moltbot-supervisor /proc/[0-9]*/cmdline && echo saw the supervisor;
+		grep -q 'moltbot-superviso[r]' /proc/[0-9]*/cmdline && echo saw the supervisor;
 		perl -MIO::Socket::INET -e 'my $s = IO::Socket::INET->new(PeerAddr => "127.0.0.1:${service.address().port}", Timeout => 5) or die "no: $!"; print $s "GET / HTTP/1.0\\r\\n\\r\\n"; print <$s>'; echo it ran $((40000 + 2))`;
 	let elsewhere = {};
 	await withModel((body) => (toolResults(body).length ? { text: toolResults(body).at(-1) } : { calls: [{ name: 'shell_exec', args: { command: asked(/attack at (\/\S+) now/.exec(JSON.stringify(body.messages))[1]) } }] }), async (model) => {

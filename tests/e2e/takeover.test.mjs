@@ -177,6 +177,7 @@ test('takeover', { skip: isBuilt() ? false : 'the gateway is not built' }, async
 		const what = 'a signature for something else';
 		const { list } = await attack('tls', model, { weak: ['--weak', 'TLS_CONTENT'], from: CALLS + 3, until: (a) => a.what === what && a.result !== undefined });
 		assert.equal(list.find((a) => a.what === what)?.result, 'REACHED');
+		reportWeak(['TLS_CONTENT'], [what]);
 	});
 
 	await t.test('the kill switch is undone by an edge when the supervisor does not look who asks', async () => {
@@ -228,6 +229,7 @@ test('a body asks for what the row allows, and for anything once nobody looks', 
 		assert.equal(tries.length, 3, JSON.stringify(list));
 		assert.deepEqual(tries.map((a) => a.result), Array(3).fill(result));
 		assert.equal(model.requests.slice(before).filter((r) => r.raw.includes('dear')).length, result === 'REACHED' ? 3 : 0);
+		if (result === 'REACHED') reportWeak(['ENVELOPE'], tries.map((a) => a.what));
 	}
 });
 

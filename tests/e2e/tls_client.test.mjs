@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import test from 'node:test';
 import tls from 'node:tls';
 import { cli, isBuilt, program } from './lib/gateway.mjs';
-import { buildHostile, hostileProgram } from './lib/hostile.mjs';
+import { buildHostile, hostileProgram, reportWeak } from './lib/hostile.mjs';
 import { TlsGateway } from './lib/tls.mjs';
 
 const skip = isBuilt() ? false : 'the gateway is not built';
@@ -162,6 +162,7 @@ test('a token goes to nobody else', { skip }, async (t) => {
 			await call(thief.port, ['--tls-fingerprint', pin], { env, run: hostileProgram });
 			assert.equal(thief.heard().includes('Upgrade: websocket'), hears);
 		}
+		reportWeak(['TLS_PIN'], ['a request for somebody else']);
 	});
 
 	await t.test('without a fingerprint this machine decides, for the name that was asked for', { skip: spawnSync('unshare', ['-m', 'true']).status !== 0 ? 'no mount namespace here' : false }, async (t2) => {

@@ -8,7 +8,10 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <poll.h>
+#include <signal.h>
 #include <string.h>
+#include <sys/prctl.h>
 
 #include "ipc/ipc.h"
 #include "launch_harness.h"
@@ -31,13 +34,93 @@ tiers(enum jail_tier out[2])
 }
 
 static void
-put_order(struct launch *l, const char *order)
+put_file(struct launch *l, const char *name, const void *bytes, size_t n)
 {
-	int fd = openat(l->env.workspace, "order", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+	int fd = openat(l->env.workspace, name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
 
 	assert_true(fd >= 0);
-	assert_int_equal(write(fd, order, strlen(order)), strlen(order));
+	assert_int_equal(write(fd, bytes, n), n);
 	close(fd);
+}
+
+static void
+put_order(struct launch *l, const char *order)
+{
+	put_file(l, "order", order, strlen(order));
+}
+
+/* A process of somebody else's: no child of ours, in a group of its own. */
+struct bystander {
+	pid_t parent, pid;
+	int life; /* at its end when it is dead */
+};
+
+static void
+bystander_start(struct bystander *b)
+{
+	int life[2], pid[2];
+
+	assert_int_equal(pipe2(life, O_CLOEXEC), 0);
+	assert_int_equal(pipe2(pid, O_CLOEXEC), 0);
+	b->parent = fork();
+	if (b->parent == 0) {
+		b->pid = fork();
+		if (b->pid == 0) {
+			(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+			(void)setpgid(0, 0);
+			b->pid = getpid();
+			(void)!write(pid[1], &b->pid, sizeof(b->pid));
+		} else {
+			close(life[1]);
+		}
+		for (;;)
+			(void)pause();
+	}
+	close(life[1]);
+	close(pid[1]);
+	assert_int_equal(read(pid[0], &b->pid, sizeof(b->pid)), sizeof(b->pid));
+	close(pid[0]);
+	b->life = life[0];
+}
+
+static bool
+bystander_is_dead(const struct bystander *b)
+{
+	return poll(&(struct pollfd){.fd = b->life, .events = POLLIN}, 1, 0) > 0;
+}
+
+static void
+bystander_end(struct bystander *b)
+{
+	assert_int_equal(kill(b->parent, SIGKILL), 0);
+	assert_int_equal(waitpid(b->parent, NULL, 0), b->parent);
+	close(b->life);
+}
+
+/* With our rights: root may kill every process. */
+static void
+no_other_process_is_killed_in_the_place_of_a_cell(void **state)
+{
+	enum jail_tier which[2];
+	size_t n = tiers(which);
+
+	(void)state;
+	if (n == 0)
+		skip();
+	for (size_t t = 0; t < n; t++) {
+		struct bystander b;
+		struct launch l;
+
+		bystander_start(&b);
+		assert_int_equal(launch_open(&l, unjailed, which[t]), 0);
+		put_order(&l, "victim");
+		put_file(&l, "victim", &b.pid, sizeof(b.pid));
+		(void)launch_call(&l, TOOL_CALCULATOR, "expression", SPAN("1+1"), NULL, SPAN_EMPTY);
+		assert_false(l.result.ok);
+		launch_close(&l);
+		assert_false(bystander_is_dead(&b));
+		bystander_end(&b);
+	}
 }
 
 static void
@@ -113,6 +196,7 @@ main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(nothing_that_is_no_cell_gets_a_call),
+		cmocka_unit_test(no_other_process_is_killed_in_the_place_of_a_cell),
 		cmocka_unit_test(a_cell_that_was_taken_over_says_one_thing),
 	};
 

@@ -77,11 +77,12 @@ begin(struct world *w)
 static void
 finish(struct world *w)
 {
-	pid_t pid = fork();
+	pid_t pid;
 
 	close(w->core);
 	close(w->audit);
 	(void)harness_free(w->h);
+	pid = fork();
 	if (pid == 0) {
 		(void)execl("/bin/rm", "rm", "-rf", w->dir, (char *)NULL);
 		_exit(1);
