@@ -342,7 +342,7 @@ built_in_tools_return_up_to_their_limits_and_say_when_there_was_more(void **stat
 }
 
 static void
-limits_on_files_processes_and_memory_bind(void **state)
+limits_on_files_and_processes_bind(void **state)
 {
 	struct launch l;
 	char want[160];
@@ -364,9 +364,9 @@ limits_on_files_processes_and_memory_bind(void **state)
 		CELL_PIDS + 1);
 	(void)launch_shell(&l, want);
 	assert_false(l.result.ok && span_eq(buf_span(&l.out), SPAN("spawned\n")));
-	(void)snprintf(want, sizeof(want), "%u\n%u\n%u\n0\n%u\n", CELL_FDS, CELL_FILE_MAX / 512u,
-		CELL_CPU_S, CELL_MEM / 1024u);
-	(void)launch_shell(&l, "ulimit -n; ulimit -f; ulimit -t; ulimit -c; ulimit -v");
+	(void)snprintf(
+		want, sizeof(want), "%u\n%u\n%u\n0\n", CELL_FDS, CELL_FILE_MAX / 512u, CELL_CPU_S);
+	(void)launch_shell(&l, "ulimit -n; ulimit -f; ulimit -t; ulimit -c");
 	assert_true(output_is(&l, want));
 	/* descriptors 0 to 2 are there: the last number below the limit opens, the limit itself does not */
 	(void)snprintf(want, sizeof(want),
@@ -375,6 +375,26 @@ limits_on_files_processes_and_memory_bind(void **state)
 	(void)launch_shell(&l, want);
 	assert_true(output_has(&l, "last\n"));
 	assert_false(output_has(&l, "over\n"));
+	launch_close(&l);
+}
+
+static void
+the_limit_of_memory_binds(void **state)
+{
+	struct launch l;
+	char want[160];
+
+	(void)state;
+#ifdef __SANITIZE_ADDRESS__
+	print_message("a jail does without limits of memory under the sanitizers\n");
+	skip();
+#endif
+	if (!possible(JAIL_TIER_FULL))
+		skip();
+	assert_int_equal(launch_open(&l, program, JAIL_TIER_FULL), 0);
+	(void)snprintf(want, sizeof(want), "%u\n", CELL_MEM / 1024u);
+	(void)launch_shell(&l, "ulimit -v");
+	assert_true(output_is(&l, want));
 	/* CELL_MEM holds a program that has a little less than that besides its own, and none that has as much */
 	(void)snprintf(want, sizeof(want),
 		"dd if=/dev/zero of=/dev/null bs=%u count=1 2>/dev/null && echo had",
@@ -736,7 +756,8 @@ main(int argc, char **argv)
 		cmocka_unit_test(output_is_kept_up_to_its_limit),
 		cmocka_unit_test(
 			built_in_tools_return_up_to_their_limits_and_say_when_there_was_more),
-		cmocka_unit_test(limits_on_files_processes_and_memory_bind),
+		cmocka_unit_test(limits_on_files_and_processes_bind),
+		cmocka_unit_test(the_limit_of_memory_binds),
 		cmocka_unit_test(control_groups_of_version_1_limit_memory_and_processes),
 		cmocka_unit_test(control_groups_of_version_2_end_a_cell_and_are_removed),
 		cmocka_unit_test(no_straggler_is_left_without_namespaces),
