@@ -38,14 +38,14 @@ is_name(struct span s)
 	return s.len > 0;
 }
 
-static bool
-has(const struct vars *vars, struct span name)
+static struct var *
+find(struct vars *vars, struct span name)
 {
 	for (size_t i = 0; i < vars->n; i++) {
 		if (span_eq(vars->rows[i].name, name))
-			return true;
+			return &vars->rows[i];
 	}
-	return false;
+	return NULL;
 }
 
 static struct span
@@ -58,11 +58,15 @@ value_of(const struct vars *vars, struct span name)
 	return SPAN_EMPTY;
 }
 
-/* The first value of a name counts. Names that no configuration could refer to are left out. */
+/* The first value of a name counts that is not empty. Names that no configuration could refer to are left out. */
 static int
 add(struct cli *cli, struct vars *vars, struct span name, struct span value)
 {
-	if (!is_name(name) || has(vars, name))
+	struct var *first = find(vars, name);
+
+	if (first != NULL && span_trim(first->value).len == 0)
+		first->value = value;
+	if (!is_name(name) || first != NULL)
 		return 0;
 	/* what we say ourselves comes last and must not stand there twice */
 	if (span_eq(name, SPAN("MOLTBOT_SECRET_NAMES")) || span_eq(name, SPAN("MOLTBOT_STATE_DIR")))

@@ -21,8 +21,8 @@ struct cli_env {
 int cli_vault_key(struct cli *cli, struct span text, struct cli_env *env);
 
 /*
- * Reads environ and, where it exists, <state>/.env (which must be a plain file of ours with mode 0600, and never overrides the
- * environment), with extra (NAME=value strings, NULL at the end) before both. Adds MOLTBOT_SECRET_NAMES, a comma list, and
+ * Reads environ and, where it exists, <state>/.env (which must be a plain file of ours with mode 0600, and overrides nothing of the
+ * environment but what is empty there), with extra (NAME=value strings, NULL at the end) before both. Adds MOLTBOT_SECRET_NAMES, a comma list, and
  * MOLTBOT_STATE_DIR. MOLTBOT_VAULT_KEY is in neither memfd. 0, or an exit code after saying what is wrong.
  */
 int cli_env_part(struct cli *cli, const char *const *extra, struct cli_env *env);

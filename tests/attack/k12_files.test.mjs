@@ -67,8 +67,8 @@ describe('a workspace full of files that steer programs', { skip }, () => {
 	test('the same .env is taken where it may be: in the state directory', async () => {
 		const { dir } = place();
 		writeFileSync(join(dir, '.env'), ENV, { mode: 0o600 });
-		/* not even an empty one in the environment, which would go before it */
-		const gateway = new Gateway({ dir, token: EVIL, env: { MOLTBOT_GATEWAY_TOKEN: undefined } });
+		/* an empty one in the environment is none */
+		const gateway = new Gateway({ dir, token: EVIL, env: { MOLTBOT_GATEWAY_TOKEN: '' } });
 		try {
 			await serving(await gateway.start());
 			assert.equal(await get(gateway, `${EVIL}x`), 401);

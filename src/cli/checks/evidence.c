@@ -66,6 +66,7 @@ take_line(struct checks *c, struct span line)
 {
 	struct span name;
 	char text[256];
+	const char *now;
 	char *value;
 
 	line = span_trim(line);
@@ -77,6 +78,9 @@ take_line(struct checks *c, struct span line)
 	line = unquoted(line);
 	if (name.len == 0 || span_to_cstr(name, text, sizeof(text)) < 0)
 		return;
+	now = getenv(text);
+	if (now != NULL && span_trim(span_from_cstr(now)).len == 0)
+		(void)unsetenv(text); /* empty is not set */
 	if (option_env_is_secret(name)) {
 		add_var(c, name, line, false);
 		(void)setenv(text, line.len > 0 ? "set" : "", 0);

@@ -256,7 +256,7 @@ secrets_leave_the_environment_for_a_sealed_memfd(void **unused)
 		0600);
 	start(&r,
 		(const char *[]){"OPENAI_API_KEY=from-env", "LANG=C", "MOLTBOT_GATEWAY_PORT=1",
-			"SETUP_PASSWORD=pw", NULL},
+			"SETUP_PASSWORD=pw", "TELEGRAM_BOT_TOKEN=", NULL},
 		"--port", "4711");
 	assert_int_equal(r.status, 0);
 	seen(&r);
