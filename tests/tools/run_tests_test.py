@@ -28,6 +28,7 @@ PROGRAMS = [
     ("a skip without a reason is a failure", "1..1\nnot ok 1 # SKIP a\n", "OK", 0, (0, 1, 0)),
     ("a program may skip as a whole and say why", "no user namespaces\n", "SKIP", 77, (0, 0, 1)),
     ("a program that skips as a whole in silence is a failure", "", "SKIP", 77, (0, 1, 0)),
+    ("what a sanitizer reports is a failure", "1..1\nok 1 - a\nx.c:7:3: runtime error: signed integer overflow\n", "OK", 0, (1, 1, 0)),
     ("running out of time is a failure", "1..1\nok 1 - a\n", "TIMEOUT", -15, (1, 1, 0)),
     ("plain TAP with a reason", "ok 1 - a # SKIP needs root\nok 2 - b\n1..2\n", "OK", 0, (1, 0, 1)),
 ]
@@ -124,6 +125,9 @@ for name, out, result, code, wanted in PROGRAMS:
     results.append((name, counts(run_tests.count_program, test), wanted))
 for name, out, code, wanted in NODES:
     results.append((name, counts(run_tests.count_node, "f", out, code), wanted))
+there = {str(p.relative_to(f"{sys.argv[1]}/tests")) for p in pathlib.Path(sys.argv[1], "tests").glob("*/*.test.mjs")}
+results.append(("what is not run under the sanitizers is there, and has a reason",
+                [n for n, why in run_tests.NOT_SANITIZED.items() if n not in there or not why], []))
 results += [(name, so, True) for name, so in second_runs()]
 print(f"1..{len(results)}")
 for number, (name, got, wanted) in enumerate(results, 1):

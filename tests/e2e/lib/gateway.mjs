@@ -20,6 +20,7 @@ export async function freePort() {
 
 export const sleep = (ms) => new Promise((done) => setTimeout(done, ms));
 
+const SANITIZER = /(Address|Leak|UndefinedBehavior)Sanitizer:|: runtime error: /;
 const PATIENCE_MS = 60000; // what never comes is told from what comes late: the machine may be busy with other things
 
 /** Waits until probe() is truthy; its value. Gives up after ms or PATIENCE_MS, whichever is longer. */
@@ -114,6 +115,9 @@ export class Gateway {
 	async cleanup() {
 		if (this.child && this.child.exitCode === null && this.child.signalCode === null) await this.stop();
 		rmSync(this.dir, { recursive: true, force: true });
+		/* a process that a sanitizer ended is started anew, which no other test would notice */
+		const said = this.output.search(SANITIZER);
+		if (said >= 0) throw new Error(this.output.slice(said, said + 4000));
 	}
 }
 
