@@ -37,6 +37,6 @@ install:
 	meson install -C build-install $(if $(DESTDIR),--destdir $(abspath $(DESTDIR)))
 
 clean:
-	rm -rf build build-asan build-fuzz build-install build-lint
+	rm -rf build build-asan build-attack build-attack-asan build-fuzz build-install build-lint
 
 .PHONY: help run test bench fuzz lint format install clean
