@@ -90,6 +90,9 @@ enum method_where {
 	AT_CONFIG,
 	AT_NOWHERE /* not in this gateway */
 };
+/* Where an agent's picture is: this and the agent's id (AVATAR of routes.def). */
+#define AVATAR_URL "/avatar/"
+
 enum method_flags {
 	METHOD_PLAIN = 0,
 	METHOD_HIDDEN = 1 /* works, not advertised */,

@@ -1,4 +1,5 @@
 // The page: signs in, then ties the socket, the chats, the conversation and the message box together.
+import {readAssistant} from './assistant.js';
 import {byId, el} from './dom.js';
 import {Chat} from './chat.js';
 import {Composer} from './composer.js';
@@ -160,6 +161,7 @@ function onHello(hello) {
 	show(false);
 	refreshList();
 	chat.resend();
+	readAssistant((method, params) => rpc.request(method, params)).then((who) => chat.setWho(who), () => {}); // it has a name without
 }
 
 /**

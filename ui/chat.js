@@ -1,4 +1,5 @@
 // The conversation of one session: its history, and what happens in it now.
+import {nobody, whoLine} from './assistant.js';
 import {announce, byId, el, iconButton, oneLine} from './dom.js';
 import {randomId, RpcError} from './rpc.js';
 import {textOf} from './tool.js';
@@ -27,6 +28,7 @@ export class Chat {
 		this.hooks = hooks;
 		this.log = byId('log');
 		this.session = '';
+		this.who = nobody;
 		this.loading = 0;
 		/** @type {Map<string, LiveRun>} */
 		this.runs = new Map();
@@ -121,9 +123,18 @@ export class Chat {
 	}
 
 	newTurn() {
-		const turn = new AssistantTurn('Moltbot');
+		const turn = new AssistantTurn(this.who);
 		this.list.appendChild(turn.el);
 		return turn;
+	}
+
+	/** @param {import('./assistant.js').Assistant} who */
+	setWho(who) {
+		this.who = who;
+		for (const turn of this.list.querySelectorAll('.turn.assistant')) {
+			turn.setAttribute('aria-label', who.name);
+			turn.querySelector('.who')?.replaceWith(whoLine(who));
+		}
 	}
 
 	showEmpty() {
@@ -264,7 +275,7 @@ export class Chat {
 			aborted: p.state === 'aborted' ? ABORTS[String(p.stopReason)] ?? 'You stopped this' : undefined,
 			error: p.state === 'error' ? String(p.errorMessage || 'The run failed') : undefined,
 		});
-		announce(p.state === 'final' ? `Moltbot: ${oneLine(run.turn.text, 500)}` : p.state === 'aborted' ? 'Stopped' : 'The run failed');
+		announce(p.state === 'final' ? `${this.who.name}: ${oneLine(run.turn.text, 500)}` : p.state === 'aborted' ? 'Stopped' : 'The run failed');
 		this.hooks.onRuns();
 		if (!run.own && p.state === 'final')
 			this.load();

@@ -1,4 +1,5 @@
 // One turn in the conversation: what somebody typed, or everything the assistant did in answer to it.
+import {whoLine} from './assistant.js';
 import {copyButton, el, icon} from './dom.js';
 import {markdownInto} from './markdown.js';
 import {ToolCard} from './tool.js';
@@ -52,11 +53,11 @@ export class UserTurn {
 }
 
 export class AssistantTurn {
-	/** @param {string} name the assistant's */
-	constructor(name) {
+	/** @param {import('./assistant.js').Assistant} who answers */
+	constructor(who) {
 		this.parts = el('div', {class: 'parts'});
 		this.foot = el('div', {class: 'meta'});
-		this.el = el('article', {class: 'turn assistant', 'aria-label': name}, this.parts, this.foot);
+		this.el = el('article', {class: 'turn assistant', 'aria-label': who.name}, whoLine(who), this.parts, this.foot);
 		/** @type {Map<string, ToolCard>} */
 		this.tools = new Map();
 		/** @type {HTMLElement | null} the text part that grows */

@@ -196,6 +196,7 @@
 #define PROOFS_MAX 2               /* self-proofs that were asked for and have not ended */
 #define PROOF_CELL_MS 20000        /* one cell of the self-proof */
 #define PROOF_CALL_MS 2500         /* one call of the self-proof that would not end by itself */
+#define AVATAR_MAX KIB(256u)      /* bytes of the assistant's picture; at most FILE_READ_MAX */
 #define FILE_READ_MAX KIB(256u)    /* bytes one file_read returns */
 #define FILE_LIST_MAX 2000         /* entries one file_list returns */
 #define FILE_SEARCH_MAX 500        /* matches one file_search returns */

@@ -129,7 +129,9 @@ struct config {
 	uint64_t max_tokens;
 	uint64_t allow_mask;
 	uint64_t deny_mask;
-	uint64_t http_mask; /* what /tools/invoke may call of them */
+	struct span avatar;  /* of the assistant, as clients get it */
+	struct span picture; /* its file in the workspace; empty: none */
+	uint64_t http_mask;  /* what /tools/invoke may call of them */
 };
 
 /*
@@ -181,6 +183,7 @@ void config_gateway(struct config *c);
 void config_models(struct config *c);
 void config_tools(struct config *c);
 void config_sandbox(struct config *c);
+void config_assistant(struct config *c);
 void config_slices(struct config *c);
 
 /* A literal in the arena. */

@@ -281,6 +281,11 @@ put_models(struct slices *s)
 	put_str(s, TO(CORE), "agent.model", c->chosen == 0 ? SPAN("offline") : c->model);
 	put_u64(s, TO(CORE), "agent.max_tokens", c->max_tokens);
 	put_str(s, TO(CORE), "agent.name", SPAN("main"));
+	if (c->values[OPT_UI_NAME].set)
+		put_str(s, TO(CORE), "assistant.name", config_text(c, OPT_UI_NAME));
+	put_str(s, TO(CORE), "assistant.avatar", c->avatar);
+	if (c->picture.len > 0)
+		put_str(s, TO(SANDBOX), "assistant.picture", c->picture);
 }
 
 static void

@@ -123,6 +123,7 @@ config_translate(struct config *c, const struct config_input *in)
 	config_models(c);
 	config_tools(c);
 	config_sandbox(c);
+	config_assistant(c);
 	levels(c);
 	not_honoured(c);
 	if (c->mistakes == 0)

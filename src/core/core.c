@@ -95,6 +95,7 @@ peer_gone(struct child *child, uint8_t kind, struct ipc_chan *chan)
 	case KIND_SANDBOX:
 		core_tool_sandbox_gone(core);
 		core_prove_sandbox_gone(core);
+		core_picture_sandbox_gone(core);
 		break;
 	default:
 		break;

@@ -217,7 +217,9 @@ void core_once_keep(struct core *core, uint64_t principal, struct span key, stru
 void core_once_clear(struct core *core);
 
 void core_health_start(struct core *core);
-void core_health_refresh(struct core *core);         /* asks store, then tells everybody */
+void core_health_refresh(struct core *core); /* asks store, then tells everybody */
+void core_health_touch(
+	struct core *core); /* sessions have changed: asks store soon, tells nobody */
 void core_health_changed(struct core *core);         /* tells everybody */
 struct span core_health_snapshot(struct core *core); /* the list that `health` answers with */
 void core_health_put(struct core *core, struct args_out *out); /* the same into an open object */
@@ -247,6 +249,12 @@ unsigned core_runs_at_once(const struct core *core);
 /* ---- core_recover.c ---- */
 
 void core_recover_start(struct core *core);
+
+/* ---- core_picture.c: the assistant's picture ---- */
+
+void core_picture_ask(struct core *core, struct core_caller *caller); /* answers it, later */
+int core_picture_is(struct core *core, const struct core_sandbox_picture_is *msg);
+void core_picture_sandbox_gone(struct core *core);
 
 /* ---- core_prove.c: the self-proof of the sandbox ---- */
 

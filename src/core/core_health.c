@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #define SNAPSHOT_INLINE 12288u
+#define TOUCHED_MS 500
 
 /* ---- what store says ---- */
 
@@ -23,11 +24,22 @@ on_counted(struct core *core, struct core_ask *ask, uint16_t id, const void *m)
 }
 
 static void
-clear_recent(struct core *core)
+clear_recent(struct core_recent *rows, unsigned *n)
 {
-	for (unsigned i = 0; i < core->recent_n; i++)
-		free(core->recent[i].key);
-	core->recent_n = 0;
+	for (unsigned i = 0; i < *n; i++)
+		free(rows[i].key);
+	*n = 0;
+}
+
+/* What was asked for takes the place of what is shown. */
+static void
+take_recent(struct core *core)
+{
+	clear_recent(core->recent, &core->recent_n);
+	for (unsigned i = 0; i < core->coming_n; i++)
+		core->recent[i] = core->coming[i];
+	core->recent_n = core->coming_n;
+	core->coming_n = 0;
 }
 
 static int
@@ -38,8 +50,8 @@ on_recent(struct core *core, struct core_ask *ask, uint16_t id, const void *m)
 	(void)ask;
 	switch (id) {
 	case CORE_STORE_SESSION:
-		if (core->recent_n < CORE_RECENT)
-			core->recent[core->recent_n++] =
+		if (core->coming_n < CORE_RECENT)
+			core->coming[core->coming_n++] =
 				(struct core_recent){.key = mem_copy(row->key),
 					.keylen = row->key.len,
 					.updated = row->updated,
@@ -47,9 +59,10 @@ on_recent(struct core *core, struct core_ask *ask, uint16_t id, const void *m)
 					.tokens_out = row->tokens_out};
 		return 0;
 	case CORE_ASK_AGAIN:
-		clear_recent(core);
+		clear_recent(core->coming, &core->coming_n);
 		return 0;
 	case CORE_STORE_DONE:
+		take_recent(core);
 		refreshed(core);
 		return 0;
 	default:
@@ -57,19 +70,44 @@ on_recent(struct core *core, struct core_ask *ask, uint16_t id, const void *m)
 	}
 }
 
-void
-core_health_refresh(struct core *core)
+static void
+refresh(struct core *core, bool told)
 {
 	struct core_store_counts counts = {.req = core_ask_req(core)};
 	struct core_store_sessions recent = {.req = core_ask_req(core), .limit = CORE_RECENT};
 
+	core->refresh_told = told || (core->refreshing > 0 && core->refresh_told);
 	if (core->refreshing > 0)
 		return;
 	core->refreshing = 2;
 	core->refresh_started = ev_now_ms(core->ev);
-	clear_recent(core);
+	clear_recent(core->coming, &core->coming_n);
 	(void)core_ask(core, CORE_STORE_COUNTS, &counts, counts.req, on_counted, core, false);
 	(void)core_ask(core, CORE_STORE_SESSIONS, &recent, recent.req, on_recent, core, false);
+}
+
+void
+core_health_refresh(struct core *core)
+{
+	refresh(core, true);
+}
+
+static void
+on_touched(struct ev *ev, void *arg)
+{
+	struct core *core = arg;
+
+	(void)ev;
+	core->touched_timer = 0;
+	refresh(core, false);
+}
+
+/* Health and status have the numbers a moment later; that alone is no news for clients, and many changes are one. */
+void
+core_health_touch(struct core *core)
+{
+	if (core->touched_timer == 0)
+		core->touched_timer = ev_timer_start(core->ev, TOUCHED_MS, on_touched, core);
 }
 
 static void
@@ -211,7 +249,10 @@ refreshed(struct core *core)
 	if (core->refreshing == 0 || --core->refreshing > 0)
 		return;
 	core->health_took_ms = ev_now_ms(core->ev) - core->refresh_started;
-	core_health_changed(core);
+	if (core->refresh_told)
+		core_health_changed(core);
+	else
+		buf_clear(&core->health);
 }
 
 /* ---- what hello-ok shows ---- */

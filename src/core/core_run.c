@@ -190,6 +190,7 @@ on_accepted(struct core *core, struct core_ask *ask, uint16_t id, const void *m)
 	run->phase = PHASE_QUEUED;
 	run->abort_why = NULL;
 	core_waiters_accepted(run);
+	core_health_touch(core);
 	if (abort_why != NULL)
 		(void)core_run_abort(run, abort_why);
 	else if (core->child->panic)
@@ -385,6 +386,7 @@ on_finished(struct core *core, struct core_ask *ask, uint16_t id, const void *m)
 		return 0;
 	}
 	close_run(run);
+	core_health_touch(core);
 	return 0;
 }
 

@@ -251,6 +251,10 @@ struct core {
 	struct buf health;
 	struct core_recent recent[CORE_RECENT]; /* sessions of the last refresh, newest first */
 	unsigned recent_n;
+	struct core_recent coming[CORE_RECENT]; /* of the one under way */
+	unsigned coming_n;
+	uint64_t touched_timer; /* sessions have changed since */
+	bool refresh_told;      /* clients are to hear of the refresh under way */
 	uint64_t count_sessions;
 	uint64_t refresh_started; /* CLOCK_MONOTONIC */
 	unsigned refreshing;      /* statements of the refresh that store has not answered */
@@ -268,7 +272,9 @@ struct core {
 	bool proof_passed;
 	bool proof_done;
 	uint64_t proof_req;
-	struct core_proof *proofs; /* under way, oldest first */
+	struct core_proof *proofs;     /* under way, oldest first */
+	struct core_picture *pictures; /* who waits for it */
+	uint64_t picture_req;
 
 	uint64_t shutdown_timer;
 };

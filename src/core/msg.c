@@ -320,6 +320,13 @@ on_proved(struct ipc_chan *sandbox, const void *m, void *arg)
 }
 
 static int
+on_picture_is(struct ipc_chan *sandbox, const void *m, void *arg)
+{
+	(void)sandbox;
+	return core_picture_is(core_of(arg), m);
+}
+
+static int
 on_tier(struct ipc_chan *sandbox, const void *m, void *arg)
 {
 	(void)sandbox;
@@ -333,6 +340,7 @@ static const struct ipc_handler from_sandbox[] = {
 	{CORE_SANDBOX_PROBE, on_probe},
 	{CORE_SANDBOX_PROVED, on_proved},
 	{CORE_SANDBOX_TIER, on_tier},
+	{CORE_SANDBOX_PICTURE_IS, on_picture_is},
 };
 
 const struct child_link core_links[CORE_NLINKS] = {

@@ -13,7 +13,6 @@ struct request {
 	bool has_body;
 	enum edge_origin origin;
 	enum route route;
-	struct span tail; /* what stands for the star of its path */
 };
 
 /* The answer's common part. A body nobody reads ends the connection: its bytes must not become the next request. */
@@ -224,35 +223,6 @@ page(const struct request *r)
 		send_file(r, f);
 }
 
-/* An agent's name: [a-z0-9][a-z0-9_-]{0,63}. */
-static bool
-is_agent_name(struct span s)
-{
-	for (size_t i = 0; i < s.len; i++) {
-		bool word = (s.ptr[i] >= 'a' && s.ptr[i] <= 'z') ||
-			    (s.ptr[i] >= '0' && s.ptr[i] <= '9');
-
-		if (!word && (i == 0 || (s.ptr[i] != '_' && s.ptr[i] != '-')))
-			return false;
-	}
-	return s.len > 0 && s.len <= 64;
-}
-
-static void
-avatar(const struct request *r)
-{
-	struct edge_answer a = answer_for(r, 200);
-
-	if (!is_agent_name(r->tail) || !span_eq(r->req->query, SPAN("meta=1"))) {
-		say_text(r, 404, SPAN("Not Found\n"));
-		return;
-	}
-	a.type = SPAN("application/json");
-	a.body = SPAN("{\"avatarUrl\":null}");
-	edge_http_send(&r->a->c, &a);
-	done(r);
-}
-
 /* One bit to whoever asks: what is missing is in the log, and for those who have signed in. */
 static void
 readiness(const struct request *r)
@@ -286,7 +256,6 @@ static void (*const public_routes[ROUTE_N])(const struct request *r) = {
 	[ROUTE_HEALTHZ] = health,
 	[ROUTE_READYZ] = readiness,
 	[ROUTE_CLAIM] = claim,
-	[ROUTE_AVATAR] = avatar,
 };
 
 static void
@@ -308,8 +277,9 @@ static void
 serve(struct request *r)
 {
 	struct span path = r->req->path;
+	struct span tail;
 
-	r->route = route_find(path, &r->tail);
+	r->route = route_find(path, &tail);
 	if (route_is_misspelt(path) || edge_http_is_api_misspelt(path))
 		say_text(r, 400, SPAN("Bad Request\n"));
 	else if (r->req->method == HTTP_OPTIONS)

@@ -268,6 +268,7 @@ on_head(struct user_conn *u, struct buf *in, const struct http_request *req)
 	h->keep_alive = req->keep_alive;
 	h->head_only = method == HTTP_HEAD;
 	h->expects = req->expects_continue;
+	h->meta = span_eq(req->query, SPAN("meta=1"));
 	keep_headers(h, req);
 	buf_reset(&h->tail);
 	(void)buf_put(&h->tail, tail);
@@ -318,6 +319,7 @@ static void (*const starters[ROUTE_N])(struct user_conn *u, struct span body) = 
 	[ROUTE_MODELS] = user_models_start,
 	[ROUTE_MODEL] = user_models_start,
 	[ROUTE_TOOLS_INVOKE] = user_tools_start,
+	[ROUTE_AVATAR] = user_avatar_start,
 };
 
 void
@@ -333,6 +335,8 @@ user_http_reply(struct user_conn *u, struct user_call *call, const struct edge_c
 		return;
 	else if (u->http->route == ROUTE_TOOLS_INVOKE)
 		user_tools_reply(u, reply, result);
+	else if (u->http->route == ROUTE_AVATAR)
+		user_avatar_reply(u, reply, result);
 	else
 		user_models_reply(u, reply, result);
 }

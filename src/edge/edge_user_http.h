@@ -56,6 +56,7 @@ struct user_http {
 	bool keep_alive;
 	bool head_only;
 	bool expects;
+	bool meta; /* the query is meta=1 */
 	struct http_body body_reader;
 	struct buf body;
 	struct buf tail;           /* what stands for the star of the route's path */
@@ -96,6 +97,9 @@ void user_chat_start(struct user_conn *u, struct span body);      /* edge_chat_h
 void user_responses_start(struct user_conn *u, struct span body); /* edge_responses_http.c */
 void user_models_start(struct user_conn *u, struct span body);    /* edge_models_http.c */
 void user_models_reply(
+	struct user_conn *u, const struct edge_core_reply *reply, struct span result);
+void user_avatar_start(struct user_conn *u, struct span body); /* edge_avatar_http.c */
+void user_avatar_reply(
 	struct user_conn *u, const struct edge_core_reply *reply, struct span result);
 void user_tools_start(struct user_conn *u, struct span body); /* edge_tools_http.c */
 void user_tools_reply(struct user_conn *u, const struct edge_core_reply *reply, struct span result);

@@ -39,6 +39,16 @@ on_prove(struct ipc_chan *chan, const void *m, void *arg)
 }
 
 static int
+on_picture(struct ipc_chan *chan, const void *m, void *arg)
+{
+	const struct core_sandbox_picture *msg = m;
+
+	(void)chan;
+	sandbox_picture_ask(sandbox_of(arg), msg->req);
+	return 0;
+}
+
+static int
 on_labeled(struct ipc_chan *chan, const void *m, void *arg)
 {
 	const struct executor_gate_labeled *msg = m;
@@ -52,11 +62,12 @@ static const struct ipc_handler core_rows[] = {
 	{CORE_SANDBOX_RUN, on_run},
 	{CORE_SANDBOX_CANCEL, on_cancel},
 	{CORE_SANDBOX_PROVE, on_prove},
+	{CORE_SANDBOX_PICTURE, on_picture},
 };
 static const struct ipc_handler gate_rows[] = {{EXECUTOR_GATE_LABELED, on_labeled}};
 
 const struct child_link sandbox_links[] = {
-	{KIND_CORE, &core_sandbox_proto, IPC_SIDE_B, IPC_FULL_END, core_rows, 3},
+	{KIND_CORE, &core_sandbox_proto, IPC_SIDE_B, IPC_FULL_END, core_rows, 4},
 	{KIND_GATE, &executor_gate_proto, IPC_SIDE_A, IPC_FULL_END, gate_rows, 1},
 	{KIND_AUDIT, &audit_writer_proto, IPC_SIDE_A, IPC_FULL_END, witness_rows, WITNESS_ROWS_N},
 };

@@ -166,8 +166,10 @@ on_peer_gone(struct child *child, uint8_t kind, struct ipc_chan *chan)
 	(void)chan;
 	if (kind == KIND_CORE || kind == KIND_GATE)
 		sandbox_call_end_all(&self);
-	if (kind == KIND_CORE)
+	if (kind == KIND_CORE) {
 		sandbox_proof_forget(&self);
+		sandbox_picture_forget(&self);
+	}
 }
 
 static void
@@ -192,6 +194,7 @@ on_panic(struct child *child, bool on)
 		sandbox_call_end_all(&self);
 	else
 		sandbox_spare_make(&self);
+	sandbox_picture_next(&self);
 }
 
 int

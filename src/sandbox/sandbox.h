@@ -46,6 +46,7 @@ struct sandbox_call {
 };
 
 struct sandbox_proof;
+struct sandbox_picture;
 
 struct sandbox {
 	struct child *child;
@@ -72,6 +73,8 @@ struct sandbox {
 		uint8_t level;
 	} asked[PROOFS_MAX]; /* those that follow, in this order */
 	unsigned asked_n;
+	struct sandbox_picture *picture; /* being read; NULL when nobody asks */
+	bool picture_missing;            /* and the log says so */
 	struct sandbox_files files;
 	bool times_tell;           /* no program can write without the file's time changing */
 	char workspace_path[4000]; /* its name outside, for attempts at what lies beside it */
@@ -112,6 +115,12 @@ void sandbox_look_before(struct sandbox_call *c);
 /* The last step before the tool: what it may leave behind is announced on disk. 0, or why it may not run. */
 int sandbox_look_begin(struct sandbox_call *c);
 void sandbox_look_after(struct sandbox_call *c);
+
+/* sandbox_picture.c: the assistant's picture, read by a cell. Core has one request under way, and gets one PICTURE_IS for it. */
+void sandbox_picture_ask(struct sandbox *s, uint64_t req);
+bool sandbox_picture_is_running(const struct sandbox *s);
+void sandbox_picture_next(struct sandbox *s);   /* goes on, when it waited for a call or a proof */
+void sandbox_picture_forget(struct sandbox *s); /* core is gone: nobody waits for it */
 
 /* sandbox_proof.c */
 void sandbox_proof_start(struct sandbox *s, uint64_t req, uint8_t level);

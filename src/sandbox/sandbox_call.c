@@ -244,6 +244,7 @@ sandbox_call_finish(struct sandbox_call *c)
 
 	send_label(c);
 	sandbox_proof_next(s);
+	sandbox_picture_next(s);
 	sandbox_call_next(s);
 	sandbox_spare_make(s);
 }
@@ -364,7 +365,7 @@ sandbox_call_next(struct sandbox *s)
 	struct sandbox_call *first;
 	bool shared = s->env.tier < JAIL_TIER_USERNS; /* cells that share a uid */
 
-	if (shared && s->proof != NULL)
+	if (shared && (s->proof != NULL || sandbox_picture_is_running(s)))
 		return;
 	while ((first = first_queued(s)) != NULL) {
 		if ((shared || sandbox_look_is_alone(first)) && sandbox_call_is_running(s))

@@ -125,6 +125,7 @@ finish(struct sandbox_proof *p)
 			s->asked[i] = s->asked[i + 1];
 		sandbox_proof_start(s, next.req, next.level);
 	}
+	sandbox_picture_next(s);
 	sandbox_call_next(s);
 }
 
@@ -273,7 +274,8 @@ sandbox_proof_next(struct sandbox *s)
 
 	/* where cells share a uid, one at a time */
 	if (p == NULL || p->underway ||
-		(s->env.tier < JAIL_TIER_USERNS && sandbox_call_is_running(s)))
+		(s->env.tier < JAIL_TIER_USERNS &&
+			(sandbox_call_is_running(s) || sandbox_picture_is_running(s))))
 		return;
 	p->underway = true;
 	cell = sandbox_cell_new(&s->proof_env, &proof_ops, p, &why);

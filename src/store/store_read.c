@@ -269,6 +269,8 @@ store_read_history(struct ipc_chan *chan, const void *msg, void *arg)
 		.limit = m->limit == 0 ? HISTORY_LIMIT_MAX : m->limit};
 	int rc = find_range(s, m, &r);
 
+	if (m->before != 0 && m->before <= r.last)
+		r.last = m->before - 1;
 	if (rc == 0)
 		rc = find_first(s, &r, m->max_bytes);
 	if (rc == ERR_NOTFOUND && m->run == 0)

@@ -38,7 +38,7 @@ function statusOf(route, verb, principal) {
 	const right = known.includes(verb);
 	if (route.who === 'anybody') {
 		if (!right) return [405];
-		return route.path === '/claim' ? [400] : route.path.startsWith('/avatar') ? [404] : [200];
+		return route.path === '/claim' ? [400] : [200];
 	}
 	if (!principal.scopes || principal.device) return principal.headers ? [401, 429] : [401];
 	if (!right) return [405];

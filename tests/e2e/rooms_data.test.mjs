@@ -62,6 +62,42 @@ describe('what the rooms show', { skip }, () => {
 		assert.equal(row.provenance.tainted, false);
 	});
 
+	test('a transcript is read in pages, from its end to its beginning, with nothing twice and nothing left out', async () => {
+		const said = [];
+		for (let i = 0; i < 7; i++) {
+			said.push(`what is ${i} + 100?`);
+			assert.equal((await chat(client, said[i], { sessionKey: 'long' })).state, 'final');
+		}
+		const whole = (await client.call('chat.history', { sessionKey: 'long', limit: 1000 }));
+		assert.equal(whole.before, undefined);
+		const pages = [];
+		for (let before = ''; ;) {
+			const page = await client.call('chat.history', { sessionKey: 'long', limit: 3, before });
+			assert.ok(page.messages.length <= 3);
+			if (page.before === undefined) break;
+			assert.notEqual(page.before, before);
+			pages.unshift(...page.messages);
+			before = page.before;
+		}
+		assert.deepEqual(pages, whole.messages);
+		assert.deepEqual(pages.filter((m) => m.role === 'user').map((m) => m.content[0].text), said);
+		for (const before of ['x', '-1', '0', '1.5', '99999999999999999999'])
+			assert.match((await client.request('chat.history', { sessionKey: 'long', before })).error.message, /^invalid chat\.history params: at \/before/, before);
+	});
+
+	test('the count of sessions follows, without waiting for the next refresh', async () => {
+		const count = async () => (await client.call('status')).sessions.count;
+		const had = await until(async () => {
+			const n = await count();
+			return n === (await client.call('sessions.list', { limit: 1000 })).count && n;
+		}, 'the count of what there is');
+		await chat(client, 'hello', { sessionKey: 'counted' });
+		await until(async () => (await count()) === had + 1 && (await client.call('health')).sessions.count === had + 1, 'one more');
+		assert.equal((await client.call('status')).sessions.recent[0].key, 'agent:main:counted');
+		await client.call('sessions.delete', { key: 'counted' });
+		await until(async () => (await count()) === had, 'one less');
+	});
+
 	test('a former text of the configuration is shown, without its secrets, to admins alone', async () => {
 		const { hash } = await client.call('config.get');
 		const raw = `// former words\n{ gateway: { port: ${gateway.port} }, models: { providers: { p: { baseUrl: "http://127.0.0.1:9/v1", apiKey: "${SECRET}", models: [{ id: "m" }] } } } }\n`;

@@ -119,6 +119,7 @@ export class SessionsRoom {
 		name.value = r.label;
 		const named = field({label: 'Name', hint: 'Shown in the list of chats. Empty: the beginning of its first message.'}, name,
 			button('Save', () => this.rename(r, name.value, named, dialog)));
+		const save = button('Export', () => this.export(r, save), {icon: 'down'});
 		const over = (/** @type {() => void} */ fn) => () => { dialog.close(); fn(); };
 		const dialog = sheet({title: 'Session', class: 'wide'}, el('p', {class: 'what'}, foreign(r.title, 100)),
 			facts([['Key', foreign(r.key, 300, 'mono')], ['Origin', foreign(originOf(r.key), 60)],
@@ -128,7 +129,7 @@ export class SessionsRoom {
 				['Begun', r.createdAt ? moment(r.createdAt) : 'not known'], ['Last used', when(r.updatedAt)]]),
 			named.el,
 			el('div', {class: 'choices'}, button('Open', over(() => go('chat', r.key)), {icon: 'chat'}),
-				button('Export', () => this.export(r), {icon: 'down'}),
+				save,
 				button('Reset\u2026', over(() => this.reset(r)), {class: 'quiet'}), button('Delete\u2026', over(() => this.remove(r)), {class: 'quiet bad'})),
 			actions(closeButton()));
 	}
@@ -151,14 +152,21 @@ export class SessionsRoom {
 		}
 	}
 
-	/** @param {Row} r */
-	async export(r) {
+	/**
+	 * @param {Row} r
+	 * @param {HTMLButtonElement} pressed says how far it is
+	 */
+	async export(r, pressed) {
+		const words = /** @type {Text} */ (pressed.lastChild);
+		pressed.disabled = true;
 		try {
-			const n = await exportSession(this.context.request, r.key);
+			const n = await exportSession(this.context.request, r.key, (so) => { words.data = `${so.toLocaleString()} read\u2026`; });
 			toast(`${count(n, 'message')} exported`);
 		} catch (error) {
 			toast(`Not exported: ${reason(error)}`, 'bad');
 		}
+		words.data = 'Export';
+		pressed.disabled = false;
 	}
 
 	/** @param {Row} r */

@@ -41,6 +41,7 @@ static rpc_fn *const handlers[METHOD_N] = {
 	[METHOD_AGENT_WAIT] = rpc_agent_wait,
 	[METHOD_TOOLS_INVOKE] = rpc_tools_invoke,
 	[METHOD_PROVE] = rpc_prove,
+	[METHOD_AVATAR] = rpc_avatar,
 	[METHOD_PROCESSES] = rpc_processes,
 	[METHOD_GATEWAY_STOP] = rpc_gateway_stop,
 	[METHOD_PANIC] = rpc_panic,

@@ -58,7 +58,8 @@ rpc_fn rpc_cron_list, rpc_cron_status, rpc_cron_runs, rpc_skills_status, rpc_tts
 rpc_fn rpc_voicewake_get, rpc_exec_approvals_get, rpc_exec_approval_resolve;
 rpc_fn rpc_sessions_preview, rpc_sessions_resolve, rpc_sessions_patch, rpc_sessions_reset;
 rpc_fn rpc_sessions_delete, rpc_sessions_compact, rpc_chat_inject;
-rpc_fn rpc_agents_list, rpc_agent_identity, rpc_models_list, rpc_node_list, rpc_channels_status;
+rpc_fn rpc_agents_list, rpc_agent_identity, rpc_avatar, rpc_models_list, rpc_node_list,
+	rpc_channels_status;
 rpc_fn rpc_node_pair_list;
 rpc_fn rpc_sessions_list, rpc_chat_history, rpc_chat_send, rpc_chat_abort;
 rpc_fn rpc_agent, rpc_agent_wait, rpc_tools_invoke;

@@ -10,6 +10,9 @@ struct transcript {
 	struct core_caller *caller;
 	uint64_t session; /* 0: there is none */
 	uint64_t limit;
+	bool paged;      /* "before" was given: the answer says where the next page begins */
+	uint64_t before; /* only items older than this one; 0: the newest */
+	uint64_t oldest; /* of this page */
 	struct buf session_id;
 	struct buf options; /* what was set for it */
 	struct buf spelling;
@@ -23,6 +26,7 @@ begin(struct transcript *t)
 	struct span level;
 
 	buf_clear(&t->list);
+	t->oldest = 0;
 	core_args_init(&t->out, &t->list);
 	args_out_str(&t->out, "sessionKey", buf_span(&t->spelling));
 	if (t->session_id.len > 0)
@@ -104,6 +108,8 @@ put_item(struct transcript *t, const struct core_store_item *item)
 	struct core_text body;
 	int rc;
 
+	if (t->oldest == 0)
+		t->oldest = item->id;
 	if (item->role == ROLE_SYSTEM)
 		return 0;
 	rc = core_text_open(&body, is_call ? item->args : item->text, item->body, IPC_BODY_MAX);
@@ -114,10 +120,23 @@ put_item(struct transcript *t, const struct core_store_item *item)
 	return 0;
 }
 
+/* An item's id as text: it is larger than the whole numbers that JSON's readers keep apart. */
+static void
+put_next(struct transcript *t)
+{
+	char id[24];
+
+	if (!t->paged || t->oldest == 0)
+		return;
+	(void)snprintf(id, sizeof(id), "%llu", (unsigned long long)t->oldest);
+	args_out_cstr(&t->out, "before", id);
+}
+
 static void
 finish(struct transcript *t, int64_t rc)
 {
 	args_out_end(&t->out);
+	put_next(t);
 	if (rc < 0 && rc != ERR_NOTFOUND)
 		core_reply_error(t->caller, RPC_UNAVAILABLE, err_text((int)rc));
 	else if (args_out_done(&t->out) < 0)
@@ -157,7 +176,8 @@ ask_items(struct transcript *t)
 	struct core_store_history msg = {.req = core_ask_req(t->core),
 		.session = t->session,
 		.limit = (uint32_t)t->limit,
-		.max_bytes = HISTORY_BYTES_MAX};
+		.max_bytes = HISTORY_BYTES_MAX,
+		.before = t->before};
 
 	begin(t);
 	if (core_ask(t->core, CORE_STORE_HISTORY, &msg, msg.req, on_history, t, false) == NULL)
@@ -199,15 +219,24 @@ rpc_chat_history(struct rpc_call *call)
 {
 	struct core_store_session_get msg = {.req = core_ask_req(call->core), .by = SESSION_BY_KEY};
 	struct transcript *t;
+	struct span before = SPAN_EMPTY;
 	struct span spelling;
+	uint64_t oldest = 0;
 	struct buf key;
 
+	if (args_get_str(call->args, "before", &before) == 0 && before.len > 0 &&
+		span_to_u64(before, 1, INT64_MAX, &oldest) < 0) {
+		rpc_invalid(call, "at /before: expected what an answer said there, or \"\"");
+		return;
+	}
 	if (!rpc_session_key(call, "sessionKey", &spelling, &key))
 		return;
 	t = mem_alloc(1, sizeof(*t));
 	t->core = call->core;
 	t->caller = call->caller;
 	t->limit = HISTORY_DEFAULT;
+	t->paged = args_has(call->args, "before");
+	t->before = oldest;
 	(void)args_get_u64(call->args, "limit", 1, HISTORY_LIMIT_MAX, &t->limit);
 	buf_init(&t->session_id, 64);
 	buf_init(&t->options, 2048);

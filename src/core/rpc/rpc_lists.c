@@ -40,9 +40,29 @@ rpc_agent_identity(struct rpc_call *call)
 	buf_clear(&key);
 	core_args_init(&out, &b);
 	args_out_cstr(&out, "agentId", "main");
-	args_out_str(&out, "name", agent_name(call));
+	args_out_str(&out, "name",
+		child_option_str(call->core->child, "assistant.name", agent_name(call)));
 	args_out_str(
-		&out, "avatar", child_option_str(call->core->child, "agent.avatar", SPAN("A")));
+		&out, "avatar", child_option_str(call->core->child, "assistant.avatar", SPAN("A")));
+	rpc_result(call, &out, &b);
+}
+
+/* Only a picture in the workspace has to be read; everything else is in agent.identity.get. */
+void
+rpc_avatar(struct rpc_call *call)
+{
+	struct span avatar = child_option_str(call->core->child, "assistant.avatar", SPAN_EMPTY);
+	struct args_out out;
+	struct buf b;
+
+	if (!rpc_agent_is_ours(call))
+		return;
+	if (span_starts_with(avatar, SPAN(AVATAR_URL))) {
+		core_picture_ask(call->core, call->caller);
+		return;
+	}
+	core_args_init(&out, &b);
+	args_out_cstr(&out, "why", "no file of the workspace is configured");
 	rpc_result(call, &out, &b);
 }
 

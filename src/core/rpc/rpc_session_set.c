@@ -304,9 +304,9 @@ on_deleted(struct core *core, struct core_ask *ask, uint16_t id, const void *m)
 	int64_t rc;
 	int got = core_ask_stored(id, m, &rc);
 
-	(void)core;
 	if (got != 1)
 		return got;
+	core_health_touch(core);
 	if (rc < 0 && rc != ERR_NOTFOUND) {
 		fail(c, rc);
 		return 0;
