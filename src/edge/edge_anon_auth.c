@@ -10,6 +10,7 @@
 #include "edge_http.h"
 
 #define SLOT_BITS 14
+#define REFUSED_TELL_MS 10000
 
 _Static_assert(EDGE_ANON_CONNS_MAX <= 1u << SLOT_BITS, "a request's number holds the slot");
 
@@ -192,11 +193,39 @@ refuse_http(struct anon_conn *a, unsigned why, uint64_t retry_ms)
 	buf_clear(&after);
 }
 
+/* Somebody guesses, or has what is not good any more; the others have only forgotten something. */
+static bool
+is_guess(unsigned why)
+{
+	return why == AUTH_MISMATCH || why == AUTH_RATE_LIMITED || why == AUTH_DEVICE_MISMATCH ||
+	       why == AUTH_SIGNATURE_INVALID || why == AUTH_KEY_INVALID;
+}
+
+/* Whoever guesses does not write the log: one line stands for all that were refused since the last. */
+static void
+tell_refused(struct anon *anon, const struct anon_ask *ask, unsigned why)
+{
+	uint64_t now = ev_now_ms(anon->child->ev);
+	char source[ADDR_TEXT_MAX];
+
+	if (!is_guess(why))
+		return;
+	anon->refused++;
+	if (anon->refused_told_ms != 0 && now - anon->refused_told_ms < REFUSED_TELL_MS)
+		return;
+	log_warn("sign-in refused: wrong credential",
+		LOG_S("source", span_of(source, addr_format(&ask->client, source))),
+		LOG_U("times", anon->refused));
+	anon->refused = 0;
+	anon->refused_told_ms = now;
+}
+
 static void
 refuse(struct anon_conn *a, const struct edge_verdict *v)
 {
 	struct edge_refusal r = {0};
 
+	tell_refused(anon_of(a), a->ask, v->why);
 	if (a->ask->websocket) {
 		edge_connect_refused(&a->ask->connect, v, &r);
 		anon_ws_refuse(a, a->ask->connect.req, &r);

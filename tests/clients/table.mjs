@@ -11,7 +11,11 @@ export function document() {
 	const lines = ['# Other people\'s clients', '',
 		'What programs written for the original gateway can do with this one. Each was run unchanged, as npm has it, by `tools/clients`; a device that',
 		'a client presents was approved once with `moltbot devices approve`. What they asked, and what they lived on in the answers, is asked',
-		'again by every run of the tests. A feature that is left out is refused by its name, and the client shows that.', ''];
+		'again by every run of the tests. A feature that is left out is refused by its name, and the client shows that.', '',
+		'| client | `./test` | `tools/clients` |', '|---|---|---|',
+		'| openclaw 2026.1.30 (command line, Control UI), openclaw-node, openclaw-mcp | what they said once, said again (`tests/e2e/recorded.test.mjs`) | the programs themselves |',
+		'| openai (JavaScript SDK) | the package itself | |', '',
+		'The programs themselves are 420 MB from npm and need about ten minutes, most of them for starting again and again: too much for every run.', ''];
 	for (const { client, rows } of all) {
 		const works = rows.filter((r) => r.result === 'works').length;
 		lines.push(`## ${client}`, '', `${works} of ${rows.length} work.`, '', '| what | result | methods |', '|---|---|---|',

@@ -16,6 +16,17 @@ const DEVICES = [...SCOPES.map((scope) => `a device with operator.${scope}`), 'a
 const VERBS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'];
 const INVALID = /^(invalid .* params: |not available )/;
 
+// Section 5 of the protocol, written down once more: method -> least scope, as published.
+const PUBLISHED = {
+	read: 'health logs.tail channels.status status usage.status usage.cost tts.status tts.providers models.list agents.list agent.identity.get skills.status voicewake.get sessions.list sessions.preview cron.list cron.status cron.runs system-presence last-heartbeat node.list node.describe chat.history',
+	write: 'send agent agent.wait wake talk.mode tts.enable tts.disable tts.convert tts.setProvider voicewake.set node.invoke chat.send chat.abort browser.request',
+	approvals: 'exec.approval.request exec.approval.resolve',
+	pairing: 'node.pair.request node.pair.list node.pair.approve node.pair.reject node.pair.verify node.rename device.pair.list device.pair.approve device.pair.reject device.token.rotate device.token.revoke',
+	admin: 'config.get config.schema config.set config.patch config.apply wizard.start wizard.next wizard.cancel wizard.status update.run exec.approvals.get exec.approvals.set exec.approvals.node.get exec.approvals.node.set channels.logout skills.install skills.update cron.add cron.update cron.remove cron.run sessions.patch sessions.reset sessions.delete sessions.compact sessions.resolve chat.inject poll web.login.start web.login.wait system-event set-heartbeats',
+	node: 'node.invoke.result node.event skills.bins',
+};
+const OWN = ['device.pair.remove']; // of a later edition of the protocol
+
 const table = (what) => JSON.parse(cli({ dir: '/nonexistent' }, ['topology', `--${what}`, '--json']).stdout);
 const has = (scopes, need) => need === 'operator' || scopes.includes('admin') || scopes.includes(need) || (need === 'read' && scopes.includes('write'));
 
@@ -67,6 +78,14 @@ describe('methods and routes, doors and principals: no difference to the tables'
 		const second = new Client(gateway.url());
 		const token = (await second.connect(present(gateway.token))).payload.auth.deviceToken;
 		await second.close();
+		if (role !== 'node' && !scopes.includes('operator.admin')) {
+			const more = new Client(gateway.url());
+			const wanted = ['operator.admin'];
+			const answer = await more.connect((nonce) => ({ token, role, scopes: wanted,
+				device: device.present({ clientId, clientMode, role, scopes: wanted, token, nonce }) }));
+			assert.equal(answer.ok, false, 'asking for more got more');
+			await more.closed;
+		}
 		return { device: true, node: role === 'node', scopes: scopes.map((s) => s.replace('operator.', '')), connect: present(token),
 			headers: { authorization: `Bearer ${token}` } };
 	}
@@ -124,6 +143,18 @@ describe('methods and routes, doors and principals: no difference to the tables'
 		}
 		return differences;
 	}
+
+	test('nothing that is offered beyond the published methods but our own', () => {
+		const known = new Set(Object.values(PUBLISHED).join(' ').split(' '));
+		assert.deepEqual(methods.map((r) => r.method).filter((name) => !known.delete(name) && !name.startsWith('moltbot.')).sort(), OWN);
+		assert.deepEqual([...known], []);
+	});
+
+	test('the table is the published one: of each method of the protocol the least scope', () => {
+		const ours = Object.fromEntries(methods.map((m) => [m.method, m.who]));
+		for (const [need, names] of Object.entries(PUBLISHED))
+			for (const method of names.split(' ')) assert.equal(ours[method], need === 'node' ? 'node' : `operator.${need}`, method);
+	});
 
 	for (const name of ['nothing presented', 'the shared token', 'a browser session']) {
 		test(`HTTP: every route with ${name}`, async () => {

@@ -6,10 +6,32 @@ import test, { after, before, describe } from 'node:test';
 import { chat, Client, signIn } from './lib/client.mjs';
 import { Device } from './lib/device.mjs';
 import { cli, Gateway, isBuilt, until } from './lib/gateway.mjs';
+import { sessionLines, wholeHistory } from '../../ui/rooms/export.js';
 
 const skip = isBuilt() ? false : 'the gateway is not built';
 const SECRET = 'sk-literal-secret-0123456789abcdef';
 const sha256 = (text) => createHash('sha256').update(text).digest('hex');
+
+test('an exported session is whole: page after page, until one is empty', async () => {
+	const all = Array.from({ length: 2500 }, (_, i) => ({ role: i % 2 ? 'assistant' : 'user', content: [{ type: 'text', text: `m${i}` }], timestamp: 1000 + i }));
+	const asked = [];
+	const request = async (method, { limit, before }) => {
+		asked.push(before);
+		const end = before === '' ? all.length : Number(before);
+		const messages = all.slice(Math.max(0, end - limit), end);
+		return { sessionId: 's', messages, ...(messages.length > 0 && { before: String(Math.max(0, end - limit)) }) };
+	};
+	const told = [];
+	const history = await wholeHistory(request, 'agent:main:main', (n) => told.push(n));
+	assert.deepEqual(history.messages, all);
+	assert.deepEqual(asked, ['', '1500', '500', '0']);
+	assert.deepEqual(told, [1000, 2000, 2500, 2500]);
+	const lines = sessionLines('agent:main:main', history);
+	assert.equal(lines.length, 2501);
+	assert.equal(lines[2500].parentId, lines[2499].id);
+	let n = 0;
+	await assert.rejects(wholeHistory(async () => ({ sessionId: String(n++), messages: [], before: String(n) }), 'k', () => {}), /began anew/);
+});
 
 describe('what the rooms show', { skip }, () => {
 	let gateway;

@@ -139,7 +139,31 @@ describe('rooms of the real gateway', { skip }, () => {
 		await until(async () => (await row('core').count()) > 0 && /Running/.test(await row('core').textContent()), 'core');
 		process.kill(gateway.processes().find((p) => /moltbot-dial/.test(p.args)).pid, 'SIGKILL');
 		await until(async () => /Running.*1/.test(await row('dial').textContent()), 'the crash', 30000);
-		await page.waitForSelector('.alerts li >> text=dial');
+		await page.waitForSelector('.alerts li >> text=dial ended unexpectedly');
+	});
+
+	test('alerts: a wrong credential, a change of the configuration, the kill switch, each with what to do and when', async (t) => {
+		const { page } = await open(t);
+		await enter(page, 'overview');
+		const alert = (kind) => page.locator('.alerts li', { has: page.locator(`.badge:text-is("${kind}")`) }).first();
+		const refused = await fetch(`http://127.0.0.1:${gateway.port}/v1/models`, { headers: { authorization: 'Bearer not-the-token' } });
+		assert.equal(refused.status, 401);
+		await alert('Sign-in').waitFor();
+		assert.match(await alert('Sign-in').textContent(), /source=127\.0\.0\.1.*change the token/);
+		assert.ok(await alert('Sign-in').locator('time').count() === 1);
+		const { hash } = await client.call('config.get');
+		await client.call('config.patch', { raw: '{ logging: { level: "debug" } }', baseHash: hash });
+		await alert('Change').waitFor();
+		assert.match(await alert('Change').textContent(), /configuration was changed by .*Roll it back/);
+		await alert('Change').locator('a').click();
+		await page.waitForSelector('.title >> text=Configuration');
+		await page.goBack();
+		await client.call('moltbot.panic');
+		await alert('Stopped').waitFor();
+		assert.match(await alert('Stopped').textContent(), /Everything is stopped.*moltbot gateway resume/);
+		assert.deepEqual(await axe(page), []);
+		assert.equal(cli(gateway, ['gateway', 'resume']).status, 0);
+		await page.waitForSelector('.alerts li >> text=Everything is stopped', { state: 'detached' });
 	});
 
 	test('sessions: name, export, reset and delete; a question says what is lost, and Cancel loses nothing', async (t) => {
@@ -277,6 +301,33 @@ describe('rooms of the real gateway', { skip }, () => {
 		await field('models.providers.local.baseUrl').locator('.problem:visible').waitFor();
 		await page.click('.savebar .button >> text=Discard');
 		await page.waitForSelector('.savebar', { state: 'hidden' });
+	});
+
+	test('configuration by form: a list of objects, entry by entry', async (t) => {
+		const { page } = await open(t);
+		await enter(page, 'config/form/models');
+		const list = page.locator('.field.list', { has: page.locator('code:text-is("models.providers.local.models")') });
+		const id = (i) => list.locator('.entry').nth(i).locator('input').first();
+		assert.equal(await id(0).inputValue(), 'm');
+		await list.locator('.button >> text=Add an entry').click();
+		assert.equal(await page.evaluate(() => document.activeElement.closest('.entry').getAttribute('aria-label')), 'Entry 2');
+		await id(1).fill('second');
+		await list.locator('.entry').nth(1).locator('input').nth(1).fill('many');
+		await page.waitForSelector('.entry .problem >> text=A whole number');
+		assert.equal(await page.isDisabled('.savebar .primary'), true);
+		await list.locator('.entry').nth(1).locator('input').nth(1).fill('512');
+		assert.deepEqual(await axe(page), []);
+		await page.click('.savebar .primary');
+		await press(page, 'Save');
+		await page.waitForSelector(sheet, { state: 'detached' });
+		assert.deepEqual((await client.call('config.get')).parsed.models.providers.local.models, [{ id: 'm' }, { id: 'second', maxTokens: 512 }]);
+		assert.ok(file().includes(SECRET));
+		await page.waitForSelector('.entry >> nth=1');
+		await page.click('[aria-label="Take out entry 2"]');
+		await page.click('.savebar .primary');
+		await press(page, 'Save');
+		await page.waitForSelector(sheet, { state: 'detached' });
+		assert.deepEqual((await client.call('config.get')).parsed.models.providers.local.models, [{ id: 'm' }]);
 	});
 
 	test('configuration as text: mistakes at their place, the difference before saving, somebody else\u2019s change in between', async (t) => {

@@ -1,7 +1,7 @@
 // The options as config.schema lists them, as fields of a form; and a set of changes as one patch.
 
 /**
- * @typedef {'switch' | 'choice' | 'number' | 'text' | 'lines' | 'mixed' | 'other'} Kind
+ * @typedef {'switch' | 'choice' | 'number' | 'text' | 'lines' | 'mixed' | 'objects' | 'other'} Kind
  *
  * @typedef {object} Field
  * @property {string[]} path
@@ -12,6 +12,7 @@
  * @property {any} schema
  * @property {boolean} secret
  * @property {boolean} restarts it counts only when the gateway starts again
+ * @property {Field[]} [columns] of objects: what each has, by its path within one
  *
  * @typedef {{path: string[], name: string, secret: boolean, before: any, after: any}} Change after undefined: it is taken out
  */
@@ -51,7 +52,7 @@ export function valueAt(root, path) {
 function schemaAt(schema, steps) {
 	let node = schema;
 	for (const step of steps)
-		node = step === '*' ? node?.additionalProperties : isObject(node?.properties) && Object.hasOwn(node.properties, step) ? node.properties[step] : undefined;
+		node = step === '*' ? node?.additionalProperties : step === '[]' ? node?.items : isObject(node?.properties) && Object.hasOwn(node.properties, step) ? node.properties[step] : undefined;
 	return node;
 }
 
@@ -123,18 +124,39 @@ export function maps(patterns) {
 
 /**
  * @param {any} answer of config.schema
+ * @param {string[]} steps of the pattern
+ * @param {string[]} path what is shown of it
+ * @returns {Field}
+ */
+function describe(answer, steps, path) {
+	const hint = answer.uiHints[steps.join('.')] ?? {};
+	const schema = schemaAt(answer.schema, steps) ?? {};
+	return {path, name: path.join('.'), label: String(hint.label ?? humane(steps.at(-1) ?? '')), help: String(hint.help ?? schema.description ?? ''),
+		kind: kindOf(schema), schema, secret: hint.sensitive === true, restarts: hint.reload === 'gateway'};
+}
+
+/**
+ * @param {any} answer of config.schema
  * @param {string[][]} patterns
  * @param {any} parsed
  * @param {Set<string>} added
  * @returns {Field[]}
  */
 export function fields(answer, patterns, parsed, added) {
+	/** @type {Set<string>} */
+	const lists = new Set();
 	return patterns.flatMap((steps) => {
-		const hint = answer.uiHints[steps.join('.')] ?? {};
-		const schema = schemaAt(answer.schema, steps) ?? {};
-		return expand(steps, parsed, added).map((path) => ({path, name: path.join('.'), label: String(hint.label ?? humane(steps.at(-1) ?? '')),
-			help: String(hint.help ?? schema.description ?? ''), kind: kindOf(schema), schema, secret: hint.sensitive === true,
-			restarts: hint.reload === 'gateway'}));
+		const at = steps.indexOf('[]');
+		if (at < 0)
+			return expand(steps, parsed, added).map((path) => describe(answer, steps, path));
+		const prefix = steps.slice(0, at);
+		const key = JSON.stringify(prefix);
+		if (lists.has(key))
+			return [];
+		lists.add(key);
+		const columns = patterns.filter((p) => p.indexOf('[]') === at && JSON.stringify(p.slice(0, at)) === key).map((p) => describe(answer, p, p.slice(at + 1)));
+		return expand(prefix, parsed, added).map((path) => /** @type {Field} */ ({...describe(answer, prefix, path), kind: 'objects', columns,
+			restarts: columns.some((c) => c.restarts)}));
 	});
 }
 
@@ -166,10 +188,15 @@ export function parseText(field, text) {
 	}
 }
 
-/** Does the form have a control for this value? @param {Field} field @param {any} value */
+/** Does the form have a control for this value? @param {Field} field @param {any} value @returns {boolean} */
 export function isEditable(field, value) {
 	if (field.kind === 'other')
 		return false;
+	if (field.kind === 'objects') {
+		const columns = field.columns ?? [];
+		return columns.every((c) => c.kind !== 'other' && !c.path.includes('[]') && !c.path.includes('*') && !c.secret) &&
+			(value === undefined || Array.isArray(value) && value.every((entry) => isObject(entry) && columns.every((c) => isEditable(c, valueAt(entry, c.path)))));
+	}
 	if (value === undefined)
 		return true;
 	if (field.kind === 'lines')

@@ -8,6 +8,7 @@ import {toast} from '../kit/toast.js';
 import {address} from '../router.js';
 import {RpcError} from '../rpc.js';
 import {issueList, readIssues} from './config.js';
+import {ConfigList} from './config_list.js';
 import {fields, humane, isEditable, maps, MARK, parseText, patchOf, sections, valueAt} from './config_fields.js';
 
 /** @typedef {import('./config_fields.js').Field} Field */
@@ -126,6 +127,8 @@ export class ConfigForm {
 			return el('div', {class: 'field'}, el('div', {class: 'fieldtext'}, el('span', {class: 'label', text: f.label}), el('code', {class: 'path', text: f.name}),
 				el('p', {class: 'hint', text: f.help})), el('div', {class: 'fieldcontrol'}, before !== undefined && shown(before, f.secret),
 				el('a', {href: address('config', 'text'), text: before === undefined ? 'Write it in the text' : 'Change it in the text'})));
+		if (f.kind === 'objects')
+			return this.listRow(f, before, now);
 		const control = controlOf(f, now);
 		const hint = `${f.help}${f.restarts ? ' Counts when the gateway starts again.' : ''}`;
 		const one = formField({label: f.label, path: f.name, hint}, control);
@@ -133,19 +136,47 @@ export class ConfigForm {
 		const take = () => {
 			const read = parseText(f, control.value);
 			one.fail(read.problem ?? '');
-			this.changes.delete(key);
-			this.bad.delete(key);
-			if (read.problem)
-				this.bad.set(key, read.problem);
-			else if (!(before === MARK && read.value === undefined) && JSON.stringify(read.value) !== JSON.stringify(before))
-				this.changes.set(key, {path: f.path, name: f.name, secret: f.secret, before, after: read.value});
+			this.take(f, before, read);
 			one.el.classList.toggle('changed', this.changes.has(key));
-			this.showBar();
 		};
 		control.addEventListener('input', take);
 		control.addEventListener('change', take);
 		one.el.classList.toggle('changed', change !== undefined);
 		return one.el;
+	}
+
+	/**
+	 * @param {Field} f
+	 * @param {any} before
+	 * @param {any} now
+	 */
+	listRow(f, before, now) {
+		const list = new ConfigList(f, now, controlOf, () => {
+			const read = list.read(before);
+			list.fail('');
+			this.take(f, before, read);
+			list.el.classList.toggle('changed', this.changes.has(JSON.stringify(f.path)));
+		});
+		this.shownFields.set(f.name, list);
+		list.el.classList.toggle('changed', this.changes.has(JSON.stringify(f.path)));
+		return list.el;
+	}
+
+	/**
+	 * What a control says now.
+	 * @param {Field} f
+	 * @param {any} before
+	 * @param {{value?: any, problem?: string}} read
+	 */
+	take(f, before, read) {
+		const key = JSON.stringify(f.path);
+		this.changes.delete(key);
+		this.bad.delete(key);
+		if (read.problem)
+			this.bad.set(key, read.problem);
+		else if (!(before === MARK && read.value === undefined) && JSON.stringify(read.value) !== JSON.stringify(before))
+			this.changes.set(key, {path: f.path, name: f.name, secret: f.secret, before, after: read.value});
+		this.showBar();
 	}
 
 	showBar() {
@@ -184,7 +215,7 @@ export class ConfigForm {
 		if (issues.length === 0)
 			return false;
 		for (const i of issues)
-			this.shownFields.get(i.path)?.fail(i.message);
+			(this.shownFields.get(i.path) ?? this.shownFields.get(i.path.replace(/(\[\d+\]|\.\d+)(\..*)?$/, '')))?.fail(i.message);
 		this.problems.replaceChildren(el('div', {class: 'alert'}, icon('warn'), el('div', null,
 			el('p', {text: 'Nothing was saved. What is wrong:'}), issueList(issues.map((i) => ({...i, line: 0})), () => {}))));
 		this.problems.scrollIntoView({block: 'nearest'});

@@ -6,12 +6,12 @@ import {badge, facts, failure, foreign, panel, skeleton, when} from '../kit/pane
 import {table} from '../kit/table.js';
 import {PROOFS, readSandbox, TIERS} from '../sandbox.js';
 import {address} from '../router.js';
-import {readLine} from './logline.js';
+import {readAlerts} from './alerts.js';
 
 const REFRESH_MS = 5000;
 const EVENT_MS = 1500;
-const ALERTS_MAX = 8;
 const LOG_LINES = 1000;
+const HISTORY_MS = 60000;
 /** What became of the last text of the configuration. @type {Record<string, {tone: import('../kit/panel.js').Tone, words: string, text: string}>} */
 const CONFIG_STATES = {
 	taken: {tone: 'good', words: 'In force', text: 'The gateway runs with what the file says.'},
@@ -27,6 +27,9 @@ export class Overview {
 		this.timer = 0;
 		this.asking = 0;
 		this.drawn = '';
+		/** @type {any} the configuration's former texts, which are asked for more seldom */
+		this.history = null;
+		this.historyAt = 0;
 		this.again = later(() => this.load(), EVENT_MS);
 	}
 
@@ -43,6 +46,8 @@ export class Overview {
 
 	/** @param {import('../rpc.js').GatewayEvent} event */
 	onEvent({event}) {
+		if (event === 'health')
+			this.historyAt = 0;
 		if (event === 'health' || event === 'presence' || event.startsWith('device.pair'))
 			this.again.soon();
 	}
@@ -51,6 +56,10 @@ export class Overview {
 		const mine = ++this.asking;
 		const {request} = this.context;
 		const optional = (/** @type {string} */ method, /** @type {object} */ params = {}) => request(method, params).catch(() => null);
+		if (Date.now() - this.historyAt > HISTORY_MS) {
+			this.historyAt = Date.now();
+			optional('moltbot.config.history').then((answer) => { this.history = answer; this.again.soon(); });
+		}
 		try {
 			const [status, processes, health, log, presence, devices] = await Promise.all([request('status'), request('moltbot.processes'), optional('health'),
 				optional('logs.tail', {limit: LOG_LINES}), optional('system-presence'), optional('device.pair.list')]);
@@ -71,8 +80,7 @@ export class Overview {
 	 * @param {any} devices
 	 */
 	draw(status, processes, health, lines, presence, devices) {
-		const alerts = (Array.isArray(lines) ? lines.map(readLine) : []).filter((l) => l.level === 'error' || l.level === 'warn')
-			.slice(-ALERTS_MAX).reverse();
+		const alerts = readAlerts({status, processes: Array.isArray(processes) ? processes : [], health, lines, devices, history: this.history});
 		const seen = JSON.stringify([status, processes, health?.config, alerts, presence, devices, Math.floor(Date.now() / 60000)]);
 		if (seen === this.drawn || this.el.contains(document.getSelection()?.anchorNode ?? null) && !document.getSelection()?.isCollapsed)
 			return;
@@ -132,16 +140,18 @@ function tiles(status, processes, devices, config) {
 }
 
 /**
- * @param {import('./logline.js').LogLine[]} alerts
+ * @param {import('./alerts.js').Alert[]} alerts
  * @param {any} lines
  */
 function alertPanel(alerts, lines) {
-	const list = el('ul', {class: 'alerts'}, ...alerts.map((a) => el('li', null,
-		badge(a.level === 'error' ? 'bad' : 'warn', a.level === 'error' ? 'Error' : 'Warning'),
-		el('div', {class: 'alerttext'}, foreign(a.text, 300), el('p', {class: 'hint'}, foreign(a.process, 30), ' \u00b7 ', when(a.at))))));
-	return panel({title: 'Recent alerts', actions: [el('a', {href: address('logs'), text: 'All logs'})]},
+	const list = el('ul', {class: 'alerts'}, ...alerts.map((a) => el('li', null, badge(a.tone, a.kind),
+		el('div', {class: 'alerttext'}, foreign(a.text, 300), (a.times ?? 1) > 1 && el('span', {class: 'times', text: `${a.times} times`}),
+			a.todo && el('p', {class: 'todo', text: a.todo}),
+			el('p', {class: 'hint'}, a.at ? when(a.at) : 'now', a.from && ' \u00b7 ', a.from && foreign(a.from, 30),
+				a.link && ' \u00b7 ', a.link && el('a', {href: a.link, text: a.linkText}))))));
+	return panel({title: 'Alerts', actions: [el('a', {href: address('logs'), text: 'All logs'})]},
 		alerts.length > 0 ? list : el('p', {class: 'calm'}, badge(lines ? 'good' : 'warn', lines ? 'Nothing to report' : 'The log cannot be read'),
-			el('span', {class: 'soft', text: lines ? `No warning and no error in the last ${LOG_LINES.toLocaleString()} lines of the log.` : ''})));
+			el('span', {class: 'soft', text: lines ? `No warning and no error in the last ${LOG_LINES.toLocaleString()} lines of the log, no restart and no change of the configuration.` : ''})));
 }
 
 /**
