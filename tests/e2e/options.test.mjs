@@ -26,6 +26,7 @@ const VALUES = {
 	'gateway.reload.mode': 'hybrid', 'gateway.port': 'PORT', 'gateway.controlUi.allowInsecureAuth': true,
 	'gateway.remote.url': 'wss://gateway.example', 'gateway.remote.tlsFingerprint': 'ab:'.repeat(31) + 'cd',
 	'gateway.tls.certPath': '/tmp/moltbot-other.pem', 'gateway.tls.keyPath': '/tmp/moltbot-other.key',
+	'ui.assistant.name': 'Shelly', 'ui.assistant.avatar': 'S',
 };
 const NAMES = { 'env.vars.*': 'SOME_NAME', 'env.*': 'OTHER_NAME', 'agents.defaults.models.*.alias': 'test/m', 'agents.defaults.models.*.params.maxTokens': 'test/m' };
 
