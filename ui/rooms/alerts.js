@@ -69,9 +69,9 @@ function crashes(processes) {
 /** @param {any} history answer of moltbot.config.history @returns {Alert[]} */
 function changes(history) {
 	const entries = Array.isArray(history?.entries) ? history.entries : [];
-	return entries.slice(0, CHANGES_MAX).map((/** @type {any} */ e) => ({at: timestamp(e?.ts), by: oneLine(String(e?.by ?? ''), 40)}))
+	return entries.slice(0, -1).slice(0, CHANGES_MAX) /* the oldest changed nothing that is known */.map((/** @type {any} */ e) => ({at: timestamp(e?.ts), by: oneLine(String(e?.by ?? ''), 40)}))
 		.filter((/** @type {any} */ e) => e.at !== undefined && Date.now() - e.at < CHANGES_MS)
-		.map((/** @type {any} */ e) => ({tone: 'plain', kind: 'Change', at: e.at, text: `The configuration was changed${e.by ? ` by ${e.by}` : ''}.`,
+		.map((/** @type {any} */ e) => ({tone: 'plain', kind: 'Change', at: e.at, text: `The configuration was changed ${e.by === '' || e.by === 'by hand' ? 'by hand, in its file' : `by ${e.by}`}.`,
 			todo: 'Not yours? Roll it back.', link: address('config', 'history'), linkText: 'History'}));
 }
 
