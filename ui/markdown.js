@@ -28,6 +28,15 @@ function trimEnd(text, chars) {
 	return text.slice(0, end);
 }
 
+/**
+ * What a person reads of it, for a line in a list, where marks only stand in the way: "2**10" stays.
+ * @param {string} text perhaps cut off
+ */
+export function withoutMarks(text) {
+	return text.replace(/^ {0,3}(?:`{3,}.*|#{1,6} |>+ ?|[-*+] )/gm, '').replace(/`/g, '')
+		.replace(/(^|[\s("'])(?:\*{1,3}|_{1,3}|~~)(?=[^\s*_~])/g, '$1').replace(/([^\s*_~])(?:\*{1,3}|_{1,3}|~~)(?=$|[\s.,:;!?)"'])/g, '$1');
+}
+
 /** @param {string} line */
 function starts(line) {
 	return FENCE.test(line) || HEADING.test(line) || RULE.test(line) || ITEM.test(line) || QUOTE.test(line) || ROW.test(line);

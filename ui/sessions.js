@@ -1,6 +1,7 @@
 // The list of chats, and the switcher.
 import {add, byId, el, icon, iconButton, oneLine} from './dom.js';
 import {ago, timestamp} from './kit/format.js';
+import {withoutMarks} from './markdown.js';
 
 /**
  * @typedef {{key: string, title: string, detail: string, updatedAt?: number}} Session
@@ -36,7 +37,7 @@ export function readRow(row) {
 	return {
 		key,
 		title: title ? oneLine(title, TITLE_MAX) : nameOf(key),
-		detail: typeof row?.lastMessagePreview === 'string' ? oneLine(row.lastMessagePreview, 80) : '',
+		detail: typeof row?.lastMessagePreview === 'string' ? oneLine(withoutMarks(row.lastMessagePreview), 80) : '',
 		updatedAt: timestamp(row?.updatedAt),
 	};
 }

@@ -84,6 +84,7 @@
 #define EDGE_HOSTS_MAX 32          /* configured hosts, origins, trusted proxies: of each */
 #define EDGE_UI_MAX MIB(8u)        /* bytes of all files of the Control UI */
 #define EDGE_UI_FILES_MAX 256      /* files of the Control UI */
+#define LOG_STRANGERS_MAX MIB(256u) /* bytes of the log from which on edge and tls add nothing to it */
 #define LOG_TAIL_LINES_MAX 5000   /* lines of one logs.tail (protocol 3) */
 #define LOG_TAIL_BYTES_MAX 1000000 /* bytes of the log it reads (protocol 3) */
 #define EDGE_CHAT_MESSAGES_MAX 1024 /* messages of one chat completion request */

@@ -248,12 +248,52 @@ put_schema(const struct tree *t, struct json_out *o)
 	}
 }
 
+/* Words of paths that people write in another way. */
+static const struct {
+	struct span word;
+	const char *written;
+} words[] = {
+	{SPAN("api"), "API"},
+	{SPAN("cpu"), "CPU"},
+	{SPAN("env"), "environment"},
+	{SPAN("http"), "HTTP"},
+	{SPAN("id"), "ID"},
+	{SPAN("pids"), "PIDs"},
+	{SPAN("tls"), "TLS"},
+	{SPAN("ui"), "UI"},
+	{SPAN("uid"), "UID"},
+	{SPAN("url"), "URL"},
+	{SPAN("vars"), "variables"},
+};
+
+static void
+put_word(struct buf *b, struct span word)
+{
+	struct span written = word;
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		if (span_eq_nocase(word, words[i].word))
+			written = span_from_cstr(words[i].written);
+	for (size_t i = 0; i < written.len; i++) {
+		uint8_t c = written.ptr[i];
+		bool is_lower = c >= 'a' && c <= 'z';
+		bool is_upper = c >= 'A' && c <= 'Z';
+
+		if (i == 0 && b->len == 0 && is_lower)
+			c = (uint8_t)(c - 'a' + 'A');
+		else if (is_upper && b->len > 0 && written.ptr == word.ptr)
+			c = (uint8_t)(c - 'A' + 'a');
+		buf_put_u8(b, c);
+	}
+}
+
 /* "maxRequestsPerMinute" as "Max requests per minute". */
 static void
 put_label(struct json_out *o, struct span path)
 {
 	struct buf b = {.max = 256};
 	struct span last = SPAN_EMPTY;
+	size_t from = 0;
 
 	while (path.len > 0) {
 		struct span step = span_cut(&path, '.');
@@ -261,15 +301,13 @@ put_label(struct json_out *o, struct span path)
 		if (!span_eq(step, SPAN("*")) && !span_eq(step, SPAN("[]")))
 			last = step;
 	}
-	for (size_t i = 0; i < last.len; i++) {
-		bool upper = last.ptr[i] >= 'A' && last.ptr[i] <= 'Z';
-		bool lower = last.ptr[i] >= 'a' && last.ptr[i] <= 'z';
-
-		if (i > 0 && upper)
+	for (size_t i = 1; i <= last.len; i++) {
+		if (i < last.len && (last.ptr[i] < 'A' || last.ptr[i] > 'Z'))
+			continue;
+		if (from > 0)
 			buf_put_u8(&b, ' ');
-		buf_put_u8(&b, i == 0 && lower  ? (uint8_t)(last.ptr[i] - 32)
-			       : i > 0 && upper ? (uint8_t)(last.ptr[i] + 32)
-						: last.ptr[i]);
+		put_word(&b, span_sub(last, from, i - from));
+		from = i;
 	}
 	json_out_key(o, SPAN("label"));
 	json_out_str(o, buf_span(&b));

@@ -67,9 +67,10 @@ struct anon {
 	bool ui;
 	bool allow_insecure_auth;
 	bool ready;
-	struct span base;         /* gateway.controlUi.basePath: "" or "/x" */
-	uint64_t refused;         /* sign-ins since the log was told */
-	uint64_t refused_told_ms; /* 0: never */
+	struct span base; /* gateway.controlUi.basePath: "" or "/x" */
+	uint64_t refused; /* sign-ins since the log was told */
+	uint64_t refused_timer;
+	struct addr refused_source; /* of the last of them */
 	struct anon_conn *asks[EDGE_ANON_CONNS_MAX];
 	size_t asks_top; /* places in it that have ever been taken */
 	uint32_t next_slot;

@@ -201,23 +201,42 @@ is_guess(unsigned why)
 	       why == AUTH_SIGNATURE_INVALID || why == AUTH_KEY_INVALID;
 }
 
-/* Whoever guesses does not write the log: one line stands for all that were refused since the last. */
+static void on_refused_timer(struct ev *ev, void *arg);
+
+static void
+write_refused(struct anon *anon)
+{
+	char source[ADDR_TEXT_MAX];
+
+	log_warn("sign-in refused: wrong credential",
+		LOG_S("source", span_of(source, addr_format(&anon->refused_source, source))),
+		LOG_U("times", anon->refused));
+	anon->refused = 0;
+	anon->refused_timer =
+		ev_timer_start(anon->child->ev, REFUSED_TELL_MS, on_refused_timer, anon);
+}
+
+static void
+on_refused_timer(struct ev *ev, void *arg)
+{
+	struct anon *anon = arg;
+
+	(void)ev;
+	anon->refused_timer = 0;
+	if (anon->refused > 0)
+		write_refused(anon);
+}
+
+/* Whoever guesses does not write the log: the first is told at once, and then one line stands for all of the next seconds. */
 static void
 tell_refused(struct anon *anon, const struct anon_ask *ask, unsigned why)
 {
-	uint64_t now = ev_now_ms(anon->child->ev);
-	char source[ADDR_TEXT_MAX];
-
 	if (!is_guess(why))
 		return;
 	anon->refused++;
-	if (anon->refused_told_ms != 0 && now - anon->refused_told_ms < REFUSED_TELL_MS)
-		return;
-	log_warn("sign-in refused: wrong credential",
-		LOG_S("source", span_of(source, addr_format(&ask->client, source))),
-		LOG_U("times", anon->refused));
-	anon->refused = 0;
-	anon->refused_told_ms = now;
+	anon->refused_source = ask->client;
+	if (anon->refused_timer == 0)
+		write_refused(anon);
 }
 
 static void

@@ -5,12 +5,15 @@
 #include "base/limits.h"
 #include "edge.h"
 
-/* Sockets come from the supervisor (anon) or from anon (user); neither makes one, opens a file or starts anything. */
+/*
+ * Sockets come from the supervisor (anon) or from anon (user); neither makes one, opens a file or starts anything. What strangers can
+ * have them write into the log ends somewhere.
+ */
 static const struct jail_limit anon_limits[] = {
-	{RLIMIT_CORE, 0}, {RLIMIT_FSIZE, 0}, {RLIMIT_NPROC, 0}, {-1, 0}};
-/* The only files that it writes are sealed bodies in memory. */
+	{RLIMIT_CORE, 0}, {RLIMIT_FSIZE, LOG_STRANGERS_MAX}, {RLIMIT_NPROC, 0}, {-1, 0}};
+/* The only files that it writes are sealed bodies in memory, and the log. */
 static const struct jail_limit user_limits[] = {
-	{RLIMIT_CORE, 0}, {RLIMIT_FSIZE, IPC_BODY_MAX}, {RLIMIT_NPROC, 0}, {-1, 0}};
+	{RLIMIT_CORE, 0}, {RLIMIT_FSIZE, LOG_STRANGERS_MAX}, {RLIMIT_NPROC, 0}, {-1, 0}};
 
 const struct jail_spec edge_anon_jail = {
 	.name = "edge/anon",

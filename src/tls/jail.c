@@ -6,7 +6,7 @@
 
 /* Sockets come from the supervisor; pairs are made for edge/anon. No file, no connection of its own, nothing is started. */
 static const struct jail_limit limits[] = {
-	{RLIMIT_CORE, 0}, {RLIMIT_FSIZE, 0}, {RLIMIT_NPROC, 0}, {-1, 0}};
+	{RLIMIT_CORE, 0}, {RLIMIT_FSIZE, LOG_STRANGERS_MAX}, {RLIMIT_NPROC, 0}, {-1, 0}};
 
 const struct jail_spec tls_jail = {
 	.name = "tls",

@@ -34,6 +34,7 @@ const workspace = (gateway) => join(gateway.dir, 'workspace');
 async function sandboxed(gateway) {
 	await serving(gateway);
 	await until(() => existsSync(workspace(gateway)), 'the workspace');
+	await until(async () => (await get(gateway)).status !== 503, 'the sandbox');
 }
 
 function get(gateway, path = '/avatar/main', headers = { authorization: `Bearer ${gateway.token}` }) {
@@ -174,9 +175,14 @@ test('no picture from outside of the workspace, by no name and no link', { skip 
 			['a folder that is a link', () => { rmSync(join(workspace(gateway), 'pictures'), { recursive: true }); symlinkSync('../elsewhere', join(workspace(gateway), 'pictures')); }],
 		]) {
 			make();
-			if ((await get(gateway)).status !== 404) came.push(what);
+			const { status } = await get(gateway);
+			if (status !== 404) came.push(`${what}: ${status}`);
 			rmSync(name, { force: true });
 		}
+		rmSync(join(workspace(gateway), 'pictures'), { recursive: true });
+		mkdirSync(join(workspace(gateway), 'pictures'));
+		writeFileSync(name, PNG);
+		assert.equal((await get(gateway)).status, 200, 'a plain file');
 		return came;
 	});
 });

@@ -76,6 +76,8 @@ describe('the configuration over the wire', { skip }, () => {
 		assert.equal(schema.properties.models.properties.providers.additionalProperties.properties.baseUrl.type, 'string');
 		assert.equal(uiHints['models.providers.*.apiKey'].sensitive, true);
 		assert.equal(uiHints['gateway.port'].sensitive, false);
+		assert.deepEqual(['models.providers.*.apiKey', 'models.providers.*.baseUrl', 'gateway.rateLimit.maxRequestsPerMinute', 'gateway.controlUi.enabled', 'gateway.remote.tlsFingerprint'].map((p) => uiHints[p]?.label),
+			['API key', 'Base URL', 'Max requests per minute', 'Enabled', 'TLS fingerprint']);
 		assert.ok(version && !Number.isNaN(Date.parse(generatedAt)));
 	});
 

@@ -2,11 +2,13 @@
 // is not; a time has passed, and not much more. Those that take a minute wait side by side.
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
+import { closeSync, openSync, readSync, truncateSync } from 'node:fs';
+import { join } from 'node:path';
 import test, { after, before, describe } from 'node:test';
 import { dial, frame, upgrade } from '../fault/lib.mjs';
 import { chat, Client, signIn } from './lib/client.mjs';
 import { Device } from './lib/device.mjs';
-import { cli, Gateway, isBuilt, providerConfig, sleep, until } from './lib/gateway.mjs';
+import { cli, Gateway, isBuilt, providerConfig, serving, sleep, until } from './lib/gateway.mjs';
 import { limit } from './lib/limits.mjs';
 import { ModelServer } from './lib/model.mjs';
 
@@ -77,6 +79,23 @@ describe('limits that clients meet', { skip, concurrency: 16 }, () => {
 		own.close();
 		const lines = await until(() => { const l = gateway.log().split('\n').filter((line) => line.includes('is no JSON')); return l.length >= 6 && l; }, 'lines');
 		assert.deepEqual(lines.map((l) => Number(/count=(\d+)/.exec(l)?.[1])), [1, 2, 4, 8, 16, 32]);
+	});
+
+	test('LOG_STRANGERS_MAX: below it a refused sign-in is in the log, from there on it is not, and nothing ends', async () => {
+		for (const [size, told] of [[limit('LOG_STRANGERS_MAX') - 1000, true], [limit('LOG_STRANGERS_MAX'), false]]) {
+			const own = await serving(await new Gateway().start());
+			const path = join(own.dir, 'logs/gateway.log');
+			truncateSync(path, size);
+			for (let i = 0; i < 3; i++)
+				assert.equal((await fetch(`http://127.0.0.1:${own.port}/v1/models`, { headers: { authorization: 'Bearer wrong' } })).status, 401);
+			await until(() => own.output.includes('sign-in refused'), 'the line on the console');
+			const after = Buffer.alloc(65536);
+			const fd = openSync(path, 'r');
+			readSync(fd, after, 0, after.length, size);
+			closeSync(fd);
+			assert.equal(after.toString().includes('sign-in refused'), told, String(size));
+			await own.cleanup();
+		}
 	});
 
 	for (const [name, method, make] of [

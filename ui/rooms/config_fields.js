@@ -20,9 +20,12 @@
 /** What stands for a secret that is there. */
 export const MARK = '__MOLTBOT_REDACTED__';
 
+/** Words of paths that people write in another way. */
+const WORDS = new Map([['api', 'API'], ['cpu', 'CPU'], ['env', 'environment'], ['http', 'HTTP'], ['id', 'ID'], ['tls', 'TLS'], ['ui', 'UI'], ['url', 'URL']]);
+
 /** @param {string} word "rateLimit" */
 export function humane(word) {
-	const text = word.replace(/([a-z0-9])([A-Z])/g, '$1 $2').toLowerCase();
+	const text = word.replace(/([a-z0-9])([A-Z])/g, '$1 $2').toLowerCase().split(' ').map((w) => WORDS.get(w) ?? w).join(' ');
 	return text.charAt(0).toUpperCase() + text.slice(1);
 }
 
