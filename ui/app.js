@@ -161,7 +161,7 @@ function onHello(hello) {
 	show(false);
 	refreshList();
 	chat.resend();
-	readAssistant((method, params) => rpc.request(method, params)).then((who) => chat.setWho(who), () => {}); // it has a name without
+	readAssistant((method, params) => rpc.request(method, params)).then((who) => { chat.setWho(who); composer.setName(who.name); }, () => {}); // it has a name without
 }
 
 /**

@@ -31,6 +31,11 @@ export class Composer {
 		this.show();
 	}
 
+	/** @param {string} name whom one writes to */
+	setName(name) {
+		this.input.placeholder = `Message ${name}`;
+	}
+
 	/** @param {KeyboardEvent} event */
 	onKey(event) {
 		if (event.key === 'Enter' && !event.shiftKey && !event.isComposing && event.keyCode !== 229) {

@@ -141,6 +141,7 @@ test('the Control UI shows it, and its letter while there is none', { skip: skip
 	await open();
 	await page.waitForFunction(() => document.querySelector('.who img.face')?.naturalWidth === 1);
 	assert.equal(await page.textContent('.who bdi'), 'Shelly');
+	assert.equal(await page.getAttribute('#draft', 'placeholder'), 'Message Shelly');
 	assert.deepEqual(await axe(page), []);
 	assert.deepEqual(seen, { scripts: [], requests: [], errors: [] });
 });

@@ -166,6 +166,8 @@ function stateOf(p) {
 		return {tone: 'good', words: running === 1 ? 'Running' : `${running} running`};
 	if (Number(p?.starting) > 0)
 		return {tone: 'warn', words: 'Starting'};
+	if (/ with /.test(String(p?.instances ?? '')) && !(Number(p?.crashes) > 0))
+		return {tone: 'plain', words: 'Off'};
 	return p?.life === 'always' ? {tone: 'bad', words: 'Down'} : {tone: 'plain', words: 'On demand'};
 }
 

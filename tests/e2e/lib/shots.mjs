@@ -53,7 +53,7 @@ const ROOMS = {
 	'config-diff': { hash: '#/config/history', wait: '.grid tbody tr', then: async (page) => { await page.click('.grid .button >> text=Difference'); await page.waitForSelector('dialog[open] .diffline'); } },
 	logs: { hash: '#/logs', wait: '.logline' },
 	find: { hash: '#/chat', wait: '.turns > *', then: async (page) => { await page.keyboard.press('Control+K'); await page.waitForSelector('dialog[open] .found li'); } },
-	drawer: { hash: '#/chat', wait: '.turns > *', then: async (page) => { if (await page.isVisible('.menu')) await page.click('.menu'); } },
+	drawer: { hash: '#/chat', wait: '.turns > *', then: async (page) => { if (await page.isVisible('.menu')) await page.click('.menu'); await page.waitForTimeout(1000); } },
 };
 
 async function pairing(gateway, displayName, platform, scopes) {
