@@ -25,6 +25,12 @@ installed() {
 	meson install --no-rebuild -C "$build" --destdir "$dir/image" && mv "$dir/image$prefix" "$dir/moved"
 }
 
+# what `make install` hands on to meson, which does the rest
+handed_on() {
+	make -n -C "$root" install prefix=/opt/elsewhere DESTDIR="$dir/y" >"$dir"/rules &&
+		grep -q 'meson configure [^ ]* -Dprefix=/opt/elsewhere$' "$dir"/rules && grep -q "meson install .*--destdir $dir/y\$" "$dir"/rules
+}
+
 # every process's page and every command's
 pages() {
 	for page in "$root"/src/*/*.8; do
@@ -60,16 +66,30 @@ answers() {
 	"$moltbot" agent -m 'what is 17 * 23' | grep -q 391
 }
 
-# as it was compressed at the installation, and the file itself to whoever does not take that
+# as it was compressed at the installation, and the file itself to whoever does not take that, or wants a part; who has it gets none
 compressed() {
-	python3 -c 'import gzip, sys, urllib.request
-def get(coding):
-    return urllib.request.urlopen(urllib.request.Request(sys.argv[1], headers={"Accept-Encoding": coding}))
-small, whole = get("gzip"), get("identity")
-body = whole.read()
-packed = small.read()
-sys.exit(not (small.headers["Content-Encoding"] == "gzip" and gzip.decompress(packed) == body and len(packed) < len(body)
-    and whole.headers["Content-Encoding"] is None and whole.headers["Vary"] == "Accept-Encoding" and small.headers["ETag"] != whole.headers["ETag"]))' \
+	python3 -c 'import gzip, sys, urllib.error, urllib.request
+def get(method="GET", **fields):
+    asked = urllib.request.Request(sys.argv[1], method=method, headers={k.replace("_", "-"): v for k, v in fields.items()})
+    try:
+        with urllib.request.urlopen(asked) as answer:
+            return answer.status, answer.headers, answer.read()
+    except urllib.error.HTTPError as other:
+        return other.code, other.headers, other.read()
+code, small, packed = get(Accept_Encoding="gzip")
+_, whole, body = get(Accept_Encoding="identity")
+assert code == 200 and small["Content-Encoding"] == "gzip" and gzip.decompress(packed) == body and len(packed) < len(body)
+assert whole["Content-Encoding"] is None and whole["Vary"] == small["Vary"] == "Accept-Encoding" and small["ETag"] != whole["ETag"]
+code, head, nothing = get("HEAD", Accept_Encoding="gzip")
+assert code == 200 and nothing == b"" and [head[f] for f in ("Content-Length", "Content-Encoding", "ETag")] == [str(len(packed)), "gzip", small["ETag"]]
+code, _, nothing = get(Accept_Encoding="gzip", If_None_Match=small["ETag"])
+assert (code, nothing) == (304, b"")
+code, _, again = get(Accept_Encoding="identity", If_None_Match=small["ETag"])
+assert (code, again) == (200, body)
+code, part, bytes = get(Accept_Encoding="gzip", Range="bytes=3-12")
+assert (code, part["Content-Encoding"], part["Content-Range"], bytes) == (206, None, f"bytes 3-12/{len(body)}", body[3:13])
+code, part, bytes = get(Accept_Encoding="gzip", Range="bytes=3-12", If_Range=small["ETag"])
+assert (code, bytes) == (200, body)' \
 		"http://127.0.0.1:$port/app.js"
 }
 
@@ -87,6 +107,7 @@ print(next(o["value"] for o in json.load(sys.stdin) if o["name"] == "prefix"))')
 moltbot=$dir/moved/bin/moltbot
 man=$dir/moved/share/man
 port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+expect 'make install hands DESTDIR and prefix on' handed_on
 expect 'meson install honours DESTDIR and prefix' installed
 expect 'each process and each command has its man page' pages
 expect 'completions for three shells' completions
