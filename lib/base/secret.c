@@ -10,7 +10,8 @@
 void
 secret_wipe(void *ptr, size_t len)
 {
-	explicit_bzero(ptr, len);
+	if (len > 0) /* NULL is nothing to be wiped */
+		explicit_bzero(ptr, len);
 }
 
 int

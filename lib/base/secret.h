@@ -19,7 +19,7 @@ int secret_set(struct secret *sec, struct span s);
 void secret_clear(struct secret *sec);
 /* Borrowed until the next set or clear. */
 struct span secret_get(const struct secret *sec);
-/* Wipes bytes in a way the compiler keeps. */
+/* Wipes bytes in a way the compiler keeps. NULL is legal with a len of 0. */
 void secret_wipe(void *ptr, size_t len);
 
 #endif
