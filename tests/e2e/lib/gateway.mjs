@@ -20,7 +20,7 @@ export async function freePort() {
 
 export const sleep = (ms) => new Promise((done) => setTimeout(done, ms));
 
-const SANITIZER = /(Address|Leak|UndefinedBehavior)Sanitizer:|: runtime error: /;
+const SANITIZER = /.*((Address|Leak|UndefinedBehavior)Sanitizer:|: runtime error: )/;
 const PATIENCE_MS = 60000; // what never comes is told from what comes late: the machine may be busy with other things
 
 /** Waits until probe() is truthy; its value. Gives up after ms or PATIENCE_MS, whichever is longer. */
