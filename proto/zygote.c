@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -12,7 +13,8 @@
 #include "base/limits.h"
 #include "base/log.h"
 
-#define HEAP_AHEAD KIB(80u) /* below what the C library gives back or maps by itself */
+#define HEAP_AHEAD KIB(80u) /* below what the C library maps by itself */
+#define HEAP_KEPT KIB(256u) /* and, with what the zygote has left free, below what it gives back */
 #define MADV_POPULATE_WRITE_NR 23
 #define FIRST_OTHER_FD (CHILD_LOG_FD + 1)
 
@@ -42,6 +44,7 @@ fill_heap(void)
 	// cppcheck-suppress uninitdata
 	uintptr_t from = ((uintptr_t)p + page - 1) / page * page;
 
+	(void)mallopt(M_TRIM_THRESHOLD, HEAP_KEPT);
 	if (p != NULL)
 		(void)madvise((void *)from, HEAP_AHEAD - page, MADV_POPULATE_WRITE_NR);
 	free(p);
