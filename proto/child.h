@@ -68,7 +68,8 @@ struct child_spec {
 		const uint8_t key[WARRANT_KEY_LEN]);
 	/* child_spawn could not be done */
 	void (*refused)(struct child *child, uint8_t kind, uint64_t instance, int why);
-	void (*panic)(struct child *child, bool on); /* the kill switch changed */
+	void (*panic)(struct child *child,
+		bool on); /* the kill switch changed, or is as child_panic() wants it */
 	/*
 	 * Another slice: child->slice is the new one, what was borrowed from the old one stays until the next. A negative code
 	 * ends the process, which then starts anew with it.
@@ -133,7 +134,9 @@ void child_spawn(struct child *child, uint8_t kind, uint64_t instance);
 /* before the new process is released */
 void child_announce(struct child *child, uint8_t kind, uint64_t key, int pidfd);
 void child_kill(struct child *child, uint8_t kind, uint64_t key);
-void child_panic(struct child *child, bool on);
+/* edge/user alone: the kill switch on; spec->panic is told when the supervisor has done it, also when it was on already. */
+void child_panic(struct child *child);
+void child_resume(struct child *child);  /* core alone: the kill switch off */
 void child_release(struct child *child); /* "I am idle, end me" */
 void child_stop_gateway(struct child *child);
 /* core alone: which processes there are; the rows come to spec->census. */

@@ -233,9 +233,15 @@ child_kill(struct child *child, uint8_t kind, uint64_t key)
 }
 
 void
-child_panic(struct child *child, bool on)
+child_panic(struct child *child)
 {
-	(void)child_panic_send(child->state->control, &(struct child_panic){.on = on});
+	(void)child_panic_send(child->state->control, &(struct child_panic){});
+}
+
+void
+child_resume(struct child *child)
+{
+	(void)child_resume_send(child->state->control, &(struct child_resume){});
 }
 
 void

@@ -97,7 +97,9 @@ enum method_flags {
 	METHOD_PLAIN = 0,
 	METHOD_HIDDEN = 1 /* works, not advertised */,
 	METHOD_TURN = 2 /* registers a turn */,
-	METHOD_WORK = 4 /* counts against gateway.rateLimit */
+	METHOD_WORK = 4 /* counts against gateway.rateLimit */,
+	METHOD_STRAIGHT =
+		8 /* AT_SUPERVISOR: edge/user asks it itself, with no other process in the path */
 };
 
 enum param_type {

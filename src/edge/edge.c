@@ -34,6 +34,7 @@ static struct child_spec user_spec = {
 	.peer_up = user_peer_up,
 	.peer_gone = user_peer_gone,
 	.refused = user_refused,
+	.panic = user_panic,
 	.drain = user_drain,
 };
 

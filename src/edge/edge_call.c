@@ -65,6 +65,12 @@ find_on(struct user_conn *u, uint64_t seq)
 	return NULL;
 }
 
+static bool
+is_straight(const struct user_call *call)
+{
+	return (method_rows[call->method].flags & METHOD_STRAIGHT) != 0;
+}
+
 /* gateway.rateLimit: calls that cost something, over all connections of this principal. */
 static bool
 is_within_rate(struct user *user, uint64_t *retry_ms)
@@ -138,6 +144,56 @@ send_turn(struct user_conn *u, struct user_call *call, uint8_t integrity)
 		gate, &(struct edge_gate_turn){.turn = call->turn, .integrity = integrity});
 }
 
+/* ---- the kill switch ---- */
+
+/* However many want it, the supervisor is asked once at a time. */
+static int
+ask_panic(struct user *user)
+{
+	if (!user->panic_asked)
+		child_panic(user->child);
+	user->panic_asked = true;
+	return 0;
+}
+
+static struct user_call *
+find_straight(struct user *user, struct user_conn **owner)
+{
+	for (struct edge_conn *c = user->conns.last; c != NULL; c = c->prev) {
+		struct user_conn *u = (struct user_conn *)c;
+
+		for (struct user_call *call = u->calls; call != NULL; call = call->next) {
+			if (!c->is_dead && is_straight(call)) {
+				*owner = u;
+				return call;
+			}
+		}
+	}
+	return NULL;
+}
+
+void
+user_panic(struct child *child, bool on)
+{
+	struct user *user = child->ctx;
+	struct user_conn *u;
+	struct user_call *call;
+	struct args_out out;
+	struct buf b = {.max = 256};
+
+	if (!on)
+		return;
+	user->panic_asked = false;
+	args_out_init(&out, &b, false);
+	args_out_bool(&out, "ok", true);
+	(void)args_out_done(&out);
+	while ((call = find_straight(user, &u)) != NULL)
+		user_call_answer(u, call, buf_span(&b));
+	buf_clear(&b);
+}
+
+/* ---- beginning ---- */
+
 struct user_call *
 user_call_start(struct user_conn *u, unsigned method, struct span id, struct buf *args,
 	uint8_t integrity, struct edge_refusal *r)
@@ -147,7 +203,8 @@ user_call_start(struct user_conn *u, unsigned method, struct span id, struct buf
 	struct user_call *call;
 	int rc;
 
-	if (u->ncalls >= EDGE_CALLS_MAX) {
+	/* one place is kept for what stops the others */
+	if (u->ncalls >= EDGE_CALLS_MAX + ((row->flags & METHOD_STRAIGHT) != 0)) {
 		r->retry_ms = 1000;
 		edge_refuse(r, RPC_UNAVAILABLE, 0,
 			"too many calls under way on this connection (%u)", EDGE_CALLS_MAX);
@@ -170,7 +227,12 @@ user_call_start(struct user_conn *u, unsigned method, struct span id, struct buf
 	call->next = u->calls;
 	u->calls = call;
 	u->ncalls++;
-	rc = (row->flags & METHOD_TURN) != 0 ? send_turn(u, call, integrity) : send_call(u, call);
+	if (is_straight(call))
+		rc = ask_panic(user);
+	else if ((row->flags & METHOD_TURN) != 0)
+		rc = send_turn(u, call, integrity);
+	else
+		rc = send_call(u, call);
 	if (rc == 0)
 		return call;
 	user_call_free(u, call);
@@ -282,6 +344,26 @@ user_call_fail(struct user_conn *u, struct user_call *call, const struct edge_re
 			.message = span_from_cstr(r->message),
 			.body = -1},
 		SPAN_EMPTY);
+}
+
+/* What the supervisor was asked it answers whoever else has ended. */
+static struct user_call *
+find_lost(struct user_conn *u)
+{
+	struct user_call *call = u->calls;
+
+	while (call != NULL && is_straight(call))
+		call = call->next;
+	return call;
+}
+
+void
+user_calls_lost(struct user_conn *u, const struct edge_refusal *r)
+{
+	struct user_call *call;
+
+	while (!u->c.is_dead && (call = find_lost(u)) != NULL)
+		user_call_fail(u, call, r);
 }
 
 int

@@ -8,6 +8,13 @@
 #include "crypto/crypto_encode.h"
 #include "edge_user.h"
 
+/*
+ * How long hello-ok waits for core's snapshot. Core may stand still; then the client is greeted without it, and what needs nobody
+ * but the supervisor still works: the owner is not kept waiting for the kill switch.
+ */
+#define GREET_OWNER_MS 2000
+#define GREET_MS (EDGE_HANDSHAKE_MS / 2)
+
 void
 user_greet_free(struct user_conn *u)
 {
@@ -245,12 +252,9 @@ announce(struct user_conn *u)
 		u->is_announced = true;
 }
 
-void
-user_greet(struct user_conn *u)
+static void
+greet(struct user_conn *u)
 {
-	u->phase = USER_GREET;
-	if (!user_of(u)->has_snapshot)
-		return;
 	send_hello(u);
 	if (u->c.is_dead)
 		return;
@@ -261,6 +265,43 @@ user_greet(struct user_conn *u)
 	announce(u);
 	send_health(u);
 	user_greet_free(u);
+}
+
+static void
+greet_all(struct user *user)
+{
+	struct edge_conn *next;
+
+	for (struct edge_conn *c = user->conns.first; c != NULL; c = next) {
+		next = c->next;
+		if (((struct user_conn *)c)->phase != USER_GREET)
+			continue;
+		greet((struct user_conn *)c);
+		edge_conn_resume(c);
+	}
+}
+
+static void
+on_greet_late(struct ev *ev, void *arg)
+{
+	struct user *user = arg;
+
+	(void)ev;
+	user->greet_timer = 0;
+	greet_all(user);
+}
+
+void
+user_greet(struct user_conn *u)
+{
+	struct user *user = user_of(u);
+
+	u->phase = USER_GREET;
+	if (user->has_snapshot)
+		greet(u);
+	else if (user->greet_timer == 0)
+		user->greet_timer = ev_timer_start(user->child->ev,
+			user->is_control ? GREET_OWNER_MS : GREET_MS, on_greet_late, user);
 }
 
 static int
@@ -286,7 +327,6 @@ user_on_snapshot(struct ipc_chan *chan, const void *m, void *arg)
 	const struct edge_core_snapshot *s = m;
 	struct child *child = arg;
 	struct user *user = child->ctx;
-	struct edge_conn *next;
 	int rc = keep_snapshot(user, s);
 
 	(void)chan;
@@ -295,12 +335,8 @@ user_on_snapshot(struct ipc_chan *chan, const void *m, void *arg)
 	user->presence_version = s->presence_version;
 	user->health_version = s->health_version;
 	user->has_snapshot = true;
-	for (struct edge_conn *c = user->conns.first; c != NULL; c = next) {
-		next = c->next;
-		if (((struct user_conn *)c)->phase != USER_GREET)
-			continue;
-		user_greet((struct user_conn *)c);
-		edge_conn_resume(c);
-	}
+	ev_timer_cancel(user->child->ev, user->greet_timer);
+	user->greet_timer = 0;
+	greet_all(user);
 	return 0;
 }

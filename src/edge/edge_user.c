@@ -394,8 +394,7 @@ user_peer_gone(struct child *child, uint8_t kind, struct ipc_chan *chan)
 		else if (kind == KIND_VAULT)
 			user_vault_gone(u, &r);
 		else if (kind == KIND_CORE)
-			while (!c->is_dead && u->calls != NULL)
-				user_call_fail(u, u->calls, &r);
+			user_calls_lost(u, &r);
 	}
 }
 

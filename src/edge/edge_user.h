@@ -117,11 +117,13 @@ struct user {
 	uint64_t rate_max;       /* calls a minute of METHOD_WORK methods; 0: no limit */
 	uint64_t rate_level;     /* thousandths */
 	uint64_t rate_at_ms;
+	bool panic_asked;  /* the supervisor has not answered yet */
 	bool desk_wanted;  /* one is being started, or is at work */
 	uint64_t desk_seq; /* the call that it was asked, until it answers */
 	uint64_t presence_version;
 	uint64_t health_version;
 	bool has_snapshot;
+	uint64_t greet_timer; /* somebody is to be greeted without a snapshot when it is over */
 	struct buf snapshot;
 	size_t nhttp; /* connections that speak HTTP */
 	struct user_casts casts;
@@ -183,6 +185,9 @@ struct user_call *user_call_find(struct user *user, uint64_t seq, struct user_co
 /* The answer of a call of ours. result: an argument list. */
 void user_call_answer(struct user_conn *u, struct user_call *call, struct span result);
 void user_call_fail(struct user_conn *u, struct user_call *call, const struct edge_refusal *r);
+/* core has ended: the calls of u that it may have had fail with r. */
+void user_calls_lost(struct user_conn *u, const struct edge_refusal *r);
+void user_panic(struct child *child, bool on); /* the kill switch: who asked for it is answered */
 int user_on_reply(struct ipc_chan *chan, const void *m, void *arg);
 int user_on_turn_ok(struct ipc_chan *chan, const void *m, void *arg);
 

@@ -226,20 +226,34 @@ on_peer_bad(struct ipc_chan *chan, const void *m, void *arg)
 	return 0;
 }
 
+/*
+ * The principal is the one that we gave this edge, so an edge that lies has no more of it than an honest one: whoever may use the
+ * gateway may stop what acts for a model, as often as it likes. What it cannot do is to undo that.
+ */
 static int
 on_panic(struct ipc_chan *chan, const void *m, void *arg)
 {
-	const struct child_panic *msg = m;
+	struct sup_child *c = arg;
+
+	(void)m;
+	if (!WEAK(STOP_ASK) && (c->kind != KIND_USER ||
+				       method_denied(c->instance, SCOPE_ALL, METHOD_PANIC) != NULL))
+		return ERR_DENIED;
+	supervisor_panic(supervisor_self, true, c);
+	return child_panic_state_send(chan, &(struct child_panic_state){.on = true});
+}
+
+/* Core has looked at the method's row: only the owner at the control socket starts it again. */
+static int
+on_resume(struct ipc_chan *chan, const void *m, void *arg)
+{
 	struct sup_child *c = arg;
 
 	(void)chan;
-	/*
-	 * Core has looked at the method's row: anybody who may use the gateway may stop it, and only the owner at the control
-	 * socket starts it again.
-	 */
+	(void)m;
 	if (c->kind != KIND_CORE && !WEAK(STOP_ASK))
 		return ERR_DENIED;
-	supervisor_panic(supervisor_self, msg->on);
+	supervisor_panic(supervisor_self, false, c);
 	return 0;
 }
 
@@ -303,6 +317,7 @@ static const struct ipc_handler handlers[] = {
 	{CHILD_KILL, on_kill},
 	{CHILD_PEER_BAD, on_peer_bad},
 	{CHILD_PANIC, on_panic},
+	{CHILD_RESUME, on_resume},
 	{CHILD_RELEASE, on_release},
 	{CHILD_STOP, on_stop},
 	{CHILD_PONG, on_pong},

@@ -6,12 +6,15 @@
 
 #include "base/limits.h"
 #include "base/log.h"
+#include "base/weak.h"
 #include "proto/child.def.h"
 
 /* Agents, egresses and cells: whatever acts for a model. */
 static void
 kill_actors(struct sup *sup)
 {
+	if (WEAK(PANIC_KILL))
+		return;
 	for (size_t i = 0; i < SUP_TASKS_MAX; i++) {
 		if (sup->tasks[i].used)
 			(void)pidfd_send_signal(sup->tasks[i].pidfd, SIGKILL, NULL, 0);
@@ -25,7 +28,7 @@ kill_actors(struct sup *sup)
 }
 
 void
-supervisor_panic(struct sup *sup, bool on)
+supervisor_panic(struct sup *sup, bool on, const struct sup_child *by)
 {
 	if (on)
 		kill_actors(sup);
@@ -44,7 +47,7 @@ supervisor_panic(struct sup *sup, bool on)
 	} else {
 		log_info("kill switch off");
 	}
-	supervisor_audit(sup, on ? AUDIT_PANIC_ON : AUDIT_PANIC_OFF, KIND_SUPERVISOR, 0, 0);
+	supervisor_audit(sup, on ? AUDIT_PANIC_ON : AUDIT_PANIC_OFF, by->kind, by->instance, 0);
 }
 
 /* Those who face clients end first, while the rest can still answer them. */

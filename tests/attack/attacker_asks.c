@@ -120,13 +120,23 @@ jailed(const struct child *child, const struct attacker_peer *peers, size_t n, c
 
 /* ---- the kill switch ---- */
 
+/* Who may use the gateway may stop what acts for a model: permitted when the supervisor says that it is done. */
+static enum attacker_outcome
+panic(const struct child *child, const struct attacker_peer *peers, size_t n, const char *text)
+{
+	(void)child;
+	(void)text;
+	return ask(socket_of(peers, n, &child_proto), &child_proto, IPC_SIDE_B, CHILD_PANIC,
+		&(struct child_panic){}, CHILD_PANIC_STATE);
+}
+
 static enum attacker_outcome
 undo_panic(const struct child *child, const struct attacker_peer *peers, size_t n, const char *text)
 {
 	(void)child;
 	(void)text;
-	return ask(socket_of(peers, n, &child_proto), &child_proto, IPC_SIDE_B, CHILD_PANIC,
-		&(struct child_panic){.on = false}, UINT16_MAX);
+	return ask(socket_of(peers, n, &child_proto), &child_proto, IPC_SIDE_B, CHILD_RESUME,
+		&(struct child_resume){}, UINT16_MAX);
 }
 
 static enum attacker_outcome
@@ -465,6 +475,7 @@ const struct attacker_ask attacker_asks[] = {
 	{KIND_DESK, "slice", say_slice, "x"},
 	{KIND_DESK, "done", say_done, NULL},
 	{KIND_N, "jailed, when it runs", jailed, NULL},
+	{KIND_N, "the kill switch on", panic, NULL},
 	{KIND_N, "the end of gate", kill_gate, NULL},
 	{KIND_N, "the end of an agent", kill_agent, NULL},
 	{KIND_N, "the end of a cell", kill_cell, NULL},

@@ -114,7 +114,7 @@ test('takeover', { skip: isBuilt() ? false : 'the gateway is not built' }, async
 			// a message that its peer refused ends with the attacker killed, or its socket cut at least
 			assert.deepEqual(list.filter((a) => a.kind === 'message' && a.result !== undefined && !['cut', 'held'].includes(a.result)), []);
 			assert.equal(list.filter((a) => a.kind === 'call').length, CALLS);
-			assertAsks(list, { 'edge/user': ['a desk of its own'], 'config/desk': ['include: a plain file'], tls: ['a signature for a handshake'] }[process] ?? []);
+			assertAsks(list, { 'edge/user': ['a desk of its own', 'the kill switch on'], 'config/desk': ['include: a plain file'], tls: ['a signature for a handshake'] }[process] ?? []);
 			if (process !== 'core') return;
 			// warrants that core made up, used twice or used for something else: refused, and the executor says so to audit, once each
 			const frauds = list.filter((a) => a.kind === 'warrant');
@@ -130,12 +130,11 @@ test('takeover', { skip: isBuilt() ? false : 'the gateway is not built' }, async
 	}
 
 	/** What came of asking for a desk as an edge whose principal may read and write. */
-	async function desks(weak) {
+	async function desks(weak, scopes = ['operator.read', 'operator.write']) {
 		const gateway = new Gateway({ config: providerConfig(model.baseUrl), program: hostileProgram });
 		try {
 			await gateway.start();
 			const device = new Device();
-			const scopes = ['operator.read', 'operator.write'];
 			const present = (token) => (nonce) => ({ token, role: 'operator', scopes,
 				device: device.present({ clientId: 'cli', clientMode: 'cli', role: 'operator', scopes, token, nonce }) });
 			const refused = await new Client(gateway.url()).connect(present(gateway.token));
@@ -161,7 +160,7 @@ test('takeover', { skip: isBuilt() ? false : 'the gateway is not built' }, async
 
 	await t.test('edge/user of a principal without admin gets no desk, its own or another', async () => {
 		const { list, audit, log } = await desks([]);
-		assertAsks(list, []);
+		assertAsks(list, ['the kill switch on']);
 		for (const what of ['a desk of its own', 'a desk with all scopes']) assert.equal(list.find((a) => a.what === what).result, 'refused');
 		assert.deepEqual(audit, []);
 		assert.ok(log.every((line) => line.includes('process refused: denied')));
@@ -178,6 +177,12 @@ test('takeover', { skip: isBuilt() ? false : 'the gateway is not built' }, async
 		const { list } = await attack('tls', model, { weak: ['--weak', 'TLS_CONTENT'], from: CALLS + 3, until: (a) => a.what === what && a.result !== undefined });
 		assert.equal(list.find((a) => a.what === what)?.result, 'REACHED');
 		reportWeak(['TLS_CONTENT'], [what]);
+	});
+
+	await t.test('edge/user of a principal that may only read cannot use the kill switch, unless the supervisor does not look who asks', async () => {
+		const what = 'the kill switch on';
+		for (const [weak, result] of [[[], 'cut'], [['--weak', 'STOP_ASK'], 'permitted']])
+			assert.equal((await desks(weak, ['operator.read'])).list.find((a) => a.what === what)?.result, result);
 	});
 
 	await t.test('the kill switch is undone by an edge when the supervisor does not look who asks', async () => {

@@ -44,7 +44,6 @@ static rpc_fn *const handlers[METHOD_N] = {
 	[METHOD_AVATAR] = rpc_avatar,
 	[METHOD_PROCESSES] = rpc_processes,
 	[METHOD_GATEWAY_STOP] = rpc_gateway_stop,
-	[METHOD_PANIC] = rpc_panic,
 	[METHOD_RESUME] = rpc_resume,
 };
 

@@ -65,6 +65,6 @@ rpc_fn rpc_sessions_list, rpc_chat_history, rpc_chat_send, rpc_chat_abort;
 rpc_fn rpc_agent, rpc_agent_wait, rpc_tools_invoke;
 /* False: answered already, because nothing may begin now. */
 bool rpc_is_running(struct rpc_call *call);
-rpc_fn rpc_gateway_stop, rpc_panic, rpc_resume;
+rpc_fn rpc_gateway_stop, rpc_resume;
 
 #endif

@@ -24,19 +24,10 @@ rpc_gateway_stop(struct rpc_call *call)
 }
 
 void
-rpc_panic(struct rpc_call *call)
-{
-	struct core *core = call->core;
-
-	child_panic(core->child, true);
-	reply_done(call);
-}
-
-void
 rpc_resume(struct rpc_call *call)
 {
 	struct core *core = call->core;
 
-	child_panic(core->child, false);
+	child_resume(core->child);
 	reply_done(call);
 }
