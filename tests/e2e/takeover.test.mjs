@@ -181,8 +181,10 @@ test('takeover', { skip: isBuilt() ? false : 'the gateway is not built' }, async
 
 	await t.test('edge/user of a principal that may only read cannot use the kill switch, unless the supervisor does not look who asks', async () => {
 		const what = 'the kill switch on';
-		for (const [weak, result] of [[[], 'cut'], [['--weak', 'STOP_ASK'], 'permitted']])
-			assert.equal((await desks(weak, ['operator.read'])).list.find((a) => a.what === what)?.result, result);
+		for (const [weak, results] of [[[], [undefined, 'cut']], [['--weak', 'STOP_ASK'], ['permitted']]]) {
+			const { list } = await desks(weak, ['operator.read']);
+			assert.ok(list.some((a) => a.what === what && results.includes(a.result)), JSON.stringify(list));
+		}
 	});
 
 	await t.test('the kill switch is undone by an edge when the supervisor does not look who asks', async () => {
