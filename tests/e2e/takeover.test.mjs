@@ -105,8 +105,8 @@ test('takeover', { skip: isBuilt() ? false : 'the gateway is not built' }, async
 			const { list, finished, audit } = await attack(process, model);
 			// a desk that nobody waits for any more is ended before it could try: those attempts are made again
 			for (let n = 0; process === 'config/desk' && n < list.length; n++) {
-				if (list.some((a) => a.n === n)) continue;
-				list.push(...(await attack(process, model, { from: n, until: (a) => a.n > n || a.result === 'done' })).list.filter((a) => a.n === n));
+				for (let tries = 0; tries < 5 && !list.some((a) => a.n === n); tries++)
+					list.push(...(await attack(process, model, { from: n, until: (a) => a.n > n || a.result === 'done' })).list.filter((a) => a.n === n));
 			}
 			t2.diagnostic(`${list.length} attempts: ${list.filter((a) => a.kind === 'call').length} calls, ${list.filter((a) => a.kind === 'message').length} messages`);
 			assert.ok(finished, `stopped after ${list.length} attempts`);
@@ -130,7 +130,7 @@ test('takeover', { skip: isBuilt() ? false : 'the gateway is not built' }, async
 	}
 
 	/** What came of asking for a desk as an edge whose principal may read and write. */
-	async function desks(weak, scopes = ['operator.read', 'operator.write']) {
+	async function desks(weak, scopes = ['operator.read', 'operator.write'], from = CALLS) {
 		const gateway = new Gateway({ config: providerConfig(model.baseUrl), program: hostileProgram });
 		try {
 			await gateway.start();
@@ -142,7 +142,7 @@ test('takeover', { skip: isBuilt() ? false : 'the gateway is not built' }, async
 			const token = (await new Client(gateway.url()).connect(present(gateway.token))).payload.auth.deviceToken;
 			await gateway.stop();
 			gateway.output = '';
-			gateway.options.args = [...weak, '--attack', 'edge/user', '--attempt', String(CALLS)];
+			gateway.options.args = [...weak, '--attack', 'edge/user', '--attempt', String(from)];
 			await gateway.start();
 			const list = () => [...attempts(gateway.output, 'edge/user').values()];
 			const end = Date.now() + 90000;
@@ -182,8 +182,9 @@ test('takeover', { skip: isBuilt() ? false : 'the gateway is not built' }, async
 	await t.test('edge/user of a principal that may only read cannot use the kill switch, unless the supervisor does not look who asks', async () => {
 		const what = 'the kill switch on';
 		for (const [weak, results] of [[[], [undefined, 'cut']], [['--weak', 'STOP_ASK'], ['permitted']]]) {
-			const { list } = await desks(weak, ['operator.read']);
-			assert.ok(list.some((a) => a.what === what && results.includes(a.result)), JSON.stringify(list));
+			const { list } = await desks(weak, ['operator.read'], CALLS + 8);
+			const got = list.find((a) => a.what === what);
+			assert.ok(got !== undefined && results.includes(got.result), JSON.stringify(list));
 		}
 	});
 
