@@ -119,6 +119,8 @@ panic(struct child *child, bool on)
 	log_warn(on ? "kill switch on: every run is aborted" : "kill switch off");
 	if (on)
 		core_run_abort_all(core, "stop");
+	else
+		core_resumed(core);
 	core_health_refresh(core);
 }
 

@@ -27,6 +27,8 @@ extern const struct child_link core_links[CORE_NLINKS];
 
 /* rpc/rpc_processes.c: a row of the count that it asked for. 0, or the code with which the supervisor's channel ends. */
 int core_census_row(struct core *core, const struct child_census_row *row);
+/* rpc/rpc_control.c: the kill switch is off; who asked for that is answered. */
+void core_resumed(struct core *core);
 
 /* ---- core_caller.c: calls that wait for their answer ---- */
 

@@ -200,10 +200,10 @@ struct core_recent {
 	uint64_t tokens_out;
 };
 
-/* Who waits for the next count. */
-struct core_census_wait {
+/* Who waits for an answer of the supervisor's that is for all. */
+struct core_asker {
 	struct core_caller *caller;
-	struct core_census_wait *next;
+	struct core_asker *next;
 };
 
 struct core {
@@ -242,7 +242,8 @@ struct core {
 	unsigned nonce;
 
 	struct child_census_row census[KIND_N]; /* of each kind, as the supervisor counted */
-	struct core_census_wait *census_waits;
+	struct core_asker *resume_waits;        /* for the end of the kill switch */
+	struct core_asker *census_waits;
 	uint64_t census_at;   /* the loop's clock; 0: never */
 	uint64_t census_wall; /* the same moment by the wall clock */
 

@@ -239,7 +239,8 @@ on_panic(struct ipc_chan *chan, const void *m, void *arg)
 	if (!WEAK(STOP_ASK) && (c->kind != KIND_USER ||
 				       method_denied(c->instance, SCOPE_ALL, METHOD_PANIC) != NULL))
 		return ERR_DENIED;
-	supervisor_panic(supervisor_self, true, c);
+	if (supervisor_panic(supervisor_self, true, c))
+		return 0;
 	return child_panic_state_send(chan, &(struct child_panic_state){.on = true});
 }
 
@@ -249,12 +250,12 @@ on_resume(struct ipc_chan *chan, const void *m, void *arg)
 {
 	struct sup_child *c = arg;
 
-	(void)chan;
 	(void)m;
 	if (c->kind != KIND_CORE && !WEAK(STOP_ASK))
 		return ERR_DENIED;
-	supervisor_panic(supervisor_self, false, c);
-	return 0;
+	if (supervisor_panic(supervisor_self, false, c))
+		return 0;
+	return child_panic_state_send(chan, &(struct child_panic_state){.on = false});
 }
 
 static int

@@ -239,8 +239,8 @@ int supervisor_on_tls_file(struct ipc_chan *chan, const void *m, void *arg);
 /* supervisor_stop.c */
 void supervisor_stop(struct sup *sup, int status);
 void supervisor_stop_step(struct sup *sup); /* after every end while stopping */
-/* The kill switch; by: who wants it, for the log and the audit log. */
-void supervisor_panic(struct sup *sup, bool on, const struct sup_child *by);
+/* The kill switch; by: who wants it, for the log and the audit log. False: it was so already, and nobody is told. */
+bool supervisor_panic(struct sup *sup, bool on, const struct sup_child *by);
 
 /* supervisor_census.c: which processes there are, for core to show. */
 void supervisor_census(const struct sup *sup, struct ipc_chan *to);

@@ -27,13 +27,13 @@ kill_actors(struct sup *sup)
 	}
 }
 
-void
+bool
 supervisor_panic(struct sup *sup, bool on, const struct sup_child *by)
 {
 	if (on)
 		kill_actors(sup);
 	if (sup->panic == on && supervisor_panic_stored(sup) == on)
-		return; /* whoever says it again, however often, changes nothing */
+		return false; /* whoever says it again, however often, changes nothing */
 	sup->panic = on;
 	supervisor_panic_store(sup, on);
 	for (size_t i = 0; i < sup->nchildren; i++) {
@@ -48,6 +48,7 @@ supervisor_panic(struct sup *sup, bool on, const struct sup_child *by)
 		log_info("kill switch off");
 	}
 	supervisor_audit(sup, on ? AUDIT_PANIC_ON : AUDIT_PANIC_OFF, by->kind, by->instance, 0);
+	return true;
 }
 
 /* Those who face clients end first, while the rest can still answer them. */

@@ -1,16 +1,20 @@
 #include "core/rpc/rpc.h"
 
+#include <stdlib.h>
+
 /* What the supervisor does once dispatch allows it: it needs nobody else for it. */
 
 static void
-reply_done(struct rpc_call *call)
+reply_done(struct core_caller *caller)
 {
 	struct args_out out;
 	struct buf b;
 
 	core_args_init(&out, &b);
 	args_out_bool(&out, "ok", true);
-	rpc_result(call, &out, &b);
+	(void)args_out_done(&out);
+	core_reply_ok(caller, buf_span(&b));
+	buf_clear(&b);
 }
 
 void
@@ -19,7 +23,7 @@ rpc_gateway_stop(struct rpc_call *call)
 	struct core *core = call->core;
 
 	log_info("stop asked for at the control socket");
-	reply_done(call);
+	reply_done(call->caller);
 	child_stop_gateway(core->child);
 }
 
@@ -27,7 +31,21 @@ void
 rpc_resume(struct rpc_call *call)
 {
 	struct core *core = call->core;
+	struct core_asker *w = mem_alloc(1, sizeof(*w));
 
+	*w = (struct core_asker){.caller = call->caller, .next = core->resume_waits};
+	core->resume_waits = w;
 	child_resume(core->child);
-	reply_done(call);
+}
+
+void
+core_resumed(struct core *core)
+{
+	while (core->resume_waits != NULL) {
+		struct core_asker *w = core->resume_waits;
+
+		core->resume_waits = w->next;
+		reply_done(w->caller);
+		free(w);
+	}
 }

@@ -73,7 +73,7 @@ void
 rpc_processes(struct rpc_call *call)
 {
 	struct core *core = call->core;
-	struct core_census_wait *w;
+	struct core_asker *w;
 
 	if (core->census_at != 0 && ev_now_ms(core->ev) - core->census_at < FRESH_MS) {
 		answer(core, call->caller);
@@ -98,7 +98,7 @@ core_census_row(struct core *core, const struct child_census_row *row)
 	core->census_at = ev_now_ms(core->ev);
 	core->census_wall = ev_wall_ms();
 	while (core->census_waits != NULL) {
-		struct core_census_wait *w = core->census_waits;
+		struct core_asker *w = core->census_waits;
 
 		core->census_waits = w->next;
 		answer(core, w->caller);
