@@ -6,6 +6,7 @@
 
 #include "base/err.h"
 #include "base/limits.h"
+#include "base/weak.h"
 
 #define NONCE_LEN crypto_aead_xchacha20poly1305_ietf_NPUBBYTES
 #define TAG_LEN crypto_aead_xchacha20poly1305_ietf_ABYTES
@@ -72,6 +73,8 @@ crypto_secret_equal(struct span a, struct span b)
 	need_init();
 	if (a.len > SECRET_LEN_MAX || b.len > SECRET_LEN_MAX)
 		return false;
+	if (WEAK(SECRET_TIME))
+		return span_eq(a, b) && a.len > 0;
 	crypto_auth_hmacsha256(ha, bytes(a), a.len, compare_key);
 	crypto_auth_hmacsha256(hb, bytes(b), b.len, compare_key);
 	same = sodium_memcmp(ha, hb, sizeof(ha)) == 0;

@@ -114,7 +114,7 @@ note_known(struct facts *f, const struct http_field *field)
 		if (field->name.len != known_names[k].len ||
 			!span_eq_nocase(field->name, known_names[k]))
 			continue;
-		if (has(f, (enum known)k))
+		if (has(f, (enum known)k) && !WEAK(HTTP_TWICE))
 			return 400;
 		f->v[k] = field->value;
 		return 0;

@@ -3,6 +3,7 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "base/utf8.h"
+#include "base/weak.h"
 #include "json/json_parse.h"
 
 /* What is known of each open level, and at level 0 of the whole text. */
@@ -134,6 +135,10 @@ put_escape(struct buf *b, uint32_t c)
 {
 	static const char short_names[] = "\"\"\\\\\bb\ff\nn\rr\tt";
 
+	if (c == '"' && WEAK(JSON_ESCAPE)) {
+		buf_put_u8(b, '"');
+		return;
+	}
 	for (size_t i = 0; i + 1 < sizeof(short_names); i += 2) {
 		if (c == (uint8_t)short_names[i]) {
 			buf_put_u8(b, '\\');

@@ -8,6 +8,7 @@
 
 #include "base/err.h"
 #include "base/limits.h"
+#include "base/weak.h"
 
 #define RX (JAIL_READ | JAIL_EXECUTE)
 #define RWX (JAIL_READ | JAIL_WRITE | JAIL_EXECUTE | JAIL_MAKE_SPECIAL)
@@ -105,7 +106,7 @@ put_limits(const struct cell_setup *setup, struct jail_limit limits[8])
 		limits[n++] = (struct jail_limit){RLIMIT_NPROC, setup->pids};
 	limits[n++] = (struct jail_limit){RLIMIT_MSGQUEUE, 0};
 	limits[n++] = (struct jail_limit){RLIMIT_MEMLOCK, KIB(64u)};
-	if (!setup->cgroup)
+	if (!setup->cgroup && !WEAK(CELL_MEMORY))
 		limits[n++] = (struct jail_limit){RLIMIT_AS, setup->memory};
 	limits[n] = (struct jail_limit){-1, 0};
 }

@@ -63,6 +63,21 @@ test('a request with two lengths hides no other', { skip, timeout: 60000 }, asyn
 	});
 });
 
+test('what comes twice is not chosen from', { skip, timeout: 60000 }, async () => {
+	await seenToFail(['HTTP_TWICE'], {}, async (gateway) => {
+		await serving(gateway);
+		const inner = head(gateway, 'GET /healthz', 'Connection: close\r\n');
+		const came = [];
+		for (const [line, fields, rest] of [['GET /healthz', 'Host: evil.example\r\n', ''], ['GET /healthz', `Host: 127.0.0.1:${gateway.port}\r\n`, ''],
+			['POST /tools/invoke', `Authorization: Bearer ${gateway.token}\r\nContent-Length: ${inner.length}\r\nContent-Length: 0\r\n`, inner],
+			['GET /v1/models', `Authorization: Bearer wrong\r\nAuthorization: Bearer ${gateway.token}\r\n`, '']]) {
+			const text = await raw(gateway.port, head(gateway, line, `${fields}${rest ? '' : 'Connection: close\r\n'}`) + rest);
+			if (statuses(text).length !== 1 || statuses(text)[0] !== 400) came.push(`${line} ${fields.slice(0, 20)}: ${statuses(text)}`);
+		}
+		return came;
+	});
+});
+
 test('nobody calls a tool who has not signed in, wherever a token stands but in its own header', { skip, timeout: 60000 }, async () => {
 	await seenToFail(['CREDENTIAL'], {}, async (gateway) => {
 		await serving(gateway);

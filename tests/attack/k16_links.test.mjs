@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { chmodSync, existsSync, linkSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, linkSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'node:test';
@@ -21,10 +21,12 @@ const skip = !isBuilt() ? 'the gateway is not built' : process.getuid() !== 0 ? 
 const OPEN = ['CELL_NAMESPACES', 'JAIL_LANDLOCK', 'CELL_CHECK', 'CELL_PROOF'];
 const RACES = 400; // calls, at most
 
+const naughty = '%2e%2e; $(id) `id` | ~ \u202e\u2028 \\..\\ -rf';
 /** Each way out: what is put into the workspace, the call, and how it shows that it led outside. */
 const ways = {
 	'up by the name': { call: (s) => ['file_read', { path: `../../../../../../../..${s.outside}/secret` }] },
 	'up from a folder': { call: (s) => ['file_read', { path: `./x/../../../../../../../../..${s.outside}/secret` }] },
+	'up from a folder with a naughty name': { call: (s) => ['file_read', { path: `${naughty}/../../../../../../../../..${s.outside}/secret` }] },
 	'a link to a folder': { call: () => ['file_read', { path: 'folder-link/secret' }] },
 	'a link to a file': { call: () => ['file_read', { path: 'leaf-link' }] },
 	'a link in a folder': { call: () => ['file_read', { path: 'x/deep-link/secret' }] },
@@ -35,6 +37,7 @@ const ways = {
 };
 
 function put(s, workspace) {
+	mkdirSync(join(workspace, naughty), { mode: 0o755 });
 	symlinkSync(s.outside, join(workspace, 'folder-link'));
 	symlinkSync(join(s.outside, 'secret'), join(workspace, 'leaf-link'));
 	linkSync(join(s.outside, 'secret'), join(workspace, 'hard-link'));

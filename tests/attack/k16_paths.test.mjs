@@ -1,6 +1,6 @@
 // Path attacks through the whole gateway: a scripted model reads, writes and deletes below a name that a racer exchanges, 100,000
 // times, between a folder and a link to a folder outside; and spellings from the corpus of naughty strings as paths. With all controls:
-// that the same race leads out without PATH_RULES is seen in k16_links.test.mjs, where nothing but the rules about names is in the way.
+// that the same race, and such names, lead out without PATH_RULES is seen in k16_links.test.mjs, where nothing but the rules about names is in the way.
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
