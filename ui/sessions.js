@@ -33,7 +33,7 @@ export function nameOf(key) {
  */
 export function readRow(row) {
 	const key = String(row?.key ?? '');
-	const title = [row?.label, row?.displayName, withoutMarks(String(row?.derivedTitle ?? ''))].find((t) => typeof t === 'string' && t.trim() !== '');
+	const title = [row?.label, ...[row?.displayName, row?.derivedTitle].map((t) => withoutMarks(String(t ?? '')))].find((t) => typeof t === 'string' && t.trim() !== '');
 	return {
 		key,
 		title: title ? oneLine(title, TITLE_MAX) : nameOf(key),

@@ -368,7 +368,7 @@ describe('what is shown', { skip }, () => {
 		{ role: 'toolResult', toolCallId: 'a', toolName: 'shell_exec', isError: false, content: 'ok', timestamp: 3 },
 		{ role: 'toolResult', toolCallId: 'b', toolName: 'file_read', isError: true, content: 'not there', timestamp: 3 },
 	];
-	const rows = [{ key: MAIN, derivedTitle: 'Tidying', lastMessagePreview: 'Done', updatedAt: Date.now() - 6e6 }, { key: 'agent:main:b', derivedTitle: 'Other', lastMessagePreview: '## **Done**: see `ls`, *not* __this__, 2**10 and a_b_c **cut o', updatedAt: 5 }];
+	const rows = [{ key: MAIN, derivedTitle: 'Tidying', lastMessagePreview: 'Done', updatedAt: Date.now() - 6e6 }, { key: 'agent:main:b', displayName: '**Other**', lastMessagePreview: '## **Done**: see `ls`, *not* __this__, 2**10 and a_b_c **cut o', updatedAt: 5 }];
 
 	for (const colorScheme of ['light', 'dark']) {
 		test(`nothing that axe-core calls serious, in ${colorScheme}`, async (t) => {

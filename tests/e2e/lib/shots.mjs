@@ -1,5 +1,5 @@
 // shots.mjs FOLDER [ROOM...]: pictures of the Control UI, to be looked at: every room of a gateway with something in it, light and dark,
-// as wide as a desk and as a phone. docs/*.png are made of these.
+// as wide as a desk and as a phone. shots.mjs docs: those that the README shows, without names that are there to be too long.
 import assert from 'node:assert/strict';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -9,8 +9,9 @@ import { cli, Gateway, providerConfig, serving, until } from './gateway.mjs';
 import { lastUser, ModelServer, toolResults } from './model.mjs';
 import { axe, launch } from './page.mjs';
 
-const folder = process.argv[2];
-const chosen = process.argv.slice(3);
+const [, , folder, ...rest] = process.argv;
+const forReadme = folder === 'docs';
+const chosen = forReadme ? ['chat', 'overview'] : rest;
 const PNG = Buffer.from('iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==', 'base64');
 const SIZES = [['desk', { viewport: { width: 1280, height: 800 } }],
 	['phone', { viewport: { width: 390, height: 844 }, isMobile: true, hasTouch: true, deviceScaleFactor: 2 }]];
@@ -31,7 +32,7 @@ function script(body) {
 const ROOMS = {
 	chat: { hash: '#/chat/agent:main:notes', wait: '.tablebox' },
 	empty: { hash: '#/chat/agent:main:chat-0badcafe', wait: '.turns > *' },
-	overview: { hash: '#/overview', wait: '.alerts li' },
+	overview: { hash: '#/overview', wait: '.alerts li .badge bdi:text-is("Change")' },
 	sessions: { hash: '#/sessions', wait: '.grid tbody tr >> nth=3' },
 	session: { hash: '#/sessions', wait: '.grid tbody tr >> nth=3', then: async (page) => { await page.click('#room .grid .button'); await page.waitForSelector('dialog[open]'); } },
 	delete: { hash: '#/sessions', wait: '.grid tbody tr >> nth=3', then: async (page) => {
@@ -65,6 +66,9 @@ async function pairing(gateway, displayName, platform, scopes) {
 	return answer.error.details.requestId;
 }
 
+const PLACES = { chat: 'screenshot.png', overview: 'overview.png' };
+const LONG = forReadme ? [] : [['a-key-that-goes-on-and-on:and-on:with-more-parts-than-anybody-would-like-to-read', 'Whatissolongthatitcannotbebrokenanywhereatallbutmustbeshownsomehow?']];
+
 /** A gateway that somebody has used for a while. */
 async function furnish(gateway) {
 	await serving(gateway);
@@ -74,11 +78,11 @@ async function furnish(gateway) {
 	for (const name of ['garden.md', 'books.md'])
 		writeFileSync(join(gateway.dir, 'workspace', name), 'line\n'.repeat(name.length));
 	for (const [sessionKey, words] of [['main', 'hello'], ['plan', 'Make a **plan** for tomorrow, please'], ['telegram:dm:48151623', 'hello from my phone'],
-		['a-key-that-goes-on-and-on:and-on:with-more-parts-than-anybody-would-like-to-read', 'Whatissolongthatitcannotbebrokenanywhereatallbutmustbeshownsomehow?'], ['notes', 'Which notes are there, and how long is each?']])
+		...LONG, ['notes', 'Which notes are there, and how long is each?']])
 		assert.equal((await chat(client, words, { sessionKey })).state, 'final');
 	const first = await pairing(gateway, 'Desk', 'linux', ['operator.read', 'operator.write']);
 	await client.call('device.pair.approve', { requestId: first });
-	await pairing(gateway, 'Kitchen tablet with a name that is a good deal too long for any tablet', 'android', ['operator.read', 'operator.admin']);
+	await pairing(gateway, forReadme ? 'Kitchen tablet' : 'Kitchen tablet with a name that is a good deal too long for any tablet', 'android', ['operator.read', 'operator.admin']);
 	const { hash } = await client.call('config.get');
 	await client.call('config.patch', { raw: '{ logging: { level: "debug" } }', baseHash: hash });
 	await fetch(`http://127.0.0.1:${gateway.port}/v1/models`, { headers: { authorization: 'Bearer not-the-token' } });
@@ -95,8 +99,8 @@ try {
 	await gateway.start();
 	await furnish(gateway);
 	mkdirSync(folder, { recursive: true });
-	for (const colorScheme of ['light', 'dark']) {
-		for (const [size, view] of SIZES) {
+	for (const colorScheme of forReadme ? ['light'] : ['light', 'dark']) {
+		for (const [size, view] of forReadme ? SIZES.slice(0, 1) : SIZES) {
 			const context = await browser.newContext({ colorScheme, reducedMotion: 'reduce', ...view });
 			const page = await context.newPage();
 			await page.goto(/http:\/\/[^"\s]+#claim=[^"\s]+/.exec(cli(gateway, ['dashboard', '--json']).stdout)[0]);
@@ -106,7 +110,7 @@ try {
 				await page.waitForSelector(room.wait);
 				await room.then?.(page);
 				await page.evaluate(() => new Promise((done) => { requestAnimationFrame(() => requestAnimationFrame(done)); }));
-				await page.screenshot({ path: join(folder, `${name}-${colorScheme}-${size}.png`) });
+				await page.screenshot({ path: join(folder, forReadme ? PLACES[name] : `${name}-${colorScheme}-${size}.png`) });
 				const wrong = await axe(page);
 				if (wrong.length > 0) console.log(`${name} ${colorScheme} ${size}:`, wrong);
 				await page.keyboard.press('Escape');
