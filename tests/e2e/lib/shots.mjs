@@ -105,6 +105,7 @@ try {
 			const page = await context.newPage();
 			await page.goto(/http:\/\/[^"\s]+#claim=[^"\s]+/.exec(cli(gateway, ['dashboard', '--json']).stdout)[0]);
 			await page.waitForSelector('.turns > *:not(.skeleton)');
+			await page.waitForSelector('.session .preview >> nth=3', { state: 'attached' });
 			for (const [name, room] of Object.entries(ROOMS).filter(([n]) => chosen.length === 0 || chosen.includes(n))) {
 				await page.evaluate((hash) => { location.hash = hash; }, room.hash);
 				await page.waitForSelector(room.wait);
