@@ -245,7 +245,18 @@ enum model_error {
 	MODEL_BUDGET
 };
 
-enum provider { PROVIDER_OFFLINE = 0, PROVIDER_OPENAI = 1 };
+/* Which format of requests and answers a model speaks. */
+enum provider {
+	PROVIDER_OFFLINE, /* built in, no network */
+	PROVIDER_OPENAI,  /* chat completions */
+	PROVIDER_RESPONSES,
+	PROVIDER_ANTHROPIC,
+	PROVIDER_GEMINI,
+	PROVIDER_N
+};
+
+/* How much a model thinks before it answers, in the order of the words of thinkingLevel. */
+enum thinking { THINK_OFF, THINK_MINIMAL, THINK_LOW, THINK_MEDIUM, THINK_HIGH, THINK_XHIGH };
 
 /* What a client presents, and why it is not good. */
 enum credential {

@@ -141,6 +141,7 @@
 #define RUN_WALL_MS 600000          /* one run (original: agents.defaults.timeoutSeconds) */
 #define RUNS_CONCURRENT_MAX 4       /* agent processes at once (original: agents.defaults.maxConcurrent) */
 #define RUN_QUEUE_MAX 1000          /* accepted messages waiting for their lane, all sessions */
+#define MODEL_SEAL_MAX KIB(256u)    /* bytes of what a provider wants back unread with one thought or call */
 #define RUN_TEXT_MAX MIB(1u)        /* bytes of text one run may produce */
 #define CHAT_MESSAGE_MAX KIB(256u)  /* bytes of one user message */
 #define CHAT_DELTA_MS 150           /* least time between two chat deltas of a run (protocol 3) */

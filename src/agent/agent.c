@@ -1,5 +1,5 @@
 /* agent: life cycle of the zygote and of the processes it forks, one a run. */
-#include "agent.h"
+#include "agent_answer.h"
 
 #include <unistd.h>
 
@@ -25,7 +25,7 @@ setup(struct child *child, struct jail_env *env)
 static void
 ahead(void)
 {
-	agent_provider_openai.ahead();
+	agent_answer_ahead(&agent_format_openai);
 }
 
 /* Without core there is nobody to answer to. */

@@ -1,5 +1,5 @@
 /* The tool loop: a provider's turn, the calls it asks for, the next turn, until there is an answer or a budget is used up. */
-#include "agent.h"
+#include "agent_answer.h"
 
 #include <string.h>
 
@@ -138,9 +138,11 @@ do_call(struct agent *a, const struct agent_call *call)
 
 	*it = (struct agent_item){.role = ROLE_ASSISTANT,
 		.kind = ITEM_TOOL_CALL,
+		.turn = a->turns,
 		.name = call->name,
 		.call_id = call->id,
-		.args = call->args};
+		.args = call->args,
+		.seal = call->seal};
 	a->tool_done = false;
 	if (call->wrong != NULL) {
 		a->tool_ok = false;
@@ -163,6 +165,7 @@ do_call(struct agent *a, const struct agent_call *call)
 	it = agent_item_add(a);
 	*it = (struct agent_item){.role = ROLE_TOOL,
 		.kind = ITEM_TOOL_RESULT,
+		.turn = a->turns,
 		.name = call->name,
 		.call_id = call->id,
 		.error = !a->tool_ok,
@@ -180,8 +183,10 @@ note(struct agent *a, struct span text)
 	if (text.len == 0 || core(a) == NULL)
 		return;
 	it = agent_item_add(a);
-	*it = (struct agent_item){
-		.role = ROLE_ASSISTANT, .kind = ITEM_TEXT, .text = arena_copy(&a->arena, text)};
+	*it = (struct agent_item){.role = ROLE_ASSISTANT,
+		.kind = ITEM_TEXT,
+		.turn = a->turns,
+		.text = arena_copy(&a->arena, text)};
 	msg.body = body_for(text, &msg.text);
 	(void)core_agent_note_send(core(a), &msg);
 	close_body(msg.body);
@@ -211,6 +216,22 @@ finish(struct agent *a, uint8_t outcome, uint8_t error, struct span text)
 	close_body(msg.body);
 }
 
+/* What the model thought before its calls goes back with them, in this run only. */
+static void
+keep_thoughts(struct agent *a, const struct agent_turn *t)
+{
+	for (size_t i = 0; i < t->nthoughts; i++) {
+		struct agent_item *it = agent_item_add(a);
+
+		*it = (struct agent_item){.role = ROLE_ASSISTANT,
+			.kind = AGENT_THOUGHT,
+			.turn = a->turns,
+			.call_id = t->thoughts[i].id,
+			.text = t->thoughts[i].text,
+			.seal = t->thoughts[i].seal};
+	}
+}
+
 static void
 turn_clear(struct agent_turn *t)
 {
@@ -220,12 +241,16 @@ turn_clear(struct agent_turn *t)
 
 /* One turn and its calls. True: another turn is needed. */
 static bool
-step(struct agent *a, const struct agent_provider *provider, unsigned *calls)
+step(struct agent *a, const struct agent_format *format, unsigned *calls)
 {
 	struct agent_turn t = {.text = {.max = RUN_TEXT_MAX}, .why = {.max = 4096}};
 	bool more = false;
 
-	provider->turn(a, &t);
+	a->turns++;
+	if (format != NULL)
+		agent_answer_turn(a, format, &t);
+	else
+		agent_offline_turn(a, &t);
 	a->tokens_in += t.tokens_in;
 	a->tokens_out += t.tokens_out;
 	if (t.error != MODEL_OK) {
@@ -233,6 +258,7 @@ step(struct agent *a, const struct agent_provider *provider, unsigned *calls)
 	} else if (t.ncalls == 0) {
 		finish(a, RUN_DONE, MODEL_OK, buf_span(&t.text));
 	} else {
+		keep_thoughts(a, &t);
 		note(a, buf_span(&t.text));
 		more = true;
 		for (size_t i = 0; i < t.ncalls && more; i++) {
@@ -253,13 +279,11 @@ step(struct agent *a, const struct agent_provider *provider, unsigned *calls)
 void
 agent_run(struct agent *a)
 {
-	const struct agent_provider *provider =
-		a->provider == PROVIDER_OPENAI ? &agent_provider_openai : &agent_provider_offline;
+	const struct agent_format *format = agent_format_of(a->provider);
 	unsigned calls = 0;
-	unsigned turns = 0;
 
-	while (step(a, provider, &calls)) {
-		if (++turns >= RUN_MODEL_CALLS_MAX && !WEAK(BUDGET)) {
+	while (step(a, format, &calls)) {
+		if (a->turns >= RUN_MODEL_CALLS_MAX && !WEAK(BUDGET)) {
 			finish(a, RUN_FAILED, MODEL_BUDGET,
 				SPAN("The run was stopped: it used up its budget of model "
 				     "requests."));

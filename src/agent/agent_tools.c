@@ -35,7 +35,7 @@ put_type(struct json_out *o, enum tool_param_type type)
 }
 
 static void
-put_parameters(struct json_out *o, const struct tool_row *row)
+put_parameters(struct json_out *o, const struct tool_row *row, bool is_closed)
 {
 	json_out_begin_object(o);
 	json_out_key(o, SPAN("type"));
@@ -58,31 +58,42 @@ put_parameters(struct json_out *o, const struct tool_row *row)
 			json_out_str(o, span_from_cstr(p->name));
 	}
 	json_out_end_array(o);
-	json_out_key(o, SPAN("additionalProperties"));
-	json_out_bool(o, false);
+	if (is_closed) {
+		json_out_key(o, SPAN("additionalProperties"));
+		json_out_bool(o, false);
+	}
+	json_out_end_object(o);
+}
+
+/* Chat completions alone have the function inside an object of its own; Gemini's schemas are never closed. */
+static void
+put_tool(struct json_out *o, enum agent_tools_form form, const struct tool_row *row)
+{
+	json_out_begin_object(o);
+	if (form == TOOLS_CHAT || form == TOOLS_RESPONSES)
+		json_out_member_str(o, "type", SPAN("function"));
+	if (form == TOOLS_CHAT) {
+		json_out_key(o, SPAN("function"));
+		json_out_begin_object(o);
+	}
+	json_out_member_str(o, "name", span_from_cstr(row->name));
+	json_out_member_str(o, "description", span_from_cstr(row->help));
+	json_out_key(o, form == TOOLS_ANTHROPIC ? SPAN("input_schema") : SPAN("parameters"));
+	put_parameters(o, row, form != TOOLS_GEMINI);
+	if (form == TOOLS_RESPONSES)
+		json_out_member_bool(o, "strict", false);
+	if (form == TOOLS_CHAT)
+		json_out_end_object(o);
 	json_out_end_object(o);
 }
 
 void
-agent_tools_put_openai(const struct agent *a, struct json_out *o)
+agent_tools_put(const struct agent *a, enum agent_tools_form form, struct json_out *o)
 {
 	json_out_begin_array(o);
 	for (unsigned t = 1; t < TOOL_N; t++) {
-		if (!agent_tool_is_shown(a, t))
-			continue;
-		json_out_begin_object(o);
-		json_out_key(o, SPAN("type"));
-		json_out_str(o, SPAN("function"));
-		json_out_key(o, SPAN("function"));
-		json_out_begin_object(o);
-		json_out_key(o, SPAN("name"));
-		json_out_str(o, span_from_cstr(tool_rows[t].name));
-		json_out_key(o, SPAN("description"));
-		json_out_str(o, span_from_cstr(tool_rows[t].help));
-		json_out_key(o, SPAN("parameters"));
-		put_parameters(o, &tool_rows[t]);
-		json_out_end_object(o);
-		json_out_end_object(o);
+		if (agent_tool_is_shown(a, t))
+			put_tool(o, form, &tool_rows[t]);
 	}
 	json_out_end_array(o);
 }

@@ -43,6 +43,7 @@ on_start(struct ipc_chan *chan, const void *m, void *arg)
 	if (msg->run != a->run)
 		return ERR_PROTO;
 	a->provider = msg->provider;
+	a->thinking = msg->thinking <= THINK_XHIGH ? msg->thinking : THINK_OFF;
 	a->model = arena_copy(&a->arena, msg->model);
 	a->name = arena_copy(&a->arena, msg->agent_name);
 	a->timezone = arena_copy(&a->arena, msg->timezone);

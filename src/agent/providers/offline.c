@@ -480,8 +480,8 @@ stream(struct agent *a, struct span text)
 	}
 }
 
-static void
-turn(struct agent *a, struct agent_turn *t)
+void
+agent_offline_turn(struct agent *a, struct agent_turn *t)
 {
 	static bool (*const intents[])(struct ask *) = {greets, helps, introduces, runs, writes,
 		remembers, deletes, searches, lists, reads, computes, explains_connecting, thanks};
@@ -503,5 +503,3 @@ turn(struct agent *a, struct agent_turn *t)
 			     "`how do I connect a model`."));
 	stream(a, buf_span(&t->text));
 }
-
-const struct agent_provider agent_provider_offline = {.name = "offline", .turn = turn};

@@ -1,123 +1,5 @@
 /* The real agent, played by a test that is supervisor, zygote's master and core: the built-in assistant and a scripted model. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
-#include <stdio.h>
-#include <string.h>
-#include <unistd.h>
-
-#include "args/args_json.h"
-#include "base/err.h"
-#include "base/mem.h"
-#include "proto/core_agent.h"
-#include "proto/tools.h"
-#include "tests/process/harness.h"
-
-static const char *program;
-static struct ipc_received in;
-
-struct run {
-	struct harness *zygote;
-	int control; /* the forked agent's socket to the supervisor */
-	int core;
-};
-
-/* What the supervisor does for a run: FORK at the zygote, then the new process is greeted like any other. */
-static void
-run_open(struct run *r, uint8_t provider)
-{
-	uint8_t tools[8];
-	int fds[2];
-	int pair[2];
-
-	memset(tools, 0xff, sizeof(tools));
-	r->zygote = harness_new(
-		program, "zygote", &(struct harness_options){.kind = KIND_AGENT_ZYGOTE});
-	harness_start(r->zygote);
-	assert_int_equal(ipc_pair(fds), 0);
-	harness_send(r->zygote->control, &child_proto, IPC_SIDE_A, CHILD_FORK,
-		&(struct child_fork){.kind = KIND_AGENT, .instance = 7, .control = fds[1]});
-	close(fds[1]);
-	r->control = fds[0];
-	(void)harness_expect(r->zygote, CHILD_CHILD);
-	harness_send(r->control, &child_proto, IPC_SIDE_A, CHILD_HELLO,
-		&(struct child_hello){.kind = KIND_AGENT,
-			.instance = 7,
-			.incarnation = 1,
-			.landlock_max = UINT32_MAX});
-	(void)harness_wait(r->control, &child_proto, IPC_SIDE_A, CHILD_READY, &in);
-	assert_int_equal(ipc_pair(pair), 0);
-	harness_send(r->control, &child_proto, IPC_SIDE_A, CHILD_PEER,
-		&(struct child_peer){.kind = KIND_CORE, .incarnation = 2, .fd = pair[1]});
-	close(pair[1]);
-	r->core = pair[0];
-	harness_send(r->control, &child_proto, IPC_SIDE_A, CHILD_START, &(struct child_start){});
-	harness_send(r->core, &core_agent_proto, IPC_SIDE_A, CORE_AGENT_START,
-		&(struct core_agent_start){.run = 7,
-			.provider = provider,
-			.model = SPAN("m"),
-			.tools_allowed = span_of(tools, 8),
-			.stream = provider == PROVIDER_OPENAI,
-			.agent_name = SPAN("Crabby")});
-}
-
-static void
-run_say(struct run *r, const char *text)
-{
-	harness_send(r->core, &core_agent_proto, IPC_SIDE_A, CORE_AGENT_ITEM,
-		&(struct core_agent_item){.role = ROLE_USER,
-			.kind = ITEM_TEXT,
-			.text = span_from_cstr(text),
-			.body = -1});
-	harness_send(
-		r->core, &core_agent_proto, IPC_SIDE_A, CORE_AGENT_GO, &(struct core_agent_go){});
-}
-
-static void
-run_close(struct run *r)
-{
-	close(r->core);
-	close(r->control);
-	assert_int_equal(harness_free(r->zygote), 0);
-}
-
-static const void *
-expect(struct run *r, uint16_t id)
-{
-	return harness_wait(r->core, &core_agent_proto, IPC_SIDE_A, id, &in);
-}
-
-static void
-expect_answer(struct run *r, uint8_t outcome, const char *part)
-{
-	const struct core_agent_finish *f = expect(r, CORE_AGENT_FINISH);
-
-	assert_int_equal(f->outcome, outcome);
-	if (span_find(f->text, span_from_cstr(part)) < 0)
-		fail_msg("answer was: %.*s", (int)f->text.len, (const char *)f->text.ptr);
-}
-
-static void
-expect_call(struct run *r, const char *tool, const char *param, const char *value)
-{
-	const struct core_agent_tool_call *c = expect(r, CORE_AGENT_TOOL_CALL);
-	struct span got;
-
-	assert_int_equal(c->tool, tool_find(span_from_cstr(tool)));
-	assert_int_equal(args_get_str(c->args, param, &got), 0);
-	if (!span_eq(got, span_from_cstr(value)))
-		fail_msg("%s was: %.*s", param, (int)got.len, (const char *)got.ptr);
-}
-
-static void
-answer_call(struct run *r, uint64_t call, bool ok, const char *text)
-{
-	harness_send(r->core, &core_agent_proto, IPC_SIDE_A, CORE_AGENT_TOOL_RESULT,
-		&(struct core_agent_tool_result){
-			.call = call, .ok = ok, .text = span_from_cstr(text), .body = -1});
-}
+#include "tests/process/agent/agent_kit.h"
 
 static void
 the_assistant_greets_and_helps(void **state)
@@ -189,22 +71,6 @@ a_denied_call_is_told(void **state)
 /* ---- a model ---- */
 
 static void
-give(struct run *r, uint32_t status, const char *data)
-{
-	struct span s = span_from_cstr(data);
-
-	harness_send(r->core, &core_agent_proto, IPC_SIDE_A, CORE_AGENT_MODEL_STATUS,
-		&(struct core_agent_model_status){.status = status});
-	while (s.len > 0) { /* in small pieces: events straddle them */
-		harness_send(r->core, &core_agent_proto, IPC_SIDE_A, CORE_AGENT_MODEL_CHUNK,
-			&(struct core_agent_model_chunk){.data = span_sub(s, 0, 17)});
-		s = span_sub(s, 17, s.len);
-	}
-	harness_send(r->core, &core_agent_proto, IPC_SIDE_A, CORE_AGENT_MODEL_END,
-		&(struct core_agent_model_end){.rc = 0});
-}
-
-static void
 the_request_is_what_the_api_takes_and_the_answer_streams(void **state)
 {
 	struct run r;
@@ -236,7 +102,7 @@ the_request_is_what_the_api_takes_and_the_answer_streams(void **state)
 	assert_true(span_eq(d->text, SPAN("Hel")));
 	expect_answer(&r, RUN_DONE, "Hello\xef\xbf\xbd");
 	assert_int_equal(
-		((const struct core_agent_finish *)(const void *)in.msg.bytes)->tokens_in, 5);
+		((const struct core_agent_finish *)(const void *)agent_in.msg.bytes)->tokens_in, 5);
 	buf_clear(&body);
 	arena_clear(&arena);
 	run_close(&r);
@@ -303,7 +169,7 @@ errors_of_the_provider_have_their_kind_and_words(void **state)
 		(void)expect(&r, CORE_AGENT_MODEL_CALL);
 		give(&r, rows[i].status, rows[i].data);
 		expect_answer(&r, RUN_FAILED, rows[i].part);
-		f = (const void *)in.msg.bytes;
+		f = (const void *)agent_in.msg.bytes;
 		assert_int_equal(f->error, rows[i].error);
 		run_close(&r);
 	}
@@ -328,7 +194,8 @@ endless_tool_calls_end_at_the_budget(void **state)
 		give(&r, 200, data);
 		(void)expect(&r, CORE_AGENT_TOOL_CALL);
 		answer_call(&r,
-			((const struct core_agent_tool_call *)(const void *)in.msg.bytes)->call,
+			((const struct core_agent_tool_call *)(const void *)agent_in.msg.bytes)
+				->call,
 			true, "1");
 	}
 	expect_answer(&r, RUN_FAILED, "budget");
@@ -373,6 +240,6 @@ main(int argc, char **argv)
 	};
 
 	assert_int_equal(argc, 2);
-	program = argv[1];
+	agent_program = argv[1];
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,11 +1,11 @@
 /*
- * What a model server answers: first byte 0 for an answer with an error's status, else a good one; second byte how many bytes come
- * at once. Calls that it makes have arguments that are a list.
+ * What a model server answers: the first byte chooses the format (1 to 4), and 0 or 5 to 7 an answer with an error's status; the
+ * second says how many bytes come at once. Calls that it makes have arguments that are a list, and what goes wrong has words.
  */
 #include <stdint.h>
 #include <stdlib.h>
 
-#include "agent.h"
+#include "agent_answer.h"
 #include "base/err.h"
 #include "base/limits.h"
 
@@ -58,8 +58,22 @@ agent_prompt_put(const struct agent *a, struct buf *out)
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+	static const struct {
+		const struct agent_format *format;
+		uint32_t status;
+	} ways[8] = {
+		{&agent_format_openai, 429},
+		{&agent_format_openai, 200},
+		{&agent_format_responses, 200},
+		{&agent_format_anthropic, 200},
+		{&agent_format_gemini, 200},
+		{&agent_format_responses, 500},
+		{&agent_format_anthropic, 400},
+		{&agent_format_gemini, 403},
+	};
 	struct agent a = {.model_data = {.max = MIB(32u)},
 		.model_detail = {.max = KIB(4u)},
+		.arena = {.max = MIB(64u)},
 		.tools = UINT64_MAX,
 		.stream = true,
 		.model_status_seen = true};
@@ -67,11 +81,13 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (size < 2)
 		return 0;
-	a.model_status = data[0] == 0 ? 429 : 200;
+	a.model_status = ways[data[0] & 7].status;
 	piece = data[1] + 1u;
 	coming = span_of(data + 2, size - 2);
-	agent_provider_openai.turn(&a, &turn);
-	if (turn.ncalls > AGENT_CALLS_PER_TURN)
+	agent_answer_turn(&a, ways[data[0] & 7].format, &turn);
+	if (turn.ncalls > AGENT_CALLS_PER_TURN || turn.nthoughts > AGENT_THOUGHTS_PER_TURN)
+		abort();
+	if (turn.error != MODEL_OK && turn.why.len == 0)
 		abort();
 	for (size_t i = 0; i < turn.ncalls; i++)
 		if (turn.calls[i].wrong == NULL && args_check(turn.calls[i].args) != 0)
