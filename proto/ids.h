@@ -248,10 +248,9 @@ enum model_error {
 /* Which format of requests and answers a model speaks. */
 enum provider {
 	PROVIDER_OFFLINE, /* built in, no network */
-	PROVIDER_OPENAI,  /* chat completions */
-	PROVIDER_RESPONSES,
-	PROVIDER_ANTHROPIC,
-	PROVIDER_GEMINI,
+#define API(ID, ...) PROVIDER_##ID,
+#include "proto/apis.def"
+#undef API
 	PROVIDER_N
 };
 

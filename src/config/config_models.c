@@ -6,20 +6,21 @@
 
 #include "base/err.h"
 #include "base/weak.h"
+#include "proto/apis.h"
 #include "text/ident.h"
 #include "text/text.h"
 #include "url/url.h"
 
-#define COMPLETIONS "/chat/completions"
 #define MAX_TOKENS_FALLBACK 4096
 
 struct known {
 	const char *id;
 	const char *url;
-	const char *variable;
+	const char *variables; /* separated by spaces; the first that is set counts */
+	const char *api;
 };
 static const struct known knowns[] = {
-#define PROVIDER(id, url, variable) {id, url, variable},
+#define PROVIDER(id, url, variables, api) {id, url, variables, api},
 #include "proto/options.def"
 };
 
@@ -31,6 +32,22 @@ known_find(struct span id)
 			return &knowns[i];
 	}
 	return NULL;
+}
+
+/* The variable that holds its key; the first of its names when none is set. */
+static struct span
+variable_of(struct config *c, const struct known *k)
+{
+	struct span left = span_from_cstr(k->variables);
+	struct span first = span_cut(&left, ' ');
+	struct span name = first;
+
+	while (!config_env_is_secret_set(c, name)) {
+		if (left.len == 0)
+			return first;
+		name = span_cut(&left, ' ');
+	}
+	return name;
 }
 
 static struct config_provider *
@@ -122,19 +139,35 @@ set_url(struct config *c, struct config_provider *p, struct span text, struct js
 	path = url_path(&url);
 	while (path.len > 0 && path.ptr[path.len - 1] == '/')
 		path.len--;
-	if (span_ends_with(path, SPAN(COMPLETIONS)))
-		path.len -= sizeof(COMPLETIONS) - 1;
 	p->path = config_copy(c, path);
 }
 
 static void
 set_api(struct config *c, struct config_provider *p, const struct config_setting *v)
 {
-	if (!span_eq(v->s, SPAN("openai-completions")))
+	enum provider api = api_find(v->s);
+
+	if (api < PROVIDER_N)
+		p->api = (uint8_t)api;
+	else
 		config_mistake(c, v->at,
 			"models.providers.%.*s.api: \"%.*s\" is not in this version; expected "
-			"\"openai-completions\"",
+			"openai-completions, openai-responses, anthropic-messages or "
+			"google-generative-ai",
 			CONFIG_S(p->id), CONFIG_S(v->s));
+}
+
+/* Base URLs are written with and without what the format puts behind them. */
+static void
+trim_path(struct config_provider *p)
+{
+	const struct api_row *row = &api_rows[p->api];
+	const struct span ends[] = {span_from_cstr(row->path), span_from_cstr(row->version)};
+
+	for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
+		if (ends[i].len > 0 && span_ends_with(p->path, ends[i]))
+			p->path.len -= ends[i].len;
+	}
 }
 
 static void
@@ -165,19 +198,42 @@ is_own_host(const struct known *k, const struct config_provider *p)
 	       span_eq(url_host(&own), p->host) && span_eq(p->scheme, SPAN("https"));
 }
 
+/* OPENAI_ORG_ID: which organization pays, for a key that several of them gave. It stands in a header. */
+static void
+set_organization(struct config *c, struct config_provider *p)
+{
+	struct span v;
+
+	if (!span_eq(p->id, SPAN("openai")) || !config_env_get(c, SPAN("OPENAI_ORG_ID"), &v))
+		return;
+	for (size_t i = 0; i < v.len; i++) {
+		if (v.ptr[i] < 0x21 || v.ptr[i] > 0x7e || v.len > 128) {
+			config_mistake(c, p->at,
+				"OPENAI_ORG_ID: expected an id such as org-..., without spaces");
+			return;
+		}
+	}
+	p->organization = v;
+}
+
 /* A known service needs no more than its key in the environment. */
 static void
 complete(struct config *c, struct config_provider *p)
 {
 	const struct known *k = known_find(p->id);
-	struct span variable = k == NULL ? SPAN_EMPTY : span_from_cstr(k->variable);
+	struct span variable = k == NULL ? SPAN_EMPTY : variable_of(c, k);
 
 	if (p->scheme.len == 0 && k != NULL && c->mistakes == 0)
 		set_url(c, p, span_from_cstr(k->url), p->at);
 	if (p->scheme.len == 0 && k == NULL && c->mistakes == 0)
 		config_mistake(
 			c, p->at, "models.providers.%.*s: baseUrl is missing", CONFIG_S(p->id));
+	if (p->api == PROVIDER_OFFLINE)
+		p->api = (uint8_t)(k == NULL ? PROVIDER_OPENAI : api_find(span_from_cstr(k->api)));
+	trim_path(p);
 	/* the key of a service goes to that service alone, unless the file says otherwise */
+	if (k != NULL && is_own_host(k, p))
+		set_organization(c, p);
 	if (!p->key.set && k != NULL && config_env_is_secret_set(c, variable) && is_own_host(k, p))
 		p->key = (struct config_setting){
 			.set = true, .is_secret_env = true, .s = variable, .at = p->at};
@@ -212,8 +268,7 @@ wanted(struct config *c, struct json_pos *at)
 static void
 no_provider(struct config *c, struct json_pos at, struct span id, struct span model)
 {
-	static const char *const native[] = {
-		"anthropic", "google", "amazon-bedrock", "github-copilot"};
+	static const char *const native[] = {"amazon-bedrock", "github-copilot"};
 	const struct known *k = known_find(id);
 	const char *names[CONFIG_PROVIDERS_MAX];
 	ptrdiff_t best;
@@ -229,8 +284,8 @@ no_provider(struct config *c, struct json_pos at, struct span id, struct span mo
 		}
 	}
 	if (k != NULL) {
-		config_mistake(
-			c, at, "model \"%.*s\": set the variable %s", CONFIG_S(model), k->variable);
+		config_mistake(c, at, "model \"%.*s\": set the variable %.*s", CONFIG_S(model),
+			CONFIG_S(variable_of(c, k)));
 		return;
 	}
 	for (size_t i = 0; i < c->nproviders; i++)
@@ -312,14 +367,15 @@ choose_max_tokens(struct config *c, struct span full)
 	}
 }
 
-/* A provider that only the model's name and its key in the environment speak of. */
+/* A provider that only the model's name speaks of, and its key in the environment, if it is no service of this machine. */
 static void
 add_known(struct config *c, struct span model, struct json_pos at)
 {
 	struct span rest = model;
 	const struct known *k = known_find(span_cut(&rest, '/'));
 
-	if (k != NULL && config_env_is_secret_set(c, span_from_cstr(k->variable)))
+	if (k != NULL && (config_env_is_secret_set(c, variable_of(c, k)) ||
+				 span_starts_with(span_from_cstr(k->url), SPAN("http:"))))
 		(void)provider_get(c, span_from_cstr(k->id), at);
 }
 

@@ -6,6 +6,7 @@
 #include "args/args.h"
 #include "base/err.h"
 #include "base/limits.h"
+#include "proto/apis.h"
 
 #define NAME_MAX_LEN 160
 
@@ -178,19 +179,22 @@ put_provider_secret(struct slices *s, const struct config_provider *p, uint64_t 
 	put_row_str(s, TO(VAULT), "secret", p->id, "scheme", p->scheme);
 	put_row_str(s, TO(VAULT), "secret", p->id, "host", p->host);
 	put_row_u64(s, TO(VAULT), "secret", p->id, "port", p->port);
-	put_row_str(s, TO(VAULT), "secret", p->id, "header", SPAN("Authorization"));
-	put_row_str(s, TO(VAULT), "secret", p->id, "prefix", SPAN("Bearer "));
+	put_row_str(
+		s, TO(VAULT), "secret", p->id, "header", span_from_cstr(api_rows[p->api].header));
+	put_row_str(
+		s, TO(VAULT), "secret", p->id, "prefix", span_from_cstr(api_rows[p->api].prefix));
 }
 
 /*
  * Numbers of rows are those of this configuration; what they stand for goes along, so that processes that have read different
- * ones never mean different destinations by one number. FNV-1a of scheme, host, port, path and id; the owner wrote all of them.
+ * ones never mean different destinations by one number. FNV-1a of scheme, host, port, path, id and format; the owner wrote all of them.
  */
 static uint64_t
 tag_of(const struct config_provider *p)
 {
 	const struct span parts[] = {p->scheme, p->host, p->path, p->id};
-	uint64_t h = (UINT64_C(0xcbf29ce484222325) ^ p->port) * UINT64_C(0x100000001b3);
+	uint64_t h = (UINT64_C(0xcbf29ce484222325) ^ p->port ^ (uint64_t)p->api << 32) *
+		     UINT64_C(0x100000001b3);
 
 	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
 		for (size_t k = 0; k < parts[i].len; k++)
@@ -238,27 +242,24 @@ put_provider_models(struct slices *s, const struct config_provider *p, uint64_t 
 static void
 put_provider(struct slices *s, const struct config_provider *p, uint64_t row)
 {
-	struct buf path = {.max = 4096};
 	char name[NAME_MAX_LEN];
 	char digits[24];
 	struct span n = span_of(
 		digits, (size_t)snprintf(digits, sizeof(digits), "%llu", (unsigned long long)row));
 
-	buf_put(&path, p->path);
-	buf_put_cstr(&path, "/chat/completions");
 	put_row_u64(s, TO_NET, "row", n, "tag", tag_of(p));
 	put_row_str(s, TO_NET, "row", n, "name", p->id);
 	put_row_str(s, TO_NET, "row", n, "scheme", p->scheme);
 	put_row_str(s, TO_NET, "row", n, "host", p->host);
 	put_row_u64(s, TO_NET, "row", n, "port", p->port);
-	put_row_str(s, TO_NET, "row", n, "path", buf_span(&path));
-	put_row_str(s, TO_NET, "row", n, "method", SPAN("POST"));
-	put_row_str(s, TO_NET, "row", n, "envelope", SPAN("openai-chat"));
+	put_row_str(s, TO_NET, "row", n, "path", p->path);
+	put_row_u64(s, TO_NET, "row", n, "api", p->api);
+	if (p->organization.len > 0)
+		put_row_str(s, TO_NET, "row", n, "organization", p->organization);
 	put_row_u64(s, TO_NET, "row", n, "maxTokens", s->c->max_tokens);
 	put_provider_models(s, p, row, n);
 	snprintf(name, sizeof(name), "row.%llu.local", (unsigned long long)row);
 	put_bool(s, TO_NET, name, p->local);
-	buf_clear(&path);
 	if (p->key.set)
 		put_provider_secret(s, p, row);
 }
@@ -274,7 +275,10 @@ put_models(struct slices *s)
 		mask |= UINT64_C(1) << (i + 1);
 	}
 	put_u64(s, TO(GATE), "provider.rows", mask);
-	put_u64(s, TO(CORE), "agent.provider", c->chosen == 0 ? PROVIDER_OFFLINE : PROVIDER_OPENAI);
+	put_u64(s, TO(CORE), "agent.provider",
+		c->chosen == 0 ? PROVIDER_OFFLINE : c->providers[c->chosen - 1].api);
+	put_str(s, TO(CORE), "provider.name",
+		c->chosen == 0 ? SPAN("offline") : c->providers[c->chosen - 1].id);
 	put_u64(s, TO(CORE), "provider.row", c->chosen);
 	if (c->chosen != 0)
 		put_u64(s, TO(CORE), "provider.tag", tag_of(&c->providers[c->chosen - 1]));

@@ -92,11 +92,12 @@ struct core_run_request {
 	struct span key;      /* canonical */
 	struct span idem;
 	struct span text;
-	struct span extra;   /* extra system prompt; may be empty */
-	uint64_t timeout_ms; /* 0: RUN_WALL_MS */
-	bool fresh;          /* in a new session */
-	uint8_t tool;        /* METHOD_TOOLS_INVOKE: the one call of a run without an agent */
-	struct span args;    /* its arguments */
+	struct span extra;    /* extra system prompt; may be empty */
+	struct span thinking; /* the level for this turn; empty: the session's */
+	uint64_t timeout_ms;  /* 0: RUN_WALL_MS */
+	bool fresh;           /* in a new session */
+	uint8_t tool;         /* METHOD_TOOLS_INVOKE: the one call of a run without an agent */
+	struct span args;     /* its arguments */
 };
 /* Has store accept the message; caller is answered after the commit. Takes caller. ERR_FULL, ERR_TOOBIG: caller still yours. */
 int core_run_accept(
@@ -245,6 +246,8 @@ bool core_is_fleeting(const struct core *core);
 bool core_is_reset(const struct core *core, struct span message, struct span *rest);
 /* Does this session show its tool calls. options: what was set for it. */
 bool core_is_verbose(const struct core *core, struct span options);
+/* enum thinking: what was said for the turn, else the session's level, else the configured one. */
+uint8_t core_thinking(const struct core *core, struct span said, struct span options);
 uint64_t core_wall_ms(const struct core *core);
 unsigned core_runs_at_once(const struct core *core);
 

@@ -364,6 +364,7 @@ send_start(struct core_run *run, struct ipc_chan *agent)
 			.agent_name = core_agent_name(run->core),
 			.tools_allowed = span_of(tools, sizeof(tools)),
 			.stream = child_option_bool(child, "agent.stream", true),
+			.thinking = run->thinking,
 			.timezone = child_option_str(child, "agent.timezone", SPAN("UTC"))});
 }
 

@@ -74,13 +74,13 @@ core_call_cancel(struct core_run *run)
 /* ---- calls of a model ---- */
 
 static void
-plan_of(uint32_t row, struct span body, uint8_t out[WARRANT_HASH_LEN])
+plan_of(uint32_t row, struct span model, struct span body, uint8_t out[WARRANT_HASH_LEN])
 {
 	uint8_t number[WARRANT_NUMBER_LEN];
-	const struct span parts[2] = {span_of(number, sizeof(number)), body};
+	const struct span parts[3] = {span_of(number, sizeof(number)), model, body};
 
 	warrant_number(row, number);
-	warrant_plan(0, parts, 2, out);
+	warrant_plan(0, parts, 3, out);
 }
 
 /* Gate can only judge for an executor that is there: its key is made when it starts. */
@@ -127,7 +127,7 @@ core_model_call(struct core_run *run, const struct core_agent_model_call *msg, i
 	c->stage = STAGE_JUDGE;
 	c->row = child_option_u64(run->core->child, "provider.row", 0);
 	c->tag = child_option_u64(run->core->child, "provider.tag", 0);
-	plan_of((uint32_t)c->row, bytes, c->plan);
+	plan_of((uint32_t)c->row, core_model_name(run->core), bytes, c->plan);
 	ipc_body_free(bytes);
 	if (++run->model_calls > RUN_MODEL_CALLS_MAX && !WEAK(BUDGET))
 		core_model_end(run, ERR_FULL, span_from_cstr(reason_text(REASON_BUDGET)));
@@ -159,6 +159,7 @@ send_request(struct core_run *run, struct ipc_chan *egress)
 						       .warrant = span_of(c->warrant, WARRANT_LEN),
 						       .row = (uint32_t)c->row,
 						       .tag = c->tag,
+						       .model = core_model_name(run->core),
 						       .stream = c->stream,
 						       .body = c->body});
 }

@@ -17,13 +17,13 @@ core_provider(const struct core *core)
 {
 	uint64_t n = child_option_u64(core->child, "agent.provider", PROVIDER_OFFLINE);
 
-	return n == PROVIDER_OPENAI ? PROVIDER_OPENAI : PROVIDER_OFFLINE;
+	return n < PROVIDER_N ? (uint8_t)n : PROVIDER_OFFLINE;
 }
 
 struct span
 core_provider_name(const struct core *core)
 {
-	return core_provider(core) == PROVIDER_OPENAI ? SPAN("openai-compatible") : SPAN("offline");
+	return child_option_str(core->child, "provider.name", SPAN("offline"));
 }
 
 struct span
@@ -147,6 +147,41 @@ core_is_reset(const struct core *core, struct span message, struct span *rest)
 			return true;
 	}
 	return begins(message, SPAN("/new"), rest) || begins(message, SPAN("/reset"), rest);
+}
+
+static bool
+find_thinking(struct span word, uint8_t *out)
+{
+	static const char *const words[] = {
+		[THINK_OFF] = "off",
+		[THINK_MINIMAL] = "minimal",
+		[THINK_LOW] = "low",
+		[THINK_MEDIUM] = "medium",
+		[THINK_HIGH] = "high",
+		[THINK_XHIGH] = "xhigh",
+	};
+
+	for (uint8_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+		if (span_eq_nocase(word, span_from_cstr(words[i]))) {
+			*out = i;
+			return true;
+		}
+	}
+	return false;
+}
+
+uint8_t
+core_thinking(const struct core *core, struct span said, struct span options)
+{
+	struct span of_session = SPAN_EMPTY;
+	uint8_t level = THINK_OFF;
+
+	(void)args_get_str(options, "thinkingLevel", &of_session);
+	if (!find_thinking(said, &level) && !find_thinking(of_session, &level))
+		(void)find_thinking(child_option_str(core->child, "agents.defaults.thinkingDefault",
+					    SPAN_EMPTY),
+			&level);
+	return level;
 }
 
 bool

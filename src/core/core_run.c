@@ -52,6 +52,7 @@ new_run(struct core *core, uint64_t id, struct span key, struct span spelling, s
 	buf_init(&r->reason, 512);
 	buf_init(&r->model, 128);
 	buf_init(&r->args, HTTP_BODY_MAX * 2);
+	buf_init(&r->asked_thinking, 32);
 	(void)buf_put(&r->spelling, spelling);
 	(void)buf_put(&r->idem, idem);
 	r->prev = core->runs_last;
@@ -115,6 +116,7 @@ free_run(struct core_run *r)
 	buf_clear(&r->reason);
 	buf_clear(&r->model);
 	buf_clear(&r->args);
+	buf_clear(&r->asked_thinking);
 	free(r);
 }
 
@@ -148,6 +150,8 @@ put_options(const struct core_run_request *rq, struct buf *b)
 	args_out_cstr(&out, "method", method_rows[rq->method].name);
 	if (rq->timeout_ms != 0)
 		args_out_u64(&out, "timeoutMs", rq->timeout_ms);
+	if (rq->thinking.len > 0)
+		args_out_str(&out, "thinking", rq->thinking);
 	(void)args_out_done(&out);
 }
 
@@ -187,6 +191,7 @@ on_accepted(struct core *core, struct core_ask *ask, uint16_t id, const void *m)
 	}
 	run->session_number = msg->session;
 	run->quiet = !core_is_verbose(core, msg->options);
+	run->thinking = core_thinking(core, buf_span(&run->asked_thinking), msg->options);
 	run->phase = PHASE_QUEUED;
 	run->abort_why = NULL;
 	core_waiters_accepted(run);
@@ -254,6 +259,7 @@ core_run_accept(struct core *core, const struct core_run_request *rq, struct cor
 		return ERR_TOOBIG;
 	}
 	run->timeout_ms = rq->timeout_ms;
+	(void)buf_put(&run->asked_thinking, rq->thinking);
 	run->accepted_ms = msg.at;
 	run->gate_epoch = core->gate_epoch;
 	owner_label(run->label);
@@ -284,6 +290,7 @@ core_run_recover(struct core *core, const struct core_store_run *row)
 {
 	struct span spelling = row->session_key;
 	struct span method = SPAN_EMPTY;
+	struct span thinking = SPAN_EMPTY;
 	struct core_run *run;
 
 	if (core_run_by_id(core, row->run) != NULL)
@@ -298,6 +305,8 @@ core_run_recover(struct core *core, const struct core_store_run *row)
 	run->phase = PHASE_QUEUED;
 	run->method = METHOD_CHAT_SEND;
 	(void)args_get_u64(row->options, "timeoutMs", 0, RUN_WALL_MS, &run->timeout_ms);
+	(void)args_get_str(row->options, "thinking", &thinking);
+	run->thinking = core_thinking(core, thinking, SPAN_EMPTY);
 	if (row->label.len == LABEL_PACKED_LEN)
 		memcpy(run->label, row->label.ptr, LABEL_PACKED_LEN);
 	(void)args_get_str(row->options, "method", &method);

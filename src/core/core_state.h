@@ -108,8 +108,10 @@ struct core_run {
 	uint8_t tool;    /* METHOD_TOOLS_INVOKE: the one call of a run without an agent */
 	struct buf args; /* its arguments */
 	bool resumed;
-	bool quiet;          /* its tool calls are not shown: the session's verbose level */
-	unsigned gate_epoch; /* its turn was registered at the gate of this time */
+	struct buf asked_thinking; /* the level that its message asked for, or empty */
+	uint8_t thinking;          /* enum thinking */
+	bool quiet;                /* its tool calls are not shown: the session's verbose level */
+	unsigned gate_epoch;       /* its turn was registered at the gate of this time */
 	uint64_t accepted_ms;
 	uint64_t started_ms; /* wall clock; 0: not yet */
 	uint64_t timeout_ms;

@@ -16,19 +16,17 @@
 #define EGRESS_REQUESTS_MAX 16 /* under way at once on one row */
 #define EGRESS_URL_MAX 2048
 
-/* What a row's requests may look like; egress_envelope.c checks bodies against it. */
-enum egress_envelope { ENVELOPE_NONE, ENVELOPE_OPENAI_CHAT };
-
-/* One destination, from the slice; everything but the body is fixed here. */
+/* One destination, from the slice; everything but the body and the model is fixed here. */
 struct egress_row {
 	uint32_t number;
 	uint64_t tag; /* of the destination; another one under this number is not ours */
 	bool tls;
 	bool local; /* an exact local destination the owner wrote down */
-	char url[EGRESS_URL_MAX];
 	char host[256];
 	uint32_t port;
-	enum egress_envelope envelope;
+	enum provider api;
+	struct span path;         /* before the format's; of the slice */
+	struct span organization; /* of the account, or empty; of the slice */
 	struct span models; /* names, a line each: those that a body may ask for; of the slice */
 	bool has_credential;
 	uint64_t max_tokens;
@@ -56,6 +54,7 @@ struct egress_request {
 	uint8_t plan[WARRANT_HASH_LEN];
 	bool stream;
 	struct span body; /* mapped */
+	char url[EGRESS_URL_MAX];
 	struct secret credential;
 	char header[64];
 	char prefix[32];
@@ -91,9 +90,18 @@ struct egress {
 
 /* egress_row.c: the row of this instance from the slice. ERR_NOTFOUND, ERR_RANGE. */
 int egress_row_read(const struct child *child, uint64_t instance, struct egress_row *row);
+/* Where a model is asked there. ERR_TOOBIG. */
+int egress_row_url(
+	const struct egress_row *row, struct span model, bool stream, char url[EGRESS_URL_MAX]);
 
-/* egress_envelope.c: 0 when the body is a request this row may make; else a code and a text in *why. */
-int egress_envelope_check(const struct egress_row *row, struct span body, const char **why);
+/* egress_envelope.c: 0 when the body is a request for this model that this row may make; else a code and a text in *why. */
+int egress_envelope_check(
+	const struct egress_row *row, struct span model, struct span body, const char **why);
+
+/* egress_bodies.c: what each format may hold; root is an object. The same results. */
+struct json_node;
+typedef int egress_body_fn(const struct json_node *root, const char **why);
+extern egress_body_fn *const egress_bodies[PROVIDER_N];
 
 /* egress_tls.c: the CA store, loaded once in the zygote. */
 bool egress_tls_load(void); /* false: no memory */

@@ -14,6 +14,7 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/weak.h"
+#include "proto/apis.h"
 #include "proto/core_egress.h"
 
 #define CHUNK_LEN 15000
@@ -228,6 +229,17 @@ add_header(struct egress_request *r, const char *line)
 }
 
 static int
+add_organization(struct egress_request *r)
+{
+	struct span id = r->egress->row.organization;
+	char line[192];
+	int n = snprintf(
+		line, sizeof(line), "OpenAI-Organization: %.*s", (int)id.len, (const char *)id.ptr);
+
+	return n < 0 || (size_t)n >= sizeof(line) ? ERR_TOOBIG : add_header(r, line);
+}
+
+static int
 add_credential(struct egress_request *r)
 {
 	struct span value = secret_get(&r->credential);
@@ -262,7 +274,7 @@ set_up(struct egress_request *r)
 	snprintf(resolve, sizeof(resolve), "%s:%u:192.0.2.1", row->host, row->port);
 	r->resolve = curl_slist_append(NULL, resolve); /* curl keeps the pointer */
 	curl_easy_setopt(easy, CURLOPT_PRIVATE, r);
-	curl_easy_setopt(easy, CURLOPT_URL, row->url);
+	curl_easy_setopt(easy, CURLOPT_URL, r->url);
 	curl_easy_setopt(easy, CURLOPT_RESOLVE, r->resolve);
 	curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, row->tls ? "https" : "http");
 	curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1);
@@ -293,6 +305,7 @@ set_up(struct egress_request *r)
 int
 egress_curl_start(struct egress_request *r)
 {
+	const struct egress_row *row = &r->egress->row;
 	int rc = set_up(r);
 
 	if (rc == 0)
@@ -302,6 +315,10 @@ egress_curl_start(struct egress_request *r)
 			r, r->stream ? "Accept: text/event-stream" : "Accept: application/json");
 	if (rc == 0)
 		rc = add_header(r, "Expect:");
+	if (rc == 0 && api_rows[row->api].extra[0] != '\0')
+		rc = add_header(r, api_rows[row->api].extra);
+	if (rc == 0 && row->organization.len > 0)
+		rc = add_organization(r);
 	if (rc == 0)
 		rc = add_header(r, "User-Agent: moltbot");
 	if (rc == 0)

@@ -100,7 +100,7 @@ static int
 check_warrant(struct egress *e, const struct core_egress_request *msg, struct egress_request *r)
 {
 	uint8_t id[WARRANT_NUMBER_LEN];
-	struct span parts[2] = {span_of(id, sizeof(id)), r->body};
+	struct span parts[3] = {span_of(id, sizeof(id)), msg->model, r->body};
 	struct warrant want = {.effect = EFFECT_MODEL,
 		.executor = KIND_EGRESS,
 		.instance = e->child->instance,
@@ -116,7 +116,7 @@ check_warrant(struct egress *e, const struct core_egress_request *msg, struct eg
 		return ERR_DENIED;
 	warrant_number(msg->row, id);
 	warrant_dest(DEST_PROVIDER, span_of(id, sizeof(id)), want.dest);
-	warrant_plan(0, parts, 2, want.plan);
+	warrant_plan(0, parts, 3, want.plan);
 	for (size_t i = 0; i < sizeof(r->plan); i++)
 		r->plan[i] = want.plan[i];
 	return warrant_check(e->key, &e->window, msg->warrant, &want, ev_now_ms(e->child->ev));
@@ -228,7 +228,7 @@ egress_request_start(struct egress *e, const void *m)
 	const struct core_egress_request *msg = m;
 	struct egress_request *r = NULL;
 	struct audit_writer_line begun;
-	const char *why = "";
+	const char *why = "the name of the model is too long";
 	int rc;
 
 	for (size_t i = 0; i < EGRESS_REQUESTS_MAX && r == NULL; i++) {
@@ -266,7 +266,9 @@ egress_request_start(struct egress *e, const void *m)
 				r, ERR_DENIED, "the warrant is not good for this request");
 		return;
 	}
-	rc = egress_envelope_check(&e->row, r->body, &why);
+	rc = egress_envelope_check(&e->row, msg->model, r->body, &why);
+	if (rc == 0)
+		rc = egress_row_url(&e->row, msg->model, r->stream, r->url);
 	if (rc < 0) {
 		log_error("request outside its destination's envelope: denied",
 			LOG_U("run", msg->run), LOG_C("why", why));

@@ -6,7 +6,7 @@
 
 #include "base/err.h"
 #include "base/log.h"
-#include "url/url.h"
+#include "proto/apis.h"
 
 static struct span
 option(const struct child *child, uint64_t row, const char *name)
@@ -31,13 +31,11 @@ egress_row_read(const struct child *child, uint64_t instance, struct egress_row 
 {
 	struct span scheme = option(child, instance, "scheme");
 	struct span host = option(child, instance, "host");
-	struct span path = option(child, instance, "path");
-	struct buf url = {.max = EGRESS_URL_MAX - 1};
+	uint64_t api = option_u64(child, instance, "api", PROVIDER_OFFLINE);
 	char key[64];
-	bool v6 = span_find_byte(host, ':') >= 0;
 
 	*row = (struct egress_row){.number = (uint32_t)instance};
-	if (host.len == 0 || path.len == 0 || path.ptr[0] != '/') {
+	if (host.len == 0 || api == PROVIDER_OFFLINE || api >= PROVIDER_N) {
 		log_error("no such destination row: denied", LOG_U("row", instance));
 		return ERR_NOTFOUND;
 	}
@@ -48,23 +46,31 @@ egress_row_read(const struct child *child, uint64_t instance, struct egress_row 
 	row->tag = option_u64(child, instance, "tag", 0);
 	row->max_tokens = option_u64(child, instance, "maxTokens", 0);
 	row->models = option(child, instance, "models");
-	row->envelope = span_eq(option(child, instance, "envelope"), SPAN("openai-chat"))
-				? ENVELOPE_OPENAI_CHAT
-				: ENVELOPE_NONE;
+	row->api = (enum provider)api;
+	row->path = option(child, instance, "path");
+	row->organization = option(child, instance, "organization");
 	snprintf(key, sizeof(key), "row.%u.local", (unsigned)instance);
 	row->local = child_option_bool(child, key, false);
 	if (!row->tls && !row->local)
 		/* clear text goes only where the owner wrote a local address down */
 		return ERR_DENIED;
-	buf_put(&url, row->tls ? SPAN("https://") : SPAN("http://"));
-	buf_put_fmt(&url, v6 ? "[%.*s]" : "%.*s", (int)host.len, (const char *)host.ptr);
-	buf_put_fmt(&url, ":%u", row->port);
-	buf_put(&url, path);
-	if (url.err < 0 || span_to_cstr(buf_span(&url), row->url, sizeof(row->url)) < 0 ||
-		span_to_cstr(host, row->host, sizeof(row->host)) < 0) {
-		buf_clear(&url);
-		return ERR_TOOBIG;
-	}
-	buf_clear(&url);
-	return 0;
+	return span_to_cstr(host, row->host, sizeof(row->host)) < 0 ? ERR_TOOBIG : 0;
+}
+
+int
+egress_row_url(
+	const struct egress_row *row, struct span model, bool stream, char url[EGRESS_URL_MAX])
+{
+	struct buf b = {.max = EGRESS_URL_MAX - 1};
+	bool v6 = strchr(row->host, ':') != NULL;
+	int rc;
+
+	buf_put(&b, row->tls ? SPAN("https://") : SPAN("http://"));
+	buf_put_fmt(&b, v6 ? "[%s]" : "%s", row->host);
+	buf_put_fmt(&b, ":%u", row->port);
+	rc = api_path_put(row->api, row->path, model, stream, &b);
+	if (rc == 0)
+		rc = span_to_cstr(buf_span(&b), url, EGRESS_URL_MAX) < 0 ? ERR_TOOBIG : 0;
+	buf_clear(&b);
+	return rc;
 }

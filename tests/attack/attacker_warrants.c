@@ -269,6 +269,8 @@ egress_of(const struct attacker_peer *peers, size_t n)
 	return -1;
 }
 
+static struct span asked_model = SPAN("scripted");
+
 static int64_t
 request(int egress, struct span warrant, uint64_t call, struct span text)
 {
@@ -284,6 +286,7 @@ request(int egress, struct span warrant, uint64_t call, struct span text)
 			.warrant = warrant,
 			.row = (uint32_t)provider,
 			.tag = provider_tag,
+			.model = asked_model,
 			.body = body},
 		CORE_EGRESS_END);
 	close(body);
@@ -298,12 +301,12 @@ good_for_egress(
 	int gate = socket_of(peers, n, &core_gate_proto);
 	uint8_t row[WARRANT_NUMBER_LEN];
 	uint8_t plan[WARRANT_HASH_LEN];
-	const struct span parts[2] = {span_of(row, sizeof(row)), body};
+	const struct span parts[3] = {span_of(row, sizeof(row)), asked_model, body};
 
 	if (open_run(gate) < 0)
 		return ERR_NOPEER;
 	warrant_number(provider, row);
-	warrant_plan(0, parts, 2, plan);
+	warrant_plan(0, parts, 3, plan);
 	return judged(gate,
 		&(struct core_gate_judge){.run = RUN,
 			.call = CALL,
@@ -406,6 +409,7 @@ egress_dear(const struct attacker_peer *peers, size_t n, struct span body)
 static int64_t
 dear_model(const struct attacker_peer *peers, size_t n)
 {
+	asked_model = SPAN("the dearest");
 	return egress_dear(peers, n, DEAR_BODY("the dearest", ",\"max_tokens\":9"));
 }
 

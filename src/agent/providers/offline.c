@@ -186,7 +186,13 @@ explains_connecting(struct ask *k)
 		!(says(k->text, "model") || says(k->text, "llm") || says(k->text, "openai") ||
 			says(k->text, "ollama") || says(k->text, "provider")))
 		return false;
-	say(k, SPAN("Put this into `moltbot.json` in the state directory (`~/.moltbot` unless you "
+	say(k, SPAN("A model of Anthropic, OpenAI, Google, OpenRouter or Groq needs its key in the "
+		    "gateway's environment (for example `ANTHROPIC_API_KEY`) and its name:\n\n"
+		    "```json5\n"
+		    "{ agents: { defaults: { model: \"anthropic/claude-opus-4-5\" } } }\n"
+		    "```\n\n"
+		    "For a server of your own, put this into `moltbot.json` in the state directory "
+		    "(`~/.moltbot` unless you "
 		    "chose another); a gateway that runs takes it at once:\n\n"
 		    "```json5\n"
 		    "{\n"

@@ -8,7 +8,7 @@
 struct named {
 	struct rpc_call call; /* without arguments: they are gone by then; its turn is ours */
 	struct core_run_request rq;
-	struct buf text, idem, extra, key;
+	struct buf text, idem, extra, key, thinking;
 };
 
 static void
@@ -17,6 +17,7 @@ take_named(struct named *n, int64_t rc)
 	n->rq.text = buf_span(&n->text);
 	n->rq.idem = buf_span(&n->idem);
 	n->rq.extra = buf_span(&n->extra);
+	n->rq.thinking = buf_span(&n->thinking);
 	n->rq.key = n->rq.spelling = buf_span(&n->key);
 	if (rc < 0)
 		core_reply_error(n->call.caller, RPC_UNAVAILABLE, err_text((int)rc));
@@ -27,6 +28,7 @@ take_named(struct named *n, int64_t rc)
 	buf_clear(&n->idem);
 	buf_clear(&n->extra);
 	buf_clear(&n->key);
+	buf_clear(&n->thinking);
 	free(n);
 }
 
@@ -79,6 +81,7 @@ find_named(struct rpc_call *call, const struct core_run_request *rq)
 	keep(&n->text, CHAT_MESSAGE_MAX, rq->text);
 	keep(&n->idem, IDEM_KEY_MAX, rq->idem);
 	keep(&n->extra, CHAT_MESSAGE_MAX, rq->extra);
+	keep(&n->thinking, 32, rq->thinking);
 	if (core_ask(call->core, CORE_STORE_SESSION_GET, &msg, msg.req, on_named, n, false) == NULL)
 		take_named(n, ERR_RANGE);
 }
@@ -123,6 +126,7 @@ rpc_agent(struct rpc_call *call)
 	if (rpc_turn_is_repeated(call, rq.idem))
 		return;
 	(void)args_get_str(call->args, "extraSystemPrompt", &rq.extra);
+	(void)args_get_str(call->args, "thinking", &rq.thinking);
 	(void)args_get_u64(call->args, "timeout", 0, 86400, &rq.timeout_ms);
 	rq.timeout_ms *= 1000;
 	if (!may_deliver(call) || !rpc_agent_is_ours(call))

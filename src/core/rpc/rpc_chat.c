@@ -120,6 +120,7 @@ rpc_chat_send(struct rpc_call *call)
 	if (rpc_turn_is_repeated(call, rq.idem))
 		return;
 	(void)args_get_u64(call->args, "timeoutMs", 0, UINT64_MAX, &rq.timeout_ms);
+	(void)args_get_str(call->args, "thinking", &rq.thinking);
 	if (!rpc_session_key(call, "sessionKey", &rq.spelling, &key))
 		return;
 	rq.key = buf_span(&key);

@@ -1,4 +1,4 @@
-/* A body for a provider: denied with words, or none of its content is an address and none of its tools the provider's own. */
+/* A body for a provider, behind a byte that chooses the format: denied with words, or none of its content is an address and none of its tools the provider's own. */
 #include <stdlib.h>
 
 #include "base/limits.h"
@@ -23,10 +23,15 @@ is(const struct json_node *n, struct span want)
 }
 
 static void
-check_allowed(const struct json_node *root)
+check_allowed(const struct json_node *root, enum provider api)
 {
 	uint64_t n;
 
+	check(json_get(root, SPAN("mcp_servers")) == NULL);
+	check(json_get(root, SPAN("previous_response_id")) == NULL);
+	check(json_get(root, SPAN("cachedContent")) == NULL);
+	if (api != PROVIDER_OPENAI)
+		return;
 	for (const struct json_node *t = json_first(json_get(root, SPAN("tools"))); t != NULL;
 		t = t->next)
 		check(is(json_get(t, SPAN("type")), SPAN("function")));
@@ -50,17 +55,23 @@ check_allowed(const struct json_node *root)
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	const struct egress_row row = {.envelope = ENVELOPE_OPENAI_CHAT, .max_tokens = 100};
+	struct egress_row row = {.models = SPAN("m"), .max_tokens = 100};
 	struct json_node *root;
 	struct arena arena;
 	const char *why = NULL;
-	int rc = egress_envelope_check(&row, span_of(data, size), &why);
+	int rc;
 
+	if (size == 0)
+		return 0;
+	row.api = (enum provider)(data[0] % PROVIDER_N);
+	data++;
+	size--;
+	rc = egress_envelope_check(&row, SPAN("m"), span_of(data, size), &why);
 	check(rc == 0 || (why != NULL && why[0] != 0));
 	arena_init(&arena, IPC_BODY_MAX * 4ul);
 	if (rc == 0) {
 		check(json_parse(&arena, span_of(data, size), NULL, &root, NULL) == 0);
-		check_allowed(root);
+		check_allowed(root, row.api);
 	}
 	arena_clear(&arena);
 	return 0;

@@ -147,8 +147,15 @@ static const struct broken rows[] = {
 	{"{ tools: { byProvider: { openai: { deny: ['nope_nope'] } } } }", NULL,
 		{{1, 43, "matches no tool"}}},
 	/* models */
+	{"{ agents: { defaults: { model: 'amazon-bedrock/claude-opus' } } }", NULL,
+		{{1, 32, "amazon-bedrock is not in this version"}}},
 	{"{ agents: { defaults: { model: 'anthropic/claude-opus' } } }", NULL,
-		{{1, 32, "anthropic is not in this version"}}},
+		{{1, 32, "set the variable ANTHROPIC_API_KEY"}}},
+	{"{ agents: { defaults: { model: 'google/gemini-3' } } }", NULL,
+		{{1, 32, "set the variable GOOGLE_AI_API_KEY"}}},
+	{"{ models: { providers: { x: { baseUrl: 'https://x.example', api: 'github-copilot' } } } "
+	 "}",
+		NULL, {{1, 66, "\"github-copilot\" is not in this version"}}},
 	{"{ agents: { defaults: { model: 'gpt' } } }", NULL, {{1, 32, "expected provider/model"}}},
 	{"{ agents: { defaults: { model: { primary: 'openai/gpt' } } } }", NULL,
 		{{1, 43, "set the variable OPENAI_API_KEY"}}},
@@ -167,8 +174,8 @@ static const struct broken rows[] = {
 		{{1, 40, "baseUrl"}}},
 	{"{ models: { providers: { x: { baseUrl: 'http://localhost.example/v1' } } } }", NULL,
 		{{1, 40, "clear text"}}},
-	{"{ models: { providers: { x: { api: 'anthropic-messages', baseUrl: 'https://a.example' } "
-	 "} } }",
+	{"{ models: { providers: { x: { api: 'bedrock-converse-stream', baseUrl: "
+	 "'https://a.example' } } } }",
 		NULL, {{1, 36, "not in this version"}}},
 	{"{ models: { providers: { x: { api: 'openai-completions' } } } }", NULL,
 		{{1, 36, "baseUrl is missing"}}},

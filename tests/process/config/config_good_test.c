@@ -268,8 +268,9 @@ test_models(void **state)
 	assert_int_equal(try_u64(&t, KIND_CORE, "provider.row"), 1);
 	assert_int_equal(try_u64(&t, KIND_GATE, "provider.rows"), 2);
 	try_expect_str(&t, KIND_DIAL, "row.1.host", "api.openai.com");
-	try_expect_str(&t, KIND_EGRESS, "row.1.path", "/v1/chat/completions");
-	try_expect_str(&t, KIND_EGRESS, "row.1.envelope", "openai-chat");
+	try_expect_str(&t, KIND_EGRESS, "row.1.path", "/v1");
+	assert_int_equal(try_u64(&t, KIND_EGRESS, "row.1.api"), PROVIDER_OPENAI);
+	try_expect_str(&t, KIND_CORE, "provider.name", "openai");
 	assert_false(try_bool(&t, KIND_DIAL, "row.1.local"));
 	try_expect_str(&t, KIND_VAULT, "secret.openai.source", "env:OPENAI_API_KEY");
 	try_expect_str(&t, KIND_VAULT, "secret.openai.host", "api.openai.com");
@@ -300,7 +301,7 @@ test_models(void **state)
 	try_expect_str(&t, KIND_DIAL, "row.2.name", "zed");
 	try_expect_str(&t, KIND_DIAL, "row.1.host", "127.0.0.1");
 	try_expect_str(&t, KIND_DIAL, "row.1.scheme", "http");
-	try_expect_str(&t, KIND_EGRESS_ZYGOTE, "row.1.path", "/v1/chat/completions");
+	try_expect_str(&t, KIND_EGRESS_ZYGOTE, "row.1.path", "/v1");
 	assert_true(try_bool(&t, KIND_EGRESS, "row.1.local"));
 	assert_int_equal(try_u64(&t, KIND_EGRESS, "row.1.maxTokens"), 777);
 	assert_int_equal(try_u64(&t, KIND_CORE, "agent.max_tokens"), 777);
@@ -319,7 +320,78 @@ test_models(void **state)
 		"models: [{ id: 'one' }] } } } }",
 		NULL);
 	try_expect_str(&t, KIND_CORE, "agent.model", "one");
-	try_expect_str(&t, KIND_EGRESS, "row.1.path", "/api/chat/completions");
+	try_expect_str(&t, KIND_EGRESS, "row.1.path", "/api");
+	try_clear(&t);
+}
+
+/* Services with a format of their own: where they are asked, and in which header the key goes. */
+static void
+test_native_models(void **state)
+{
+	static const struct {
+		const char *model, *variable, *host, *path, *header, *prefix;
+		enum provider api;
+		uint64_t port;
+	} rows[] = {
+		{"anthropic/claude-opus-4-5", "ANTHROPIC_API_KEY", "api.anthropic.com", "",
+			"x-api-key", "", PROVIDER_ANTHROPIC, 443},
+		{"google/gemini-3-pro", "GOOGLE_AI_API_KEY", "generativelanguage.googleapis.com",
+			"/v1beta", "x-goog-api-key", "", PROVIDER_GEMINI, 443},
+		{"google/gemini-3-pro", "GEMINI_API_KEY", "generativelanguage.googleapis.com",
+			"/v1beta", "x-goog-api-key", "", PROVIDER_GEMINI, 443},
+		{"openrouter/a/b", "OPENROUTER_API_KEY", "openrouter.ai", "/api/v1",
+			"Authorization", "Bearer ", PROVIDER_OPENAI, 443},
+	};
+	char text[256];
+	char env[128];
+	struct try t;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		char secret[64];
+		struct span id = span_from_cstr(rows[i].model);
+
+		id = span_cut(&id, '/');
+		(void)snprintf(text, sizeof(text), "{ agents: { defaults: { model: '%s' } } }",
+			rows[i].model);
+		(void)snprintf(env, sizeof(env), "MOLTBOT_SECRET_NAMES=%s\n", rows[i].variable);
+		good(&t, text, env);
+		assert_int_equal(try_u64(&t, KIND_CORE, "agent.provider"), rows[i].api);
+		assert_int_equal(try_u64(&t, KIND_EGRESS, "row.1.api"), rows[i].api);
+		try_expect_str(&t, KIND_DIAL, "row.1.host", rows[i].host);
+		try_expect_str(&t, KIND_EGRESS, "row.1.path", rows[i].path);
+		(void)snprintf(secret, sizeof(secret), "secret.%.*s.header", (int)id.len,
+			(const char *)id.ptr);
+		try_expect_str(&t, KIND_VAULT, secret, rows[i].header);
+		(void)snprintf(secret, sizeof(secret), "secret.%.*s.prefix", (int)id.len,
+			(const char *)id.ptr);
+		try_expect_str(&t, KIND_VAULT, secret, rows[i].prefix);
+		try_clear(&t);
+	}
+	/* one on this machine needs no key */
+	good(&t, "{ agents: { defaults: { model: 'ollama/llama3' } } }", NULL);
+	try_expect_str(&t, KIND_DIAL, "row.1.host", "127.0.0.1");
+	assert_true(try_bool(&t, KIND_DIAL, "row.1.local"));
+	assert_false(try_has(&t, KIND_VAULT, "secret.ollama.source"));
+	try_clear(&t);
+	/* another format at another place, the base URL written with what comes behind it */
+	good(&t,
+		"{ models: { providers: { a: { baseUrl: 'https://a.example/x/v1/messages', api: "
+		"'anthropic-messages', models: [{ id: 'one' }] } } } }",
+		NULL);
+	try_expect_str(&t, KIND_EGRESS, "row.1.path", "/x");
+	assert_int_equal(try_u64(&t, KIND_EGRESS, "row.1.api"), PROVIDER_ANTHROPIC);
+	try_clear(&t);
+	/* the organization of OpenAI's account goes to OpenAI alone */
+	good(&t, "{ agents: { defaults: { model: 'openai/gpt-5.2' } } }",
+		"MOLTBOT_SECRET_NAMES=OPENAI_API_KEY\nOPENAI_ORG_ID=org-7\n");
+	try_expect_str(&t, KIND_EGRESS, "row.1.organization", "org-7");
+	try_clear(&t);
+	good(&t,
+		"{ models: { providers: { openai: { baseUrl: 'https://b.example', models: [{ id: "
+		"'m' }] } } } }",
+		"OPENAI_ORG_ID=org-7\n");
+	assert_false(try_has(&t, KIND_EGRESS, "row.1.organization"));
 	try_clear(&t);
 }
 
@@ -479,6 +551,7 @@ main(void)
 		cmocka_unit_test(test_literal),
 		cmocka_unit_test(test_variables),
 		cmocka_unit_test(test_models),
+		cmocka_unit_test(test_native_models),
 		cmocka_unit_test(test_tools),
 		cmocka_unit_test(test_sandbox),
 		cmocka_unit_test(test_legacy),

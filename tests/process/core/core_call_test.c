@@ -498,12 +498,12 @@ allow_model(struct turn *t, struct span body)
 	const struct core_gate_judge *judged =
 		harness_recv(t->w.gate, &core_gate_proto, IPC_SIDE_B, CORE_GATE_JUDGE, &t->w.in);
 	uint8_t number[WARRANT_NUMBER_LEN];
-	const struct span parts[2] = {span_of(number, sizeof(number)), body};
+	const struct span parts[3] = {span_of(number, sizeof(number)), SPAN("some-model"), body};
 	uint8_t plan[WARRANT_HASH_LEN];
 	uint64_t call = judged->call;
 
 	warrant_number(3, number);
-	warrant_plan(0, parts, 2, plan);
+	warrant_plan(0, parts, 3, plan);
 	assert_int_equal(judged->effect, EFFECT_MODEL);
 	assert_int_equal(judged->executor, KIND_EGRESS);
 	assert_int_equal(judged->instance, 3);

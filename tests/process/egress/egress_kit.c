@@ -22,6 +22,7 @@
 
 const char *world_program;
 struct ipc_received world_in;
+struct span world_model = SPAN("m");
 static const uint8_t key[WARRANT_KEY_LEN] = {42};
 
 static uint64_t
@@ -70,8 +71,8 @@ slice_for(const struct world *w)
 	args_out_cstr(&out, "row.3.scheme", "http");
 	args_out_cstr(&out, "row.3.host", "127.0.0.1");
 	args_out_u64(&out, "row.3.port", w->port);
-	args_out_cstr(&out, "row.3.path", "/v1/chat/completions");
-	args_out_cstr(&out, "row.3.envelope", "openai-chat");
+	args_out_cstr(&out, "row.3.path", "/v1");
+	args_out_u64(&out, "row.3.api", PROVIDER_OPENAI);
 	args_out_bool(&out, "row.3.local", true);
 	args_out_u64(&out, "row.3.maxTokens", 1000);
 	args_out_cstr(&out, "row.3.models", "m\nother/m2");
@@ -145,13 +146,14 @@ world_issue(struct world *w, const char *body, uint8_t out[WARRANT_LEN])
 		.dest_kind = DEST_PROVIDER,
 		.counter = ++w->counter,
 		.expires_ms = now_ms() + 5000};
-	struct span parts[2];
+	struct span parts[3];
 
 	warrant_number(3, row);
 	parts[0] = span_of(row, sizeof(row));
-	parts[1] = span_from_cstr(body);
+	parts[1] = world_model;
+	parts[2] = span_from_cstr(body);
 	warrant_dest(DEST_PROVIDER, span_of(row, sizeof(row)), want.dest);
-	warrant_plan(0, parts, 2, want.plan);
+	warrant_plan(0, parts, 3, want.plan);
 	warrant_issue(key, &want, out);
 }
 
@@ -168,6 +170,7 @@ world_request_tagged(struct world *w, uint64_t id, const char *body,
 			.warrant = span_of(warrant, WARRANT_LEN),
 			.row = 3,
 			.tag = tag,
+			.model = world_model,
 			.body = fd});
 	close(fd);
 }

@@ -31,6 +31,9 @@ void world_open(struct world *w);
 void world_close(struct world *w);
 int world_wire(struct world *w, uint8_t kind, uint64_t incarnation);
 
+/* The model that requests are for; "m" until a test says otherwise. */
+extern struct span world_model;
+
 /* What gate would issue for this body to this egress. */
 void world_issue(struct world *w, const char *body, uint8_t out[WARRANT_LEN]);
 void world_request_tagged(struct world *w, uint64_t id, const char *body,

@@ -221,7 +221,7 @@ a_body_may_ask_for_words_only(void **state)
 		"{\"messages\":[],\"max_tokens\":9}",
 	};
 	static const char *const good[] = {GOOD(""), GOOD(",\"n\":1"),
-		"{\"model\":\"other/m2\",\"messages\":[],\"max_completion_tokens\":1000}"};
+		"{\"model\":\"m\",\"messages\":[],\"max_completion_tokens\":1000}"};
 	struct world w;
 	uint8_t warrant[WARRANT_LEN];
 
@@ -231,6 +231,11 @@ a_body_may_ask_for_words_only(void **state)
 		world_issue(&w, bad[i], warrant);
 		refused(&w, i + 1, bad[i], warrant, REASON_DESTINATION);
 	}
+	/* a request for one model whose body names another */
+	world_model = SPAN("other/m2");
+	world_issue(&w, GOOD(""), warrant);
+	refused(&w, 50, GOOD(""), warrant, REASON_DESTINATION);
+	world_model = SPAN("m");
 	/* so what is refused above is refused for what was added to it */
 	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
 		world_issue(&w, good[i], warrant);
