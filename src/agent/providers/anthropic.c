@@ -4,6 +4,7 @@
  */
 #include "../agent_answer.h"
 
+#define REDACTED "redacted_thinking"
 #define THINK_LEAST 1024u /* the API takes no smaller budget */
 
 static void
@@ -49,18 +50,18 @@ end_message(struct json_out *o)
 	json_out_end_object(o);
 }
 
-/* A thought is text with its signature, or only the seal of one that is not shown. */
+/* A thought is text, which may be left out, with its signature; or only the seal of one that was cut. */
 static void
 put_thought(struct json_out *o, const struct agent_item *it)
 {
-	bool is_shown = it->text.len > 0;
+	bool is_cut = span_eq(it->call_id, span_from_cstr(REDACTED));
 
-	begin_block(o, is_shown ? "thinking" : "redacted_thinking");
-	if (is_shown) {
+	begin_block(o, is_cut ? REDACTED : "thinking");
+	if (is_cut) {
+		json_out_member_str(o, "data", it->seal);
+	} else {
 		json_out_member_str(o, "thinking", it->text);
 		json_out_member_str(o, "signature", it->seal);
-	} else {
-		json_out_member_str(o, "data", it->seal);
 	}
 	end_block(o, false);
 }
@@ -255,8 +256,10 @@ take_block(struct agent_answer *an, struct arena *arena, uint64_t index,
 		agent_answer_put_str(&p->name, json_get(block, SPAN("name")));
 		if (is_whole)
 			agent_answer_put_json(&p->args, json_get(block, SPAN("input")));
-	} else if (span_eq(type, SPAN("thinking")) || span_eq(type, SPAN("redacted_thinking"))) {
+	} else if (span_eq(type, SPAN("thinking")) || span_eq(type, span_from_cstr(REDACTED))) {
 		p = &an->thought;
+		if (span_eq(type, span_from_cstr(REDACTED)))
+			buf_put_cstr(&p->id, REDACTED);
 		agent_answer_put_str(&p->args, json_get(block, SPAN("thinking")));
 		agent_answer_put_str(&p->seal, json_get(block, SPAN("signature")));
 		agent_answer_put_str(&p->seal, json_get(block, SPAN("data")));

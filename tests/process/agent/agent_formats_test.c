@@ -396,6 +396,33 @@ errors_have_their_class_whoever_words_them(void **state)
 	buf_clear(&body);
 }
 
+/* Thoughts come in three kinds: shown, not shown, and cut by the provider. Each goes back as what it was. */
+static void
+a_thought_goes_back_as_it_came(void **state)
+{
+	struct buf body = {.max = BODY_MAX};
+	struct run r;
+
+	(void)state;
+	open_thinking(&r, PROVIDER_ANTHROPIC, THINK_HIGH);
+	run_say(&r, "x");
+	expect_request(&r, &body);
+	give(&r, 200,
+		"{\"content\":[{\"type\":\"thinking\",\"thinking\":\"hm\",\"signature\":\"S1\"},"
+		"{\"type\":\"thinking\",\"thinking\":\"\",\"signature\":\"S2\"},{\"type\":"
+		"\"redacted_thinking\",\"data\":\"S3\"},{\"type\":\"tool_use\",\"id\":\"c1\","
+		"\"name\":\"calculator\",\"input\":{\"expression\":\"1\"}}]}");
+	expect_call(&r, "calculator", "expression", "1");
+	answer_call(&r, 2, true, "1");
+	expect_request(&r, &body);
+	expect_part(&body,
+		"\"content\":[{\"type\":\"thinking\",\"thinking\":\"hm\",\"signature\":\"S1\"},{"
+		"\"type\":\"thinking\",\"thinking\":\"\",\"signature\":\"S2\"},{\"type\":"
+		"\"redacted_thinking\",\"data\":\"S3\"},{\"type\":\"tool_use\"");
+	run_close(&r);
+	buf_clear(&body);
+}
+
 /* A thought whose seal is too long to keep is not sent back in part. */
 static void
 a_seal_over_the_limit_is_dropped_with_its_thought(void **state)
@@ -439,6 +466,7 @@ main(int argc, char **argv)
 		cmocka_unit_test(an_earlier_conversation_goes_along),
 		cmocka_unit_test(how_much_is_thought_is_asked_for),
 		cmocka_unit_test(errors_have_their_class_whoever_words_them),
+		cmocka_unit_test(a_thought_goes_back_as_it_came),
 		cmocka_unit_test(a_seal_over_the_limit_is_dropped_with_its_thought),
 	};
 
