@@ -404,7 +404,7 @@ class_of_status(uint32_t status)
 	}
 }
 
-/* An answer with another status than 200: what it says of itself, else what the status means. */
+/* An answer with another status than 200: what the status means, and where that is nothing in particular, what its words say. */
 static void
 explain_status(struct agent_answer *an)
 {
@@ -428,7 +428,7 @@ explain_status(struct agent_answer *an)
 		if (!agent_answer_str(&arena, error, &message))
 			(void)agent_answer_str(&arena, json_get(error, SPAN("message")), &message);
 		agent_answer_error(&said, &arena, error);
-		if (inner.error != MODEL_PROTOCOL && class != MODEL_AUTH)
+		if (class == MODEL_PROTOCOL)
 			class = (enum model_error)inner.error;
 	}
 	agent_answer_fail(an, class,
