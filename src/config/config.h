@@ -89,7 +89,7 @@ struct config_provider {
 	struct span path; /* base path without a final '/' */
 	uint32_t port;
 	bool local;
-	uint8_t api; /* enum provider; PROVIDER_OFFLINE: not said */
+	uint8_t api;              /* enum provider; PROVIDER_OFFLINE: not said */
 	struct span organization; /* of the account, sent along; or empty */
 	struct config_setting key;
 	struct json_pos at;
