@@ -139,7 +139,7 @@ child_run(const struct child_spec *spec, int control, int landlock_max)
 			log_error("start failed", LOG_E("why", rc));
 		(void)ipc_sync_send(control, &child_proto, IPC_SIDE_B, CHILD_FAILED,
 			&(struct child_failed){.why = rc});
-		return 1;
+		_exit(1); /* what was begun goes with the process */
 	}
 	state.control = ipc_chan_new(child.ev, control, &child_proto, IPC_SIDE_B, IPC_FULL_END,
 		&child_control_ops, &child);
