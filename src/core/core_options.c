@@ -161,9 +161,9 @@ find_thinking(struct span word, uint8_t *out)
 		[THINK_XHIGH] = "xhigh",
 	};
 
-	for (uint8_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
 		if (span_eq_nocase(word, span_from_cstr(words[i]))) {
-			*out = i;
+			*out = (uint8_t)i;
 			return true;
 		}
 	}

@@ -73,13 +73,11 @@ user_avatar_reply(struct user_conn *u, const struct edge_core_reply *reply, stru
 
 	if (!reply->ok && reply->code == RPC_UNAVAILABLE)
 		user_http_fail(u, 503, "unavailable", reply->message);
-	else if (!reply->ok)
-		user_http_fail(u, 404, "not_found", SPAN("Not Found"));
-	else if (u->http->meta)
+	else if (reply->ok && u->http->meta)
 		answer_meta(u, result);
-	else if (args_get_str(result, "mimeType", &type) < 0 ||
-		 args_get_str(result, "data", &data) < 0)
-		user_http_fail(u, 404, "not_found", SPAN("Not Found"));
-	else
+	else if (reply->ok && args_get_str(result, "mimeType", &type) == 0 &&
+		 args_get_str(result, "data", &data) == 0)
 		answer_picture(u, type, data);
+	else
+		user_http_fail(u, 404, "not_found", SPAN("Not Found"));
 }

@@ -5,7 +5,7 @@
  */
 #ifdef HOSTILE_JAILED
 #define cell_msg_serve cell_msg_serve_honest
-#include "../../src/cell/msg.c"
+#include "../../src/cell/msg.c" /* NOLINT(bugprone-suspicious-include) */
 #undef cell_msg_serve
 #include "args/args.h"
 #else
