@@ -65,6 +65,12 @@ export async function withModel(script, fn) {
 /** Signed in, and the self-proof done: tools run. */
 export async function ready(gateway, extra) {
 	const client = await signIn(gateway, extra);
-	await until(async () => (await client.call('health', { probe: true })).sandbox?.proof === 'passed', 'the self-proof', 15000);
+	const proof = async () => (await client.call('health', { probe: true })).sandbox?.proof;
+	try {
+		await until(async () => (await proof()) === 'passed', 'the self-proof', 15000);
+	} catch (e) {
+		const said = gateway.log().split('\n').filter((line) => /proof|escape|probe|sandbox|cell/.test(line)).slice(-20);
+		throw new Error(`${e.message}: ${await proof()}\n${said.join('\n')}`);
+	}
 	return client;
 }
