@@ -114,21 +114,31 @@ class_of(struct span word, struct span message)
 	return MODEL_OK;
 }
 
-void
-agent_answer_error(struct agent_answer *an, struct arena *arena, const struct json_node *error)
+/* MODEL_OK: its words say nothing that is known. */
+static enum model_error
+look_at_error(struct arena *arena, const struct json_node *error, struct span *message)
 {
 	static const char *const members[] = {"code", "type", "status"};
 	enum model_error class = MODEL_OK;
-	struct span message = SPAN_EMPTY;
 
-	if (!agent_answer_str(arena, error, &message))
-		(void)agent_answer_str(arena, json_get(error, SPAN("message")), &message);
+	*message = SPAN_EMPTY;
+	if (!agent_answer_str(arena, error, message))
+		(void)agent_answer_str(arena, json_get(error, SPAN("message")), message);
 	for (size_t i = 0; i < sizeof(members) / sizeof(members[0]) && class == MODEL_OK; i++) {
 		struct span word = SPAN_EMPTY;
 
 		(void)json_node_str(json_get(error, span_from_cstr(members[i])), &word);
-		class = class_of(word, message);
+		class = class_of(word, *message);
 	}
+	return class;
+}
+
+void
+agent_answer_error(struct agent_answer *an, struct arena *arena, const struct json_node *error)
+{
+	struct span message;
+	enum model_error class = look_at_error(arena, error, &message);
+
 	if (class == MODEL_OK)
 		agent_answer_fail(
 			an, MODEL_PROTOCOL, "The model server reported an error.", message);
@@ -147,8 +157,7 @@ agent_answer_str(struct arena *arena, const struct json_node *node, struct span 
 		return false;
 	if (span_find_byte(*out, 0) < 0)
 		return true;
-	for (size_t i = 0; i < out->len; i++)
-		buf_put(&clean, out->ptr[i] == 0 ? SPAN("\xef\xbf\xbd") : span_of(out->ptr + i, 1));
+	agent_answer_put_str(&clean, node);
 	*out = clean.err < 0 ? SPAN_EMPTY : arena_copy(arena, buf_span(&clean));
 	buf_clear(&clean);
 	return true;
@@ -301,6 +310,16 @@ take_calls(struct agent_answer *an)
 
 /* ---- reading ---- */
 
+/* The error of a document, which may be a list with one; NULL: none. */
+static const struct json_node *
+error_of(const struct json_node *root)
+{
+	const struct json_node *error =
+		json_get(root->kind == JSON_ARRAY ? json_first(root) : root, SPAN("error"));
+
+	return error != NULL && error->kind != JSON_NULL ? error : NULL;
+}
+
 static void
 take_document(struct agent_answer *an, struct span text, bool is_whole)
 {
@@ -312,14 +331,10 @@ take_document(struct agent_answer *an, struct span text, bool is_whole)
 	if (json_parse(&arena, text, NULL, &root, NULL) < 0) {
 		agent_answer_fail(an, MODEL_PROTOCOL,
 			"The model server sent something that is not JSON.", SPAN_EMPTY);
+	} else if ((error = error_of(root)) != NULL) {
+		agent_answer_error(an, &arena, error);
 	} else {
-		if (root->kind == JSON_ARRAY && root->n > 0)
-			root = root->v.first; /* an error may come as a list with one */
-		error = json_get(root, SPAN("error"));
-		if (error != NULL && error->kind != JSON_NULL)
-			agent_answer_error(an, &arena, error);
-		else
-			an->format->take(an, &arena, root, is_whole);
+		an->format->take(an, &arena, root, is_whole);
 	}
 	arena_clear(&arena);
 }
@@ -409,8 +424,6 @@ static void
 explain_status(struct agent_answer *an)
 {
 	struct agent *a = an->agent;
-	struct agent_turn inner = {.text = {.max = 4096}, .why = {.max = 4096}};
-	struct agent_answer said = {.agent = a, .turn = &inner, .format = an->format};
 	struct arena arena;
 	struct json_node *root = NULL;
 	struct buf all = {.max = ERROR_BODY_MAX};
@@ -420,16 +433,10 @@ explain_status(struct agent_answer *an)
 	read_all(a, &all);
 	arena_init(&arena, CHUNK_ARENA_MAX);
 	if (json_parse(&arena, buf_span(&all), NULL, &root, NULL) == 0) {
-		const struct json_node *error;
+		enum model_error said = look_at_error(&arena, error_of(root), &message);
 
-		if (root->kind == JSON_ARRAY && root->n > 0)
-			root = root->v.first;
-		error = json_get(root, SPAN("error"));
-		if (!agent_answer_str(&arena, error, &message))
-			(void)agent_answer_str(&arena, json_get(error, SPAN("message")), &message);
-		agent_answer_error(&said, &arena, error);
-		if (class == MODEL_PROTOCOL)
-			class = (enum model_error)inner.error;
+		if (class == MODEL_PROTOCOL && said != MODEL_OK)
+			class = said;
 	}
 	agent_answer_fail(an, class,
 		a->model_status == 404
@@ -439,8 +446,6 @@ explain_status(struct agent_answer *an)
 		message);
 	arena_clear(&arena);
 	buf_clear(&all);
-	buf_clear(&inner.text);
-	buf_clear(&inner.why);
 }
 
 static int

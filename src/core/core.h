@@ -36,6 +36,10 @@ void core_resumed(struct core *core);
 struct core_caller *core_caller_new(
 	struct core *core, uint64_t principal, uint32_t conn, uint64_t seq);
 void core_caller_free(struct core_caller *caller);
+/* Takes caller into a list of those who wait for the same answer. */
+void core_asker_add(struct core_asker **list, struct core_caller *caller);
+/* One of them, the caller's again; NULL: there is none. */
+struct core_caller *core_asker_take(struct core_asker **list);
 /* The connection is gone (conn NULL: all of this edge): its callers are answered into the void. */
 void core_callers_drop(struct core *core, uint64_t principal, const uint32_t *conn);
 /* The final answers free the caller. result: an argument list, borrowed; empty means an empty object. */

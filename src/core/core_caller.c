@@ -113,3 +113,24 @@ core_reply_error_with(
 		result);
 	core_caller_free(caller);
 }
+
+void
+core_asker_add(struct core_asker **list, struct core_caller *caller)
+{
+	struct core_asker *a = mem_alloc(1, sizeof(*a));
+
+	*a = (struct core_asker){.caller = caller, .next = *list};
+	*list = a;
+}
+
+struct core_caller *
+core_asker_take(struct core_asker **list)
+{
+	struct core_asker *a = *list;
+	struct core_caller *caller = a == NULL ? NULL : a->caller;
+
+	if (a != NULL)
+		*list = a->next;
+	free(a);
+	return caller;
+}

@@ -202,7 +202,7 @@ struct core_recent {
 	uint64_t tokens_out;
 };
 
-/* Who waits for an answer of the supervisor's that is for all. */
+/* Who waits for an answer that is for all who asked: core_asker_add, core_asker_take. */
 struct core_asker {
 	struct core_caller *caller;
 	struct core_asker *next;
@@ -275,8 +275,8 @@ struct core {
 	bool proof_passed;
 	bool proof_done;
 	uint64_t proof_req;
-	struct core_proof *proofs;     /* under way, oldest first */
-	struct core_picture *pictures; /* who waits for it */
+	struct core_proof *proofs;   /* under way, oldest first */
+	struct core_asker *pictures; /* who waits for it */
 	uint64_t picture_req;
 
 	uint64_t shutdown_timer;

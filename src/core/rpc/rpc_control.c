@@ -1,7 +1,5 @@
 #include "core/rpc/rpc.h"
 
-#include <stdlib.h>
-
 /* What the supervisor does once dispatch allows it: it needs nobody else for it. */
 
 static void
@@ -31,21 +29,16 @@ void
 rpc_resume(struct rpc_call *call)
 {
 	struct core *core = call->core;
-	struct core_asker *w = mem_alloc(1, sizeof(*w));
 
-	*w = (struct core_asker){.caller = call->caller, .next = core->resume_waits};
-	core->resume_waits = w;
+	core_asker_add(&core->resume_waits, call->caller);
 	child_resume(core->child);
 }
 
 void
 core_resumed(struct core *core)
 {
-	while (core->resume_waits != NULL) {
-		struct core_asker *w = core->resume_waits;
+	struct core_caller *caller;
 
-		core->resume_waits = w->next;
-		reply_done(w->caller);
-		free(w);
-	}
+	while ((caller = core_asker_take(&core->resume_waits)) != NULL)
+		reply_done(caller);
 }

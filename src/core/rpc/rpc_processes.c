@@ -1,8 +1,6 @@
 /* moltbot.processes: the table of all kinds, what there is of each by the supervisor's count, and which are core's peers. */
 #include "core/rpc/rpc.h"
 
-#include <stdlib.h>
-
 #define FRESH_MS 250 /* the supervisor is not asked more often */
 
 static void
@@ -73,23 +71,22 @@ void
 rpc_processes(struct rpc_call *call)
 {
 	struct core *core = call->core;
-	struct core_asker *w;
+	bool is_asked = core->census_waits != NULL;
 
 	if (core->census_at != 0 && ev_now_ms(core->ev) - core->census_at < FRESH_MS) {
 		answer(core, call->caller);
 		return;
 	}
-	w = mem_alloc(1, sizeof(*w));
-	w->caller = call->caller;
-	w->next = core->census_waits;
-	core->census_waits = w;
-	if (w->next == NULL) /* else the question is under way */
+	core_asker_add(&core->census_waits, call->caller);
+	if (!is_asked)
 		child_census(core->child);
 }
 
 int
 core_census_row(struct core *core, const struct child_census_row *row)
 {
+	struct core_caller *caller;
+
 	if (row->kind >= KIND_N || core->census_waits == NULL)
 		return ERR_PROTO;
 	core->census[row->kind] = *row;
@@ -97,12 +94,7 @@ core_census_row(struct core *core, const struct child_census_row *row)
 		return 0;
 	core->census_at = ev_now_ms(core->ev);
 	core->census_wall = ev_wall_ms();
-	while (core->census_waits != NULL) {
-		struct core_asker *w = core->census_waits;
-
-		core->census_waits = w->next;
-		answer(core, w->caller);
-		free(w);
-	}
+	while ((caller = core_asker_take(&core->census_waits)) != NULL)
+		answer(core, caller);
 	return 0;
 }

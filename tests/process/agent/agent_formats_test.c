@@ -140,22 +140,6 @@ static const struct script scripts[] = {
 #define NSCRIPTS (sizeof(scripts) / sizeof(scripts[0]))
 
 static void
-open_thinking(struct run *r, uint8_t provider, uint8_t thinking)
-{
-	uint8_t tools[8];
-
-	memset(tools, 0xff, sizeof(tools));
-	run_open_with(r, &(struct core_agent_start){.run = 7,
-				 .provider = provider,
-				 .model = SPAN("m"),
-				 .tools_allowed = span_of(tools, 8),
-				 .stream = true,
-				 .max_tokens = 4096,
-				 .thinking = thinking,
-				 .agent_name = SPAN("Crabby")});
-}
-
-static void
 is_json(const struct buf *body)
 {
 	struct arena arena;
@@ -177,7 +161,7 @@ a_turn_with_two_calls_goes_and_comes_back_in_every_format(void **state)
 		const struct core_agent_finish *f;
 		struct run r;
 
-		open_thinking(&r, s->provider, THINK_HIGH);
+		run_open_thinking(&r, s->provider, THINK_HIGH);
 		run_say(&r, "do \"it\"");
 		expect_request(&r, &body);
 		is_json(&body);
@@ -293,7 +277,7 @@ how_much_is_thought_is_asked_for(void **state)
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		struct run r;
 
-		open_thinking(&r, rows[i].provider, rows[i].level);
+		run_open_thinking(&r, rows[i].provider, rows[i].level);
 		run_say(&r, "x");
 		expect_request(&r, &body);
 		expect_part(&body, rows[i].part);
@@ -407,7 +391,7 @@ a_thought_goes_back_as_it_came(void **state)
 	struct run r;
 
 	(void)state;
-	open_thinking(&r, PROVIDER_ANTHROPIC, THINK_HIGH);
+	run_open_thinking(&r, PROVIDER_ANTHROPIC, THINK_HIGH);
 	run_say(&r, "x");
 	expect_request(&r, &body);
 	give(&r, 200,
@@ -445,7 +429,7 @@ a_seal_over_the_limit_is_dropped_with_its_thought(void **state)
 				    "\"calculator\",\"input\":{\"expression\":\"1\"}}]}");
 		buf_put_u8(&data, 0);
 		assert_int_equal(data.err, 0);
-		open_thinking(&r, PROVIDER_ANTHROPIC, THINK_HIGH);
+		run_open_thinking(&r, PROVIDER_ANTHROPIC, THINK_HIGH);
 		run_say(&r, "x");
 		expect_request(&r, &body);
 		give(&r, 200, (const char *)data.ptr);

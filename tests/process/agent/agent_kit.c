@@ -3,8 +3,8 @@
 const char *agent_program;
 struct ipc_received agent_in;
 
-void
-run_open_with(struct run *r, const struct core_agent_start *start)
+static void
+open_with(struct run *r, const struct core_agent_start *start)
 {
 	int fds[2];
 	int pair[2];
@@ -34,18 +34,25 @@ run_open_with(struct run *r, const struct core_agent_start *start)
 }
 
 void
-run_open(struct run *r, uint8_t provider)
+run_open_thinking(struct run *r, uint8_t provider, uint8_t thinking)
 {
 	uint8_t tools[8];
 
 	memset(tools, 0xff, sizeof(tools));
-	run_open_with(r, &(struct core_agent_start){.run = 7,
-				 .provider = provider,
-				 .model = SPAN("m"),
-				 .tools_allowed = span_of(tools, 8),
-				 .stream = provider != PROVIDER_OFFLINE,
-				 .max_tokens = 4096,
-				 .agent_name = SPAN("Crabby")});
+	open_with(r, &(struct core_agent_start){.run = 7,
+			     .provider = provider,
+			     .model = SPAN("m"),
+			     .tools_allowed = span_of(tools, 8),
+			     .stream = provider != PROVIDER_OFFLINE,
+			     .max_tokens = 4096,
+			     .thinking = thinking,
+			     .agent_name = SPAN("Crabby")});
+}
+
+void
+run_open(struct run *r, uint8_t provider)
+{
+	run_open_thinking(r, provider, THINK_OFF);
 }
 
 void

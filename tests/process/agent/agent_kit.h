@@ -29,8 +29,7 @@ extern struct ipc_received agent_in; /* the last message */
 
 /* What the supervisor does for a run: FORK at the zygote, then the new process is greeted like any other. */
 void run_open(struct run *r, uint8_t provider);
-/* The same, with what START says. */
-void run_open_with(struct run *r, const struct core_agent_start *start);
+void run_open_thinking(struct run *r, uint8_t provider, uint8_t thinking);
 void run_item(struct run *r, const struct core_agent_item *item);
 void run_say(struct run *r, const char *text);
 void run_close(struct run *r);

@@ -30,6 +30,8 @@ tiers(enum jail_tier out[2])
 		out[n++] = caps.tier;
 	if (caps.landlock_abi > 0 && caps.setuid)
 		out[n++] = JAIL_TIER_LANDLOCK_UID;
+	if (n == 0)
+		print_message("skipped: no cells of a kind that runs programs can be made here\n");
 	return n;
 }
 
